@@ -4,7 +4,7 @@
 //! read buffer and handed out from there. Only what a read cut off, or what a client fragments, is
 //! kept, and it grows with the bytes that arrive, never with the length that a header claims.
 
-use super::close::{self, CloseReason};
+use super::events::Events;
 use super::mask::{mask, rotate};
 use super::utf8::Utf8Check;
 use super::{CodecError, HEADER_BYTES_MAX, Header, Opcode};
@@ -16,21 +16,6 @@ pub struct Limits {
     pub frame_bytes_max: usize,
     /// The longest message, all its frames together, in bytes.
     pub message_bytes_max: usize,
-}
-
-/// What a client sent. Payloads borrow from the read buffer or from the decoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// A whole text message.
-    Text(&'a str),
-    /// A whole binary message.
-    Binary(&'a [u8]),
-    /// To be answered by a pong with the same payload.
-    Ping(&'a [u8]),
-    /// The answer to a ping, or a heartbeat nobody asked for.
-    Pong(&'a [u8]),
-    /// To be answered by a close frame; the decoder ignores whatever follows.
-    Close(CloseReason<'a>),
 }
 
 /// The state of one connection between two reads.
@@ -60,7 +45,7 @@ struct Frame {
 }
 
 /// What one step over the input came to.
-enum Step {
+pub(super) enum Step {
     /// Something was consumed; go on.
     Onward,
     /// The input is used up.
@@ -90,7 +75,7 @@ impl Decoder {
     /// Takes what a read returned; the events come from [`Events::next_event`], to be called until
     /// it returns `None`. The input is unmasked in place and belongs to the caller again afterwards.
     pub fn feed<'a>(&'a mut self, input: &'a mut [u8]) -> Events<'a> {
-        Events { decoder: self, input, at: 0, collected: Vec::new() }
+        Events::new(self, input)
     }
 
     /// The heap bytes held for an incomplete message; zero between messages.
@@ -105,12 +90,12 @@ impl Decoder {
         self.ended
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.ended = true;
         self.buffer = Vec::new();
     }
 
-    fn step(&mut self, input: &mut [u8], at: &mut usize) -> Result<Step, CodecError> {
+    pub(super) fn step(&mut self, input: &mut [u8], at: &mut usize) -> Result<Step, CodecError> {
         match self.frame.take() {
             Some(frame) => self.read_payload(frame, input, at),
             None if *at == input.len() => Ok(Step::Starved),
@@ -250,64 +235,5 @@ impl Decoder {
     }
 }
 
-/// The events of one read, one at a time because they borrow.
-#[derive(Debug)]
-#[must_use = "nothing is decoded until next_event is called"]
-pub struct Events<'a> {
-    decoder: &'a mut Decoder,
-    input: &'a mut [u8],
-    at: usize,
-    /// The payload of the current event when it did not lie in the input in one piece.
-    collected: Vec<u8>,
-}
-
-impl Events<'_> {
-    /// The next event, or `None` when the input is used up or the conversation is over. Dropping
-    /// the events before that loses the rest of the input.
-    ///
-    /// # Errors
-    /// The first violation, once; the decoder has then ended and accepts nothing more.
-    pub fn next_event(&mut self) -> Option<Result<Event<'_>, CodecError>> {
-        let (opcode, payload) = loop {
-            if self.decoder.ended {
-                return None;
-            }
-            match self.decoder.step(self.input, &mut self.at) {
-                Ok(Step::Onward) => {}
-                Ok(Step::Starved) => return None,
-                Ok(Step::InPlace(opcode, place)) => break (opcode, &self.input[place]),
-                Ok(Step::Collected(opcode, collected)) => {
-                    self.collected = collected;
-                    break (opcode, &self.collected[..]);
-                }
-                Err(error) => {
-                    self.decoder.end();
-                    return Some(Err(error));
-                }
-            }
-        };
-        let event = event(opcode, payload);
-        if matches!(event, Err(_) | Ok(Event::Close(_))) {
-            self.decoder.end();
-        }
-        Some(event)
-    }
-}
-
-/// Gives a whole payload its meaning. Collected text is checked a second time here, at gigabytes
-/// per second, because safe code has no other way to a `str`.
-fn event(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, CodecError> {
-    Ok(match opcode {
-        Opcode::Text => {
-            Event::Text(simdutf8::basic::from_utf8(payload).map_err(|_place_unknown| CodecError::Utf8)?)
-        }
-        Opcode::Binary | Opcode::Continuation => Event::Binary(payload),
-        Opcode::Ping => Event::Ping(payload),
-        Opcode::Pong => Event::Pong(payload),
-        Opcode::Close => Event::Close(close::parse(payload)?),
-    })
-}
-
 #[cfg(test)]
-#[path = "decoder_tests.rs"]
 mod tests;

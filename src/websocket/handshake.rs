@@ -167,5 +167,4 @@ fn choose<'a>(offered: impl Iterator<Item = &'a str>) -> Result<Choice<'a>, Hand
 }
 
 #[cfg(test)]
-#[path = "handshake_tests.rs"]
 mod tests;

@@ -19,15 +19,17 @@ mod close;
 mod decoder;
 mod encoder;
 mod error;
+mod events;
 mod frame;
 mod handshake;
 mod mask;
 mod utf8;
 
 pub use close::{CloseReason, close_frame, is_sendable};
-pub use decoder::{Decoder, Event, Events, Limits};
+pub use decoder::{Decoder, Limits};
 pub use encoder::{FrameWriter, SERVER_HEADER_BYTES_MAX, encode_header, frame, frame_of_parts};
 pub use error::CodecError;
+pub use events::{Event, Events};
 pub use frame::{CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Header, Opcode};
 pub use handshake::{Handshake, HandshakeError, SUB_PROTOCOL_JSON, accept_of};
 pub use mask::mask;
