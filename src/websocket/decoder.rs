@@ -28,6 +28,7 @@ pub struct Decoder {
     frame: Option<Frame>,
     /// The message that is open: `Text` or `Binary`.
     message: Option<Opcode>,
+    /// At rest between messages: one that ends inside a character is an error, which ends all.
     utf8: Utf8Check,
     header: [u8; HEADER_BYTES_MAX],
     header_bytes: u8,
@@ -36,7 +37,8 @@ pub struct Decoder {
 
 #[derive(Debug, Clone, Copy)]
 struct Frame {
-    opcode: Opcode,
+    /// A control frame's own opcode, or that of the message a data frame belongs to.
+    part_of: Opcode,
     fin: bool,
     /// The mask as it applies to the next byte.
     key: [u8; 4],
@@ -134,23 +136,19 @@ impl Decoder {
         if header.reserved != 0 {
             return Err(CodecError::ReservedBits);
         }
-        match (header.opcode, self.message) {
+        let payload_bytes = self.admit(&header)?;
+        let (fin, key) = (header.fin, header.key);
+        let part_of = match (header.opcode, self.message) {
             (Opcode::Continuation, None) => return Err(CodecError::UnexpectedContinuation),
+            (Opcode::Continuation, Some(message)) => message,
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(CodecError::InterruptedMessage),
             (Opcode::Text | Opcode::Binary, None) => {
                 self.message = Some(header.opcode);
-                self.utf8 = Utf8Check::default();
+                header.opcode
             }
-            _ => {}
-        }
-        let payload_bytes = self.admit(&header)?;
-        self.frame = Some(Frame {
-            opcode: header.opcode,
-            fin: header.fin,
-            key: header.key,
-            payload_bytes,
-            missing_bytes: payload_bytes,
-        });
+            (control, _) => control,
+        };
+        self.frame = Some(Frame { part_of, fin, key, payload_bytes, missing_bytes: payload_bytes });
         Ok(())
     }
 
@@ -185,27 +183,26 @@ impl Decoder {
         frame.missing_bytes -= here.len();
         let is_done = frame.missing_bytes == 0;
 
-        if frame.opcode.is_control() {
+        if frame.part_of.is_control() {
             if is_whole {
-                return Ok(Step::InPlace(frame.opcode, here));
+                return Ok(Step::InPlace(frame.part_of, here));
             }
             self.keep(piece);
             if is_done {
-                return Ok(Step::Collected(frame.opcode, self.take_last(frame.payload_bytes)));
+                return Ok(Step::Collected(frame.part_of, self.take_last(frame.payload_bytes)));
             }
         } else {
-            let message = self.message.ok_or(CodecError::UnexpectedContinuation)?;
             if is_done && frame.fin && self.buffer.is_empty() && is_whole {
                 self.message = None;
-                return Ok(Step::InPlace(message, here));
+                return Ok(Step::InPlace(frame.part_of, here));
             }
-            if message == Opcode::Text {
+            if frame.part_of == Opcode::Text {
                 self.utf8.push(piece)?;
             }
             self.keep(piece);
             if is_done && frame.fin {
                 self.message = None;
-                return Ok(Step::Collected(message, std::mem::take(&mut self.buffer)));
+                return Ok(Step::Collected(frame.part_of, std::mem::take(&mut self.buffer)));
             }
             if is_done {
                 return Ok(Step::Onward);
