@@ -16,9 +16,9 @@
 //! connection                      one client: socket, outbox, session
 //! room · ingest · node · agent    who is where · samples in · one machine · the program on it
 //! broker · topic                  which topic · order, history, fan-out
-//! websocket · store · auth        RFC 6455 · durable state · who may
+//! store · auth                    durable state · who may
 //! supervision · telemetry · protocol · config
-//! ids · clock
+//! websocket · ids · clock         RFC 6455 without IO · checked names · time as an input
 //! ```
 
 pub mod clock;
@@ -26,3 +26,4 @@ pub mod config;
 pub mod ids;
 pub mod protocol;
 pub mod telemetry;
+pub mod websocket;

@@ -1,31 +1,24 @@
-//! Frames that the hub sends: encoded once, with room in front for the WebSocket header.
-//!
-//! A [`Draft`] is the JSON text with [`HEADROOM`] free bytes before it; `websocket::seal` turns it into
-//! shared bytes that go to any number of sockets.
+//! Frames that the hub sends: encoded once, as the bytes that any number of sockets share.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::codes::Code;
 use super::priority::Priority;
 use crate::ids::MessageId;
+use crate::websocket::{FrameWriter, Opcode};
 
-/// Free bytes before the text: the longest header of an unmasked WebSocket frame.
-pub const HEADROOM: usize = 10;
-
-/// The text of a frame behind [`HEADROOM`] free bytes.
-#[derive(Debug)]
-pub struct Draft(pub Vec<u8>);
+/// A text frame in the making.
+struct Draft(FrameWriter);
 
 impl Draft {
     fn with_capacity(text_bytes: usize) -> Self {
-        let mut buffer = Vec::with_capacity(HEADROOM + text_bytes);
-        buffer.resize(HEADROOM, 0);
-        Self(buffer)
+        Self(FrameWriter::with_capacity(text_bytes))
     }
 
     fn raw(&mut self, text: &str) -> &mut Self {
-        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(text.as_bytes());
         self
     }
 
@@ -35,19 +28,14 @@ impl Draft {
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> &mut Self {
         if serde_json::to_writer(&mut self.0, value).is_err() {
-            // Only a map with keys that are no strings, or a failing Serialize, gets here; the hub's own payloads have neither.
+            // Only a map whose keys are no strings, or a failing Serialize, gets here; the hub's own payloads have neither.
             self.raw("null");
         }
         self
     }
 
-    fn number(&mut self, value: u64) -> &mut Self {
-        self.value(&value)
-    }
-
-    /// The text without the headroom.
-    pub fn text(&self) -> &[u8] {
-        self.0.get(HEADROOM..).unwrap_or_default()
+    fn finish(self) -> Bytes {
+        self.0.finish(Opcode::Text)
     }
 }
 
@@ -93,7 +81,7 @@ pub struct MessageMeta<'a> {
 }
 
 /// A message with its payload unchanged.
-pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Draft {
+pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Bytes {
     let mut draft = Draft::with_capacity(payload.len() + meta.topic.len() + 280);
     let mut id = [0u8; 36];
     draft
@@ -108,7 +96,7 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Draft {
         .raw(r#","metadata":{"topic":""#)
         .raw(meta.topic)
         .raw(r#"","offset":"#)
-        .number(meta.offset)
+        .value(&meta.offset)
         .raw(r#","epoch":""#)
         .raw(meta.epoch)
         .raw(r#"","priority":""#)
@@ -121,11 +109,11 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Draft {
         draft.raw(r#","correlation_id":"#).quoted(correlation_id);
     }
     draft.raw("}}");
-    draft
+    draft.finish()
 }
 
 /// A frame of the hub's own: an answer when `reply_to` is given, else a push.
-pub fn control<T: Serialize>(kind: &str, unix_ms: u64, reply_to: Option<&str>, payload: &T) -> Draft {
+pub fn control<T: Serialize>(kind: &str, unix_ms: u64, reply_to: Option<&str>, payload: &T) -> Bytes {
     let mut draft = Draft::with_capacity(320);
     let mut id = [0u8; 36];
     draft
@@ -142,7 +130,7 @@ pub fn control<T: Serialize>(kind: &str, unix_ms: u64, reply_to: Option<&str>, p
         draft.raw(r#""reply_to":"#).quoted(reply_to);
     }
     draft.raw("}}");
-    draft
+    draft.finish()
 }
 
 /// The `published` answer, by hand: it is the hub's most frequent reply.
@@ -153,7 +141,7 @@ pub fn published(
     topic: &str,
     epoch: &str,
     offset: u64,
-) -> Draft {
+) -> Bytes {
     let mut draft = Draft::with_capacity(260);
     let mut buffer = [0u8; 36];
     draft
@@ -166,13 +154,13 @@ pub fn published(
         .raw(r#"","epoch":""#)
         .raw(epoch)
         .raw(r#"","offset":"#)
-        .number(offset)
+        .value(&offset)
         .raw(r#"},"metadata":{"#);
     if let Some(reply_to) = reply_to {
         draft.raw(r#""reply_to":"#).quoted(reply_to);
     }
     draft.raw("}}");
-    draft
+    draft.finish()
 }
 
 /// Payload of `error`.
@@ -193,7 +181,7 @@ pub struct ErrorPayload<'a> {
 pub const RETRY_AFTER_MS: u64 = 1_000;
 
 /// An `error` frame.
-pub fn error(code: Code, message: &str, unix_ms: u64, reply_to: Option<&str>) -> Draft {
+pub fn error(code: Code, message: &str, unix_ms: u64, reply_to: Option<&str>) -> Bytes {
     let row = code.row();
     let retry_after_ms = row.retryable.then_some(RETRY_AFTER_MS);
     control(
@@ -233,8 +221,9 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn parsed(draft: &Draft) -> Value {
-        serde_json::from_slice(draft.text()).unwrap()
+    fn parsed(frame: &Bytes) -> Value {
+        let text = frame.iter().position(|b| *b == b'{').unwrap();
+        serde_json::from_slice(&frame[text..]).unwrap()
     }
 
     #[test]
