@@ -1,1 +1,3 @@
-//! placeholder
+//! InfraWatch: a realtime monitoring hub in one binary.
+
+pub mod store;
