@@ -1,5 +1,7 @@
 //! Frames that the hub sends: encoded once, as the bytes that any number of sockets share.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -80,8 +82,8 @@ pub struct MessageMeta<'a> {
     pub correlation_id: Option<&'a str>,
 }
 
-/// A message with its payload unchanged.
-pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Bytes {
+/// A message with its payload unchanged, and where in the frame the payload lies.
+pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Range<usize>) {
     let mut draft = Draft::with_capacity(payload.len() + meta.topic.len() + 280);
     let mut id = [0u8; 36];
     draft
@@ -91,7 +93,9 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Bytes {
         .raw(meta.id.encode(&mut id))
         .raw(r#"","timestamp":""#)
         .raw(meta.timestamp)
-        .raw(r#"","payload":"#)
+        .raw(r#"","payload":"#);
+    let start = draft.0.payload_bytes();
+    draft
         .raw(payload)
         .raw(r#","metadata":{"topic":""#)
         .raw(meta.topic)
@@ -109,7 +113,10 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> Bytes {
         draft.raw(r#","correlation_id":"#).quoted(correlation_id);
     }
     draft.raw("}}");
-    draft.finish()
+    let text_bytes = draft.0.payload_bytes();
+    let frame = draft.finish();
+    let start = start + frame.len() - text_bytes;
+    (frame, start..start + payload.len())
 }
 
 /// A frame of the hub's own: an answer when `reply_to` is given, else a push.
@@ -133,8 +140,9 @@ pub fn control<T: Serialize>(kind: &str, unix_ms: u64, reply_to: Option<&str>, p
     draft.finish()
 }
 
-/// The `published` answer, by hand: it is the hub's most frequent reply.
+/// The `published` answer (`room_message_sent` in a room), by hand: it is the hub's most frequent reply.
 pub fn published(
+    kind: &str,
     stamp: &str,
     id: MessageId,
     reply_to: Option<&str>,
@@ -145,7 +153,9 @@ pub fn published(
     let mut draft = Draft::with_capacity(260);
     let mut buffer = [0u8; 36];
     draft
-        .raw(r#"{"version":1,"type":"published","id":""#)
+        .raw(r#"{"version":1,"type":""#)
+        .raw(kind)
+        .raw(r#"","id":""#)
         .raw(id.encode(&mut buffer))
         .raw(r#"","timestamp":""#)
         .raw(stamp)
@@ -239,7 +249,9 @@ mod tests {
             key: Some("a\"b"),
             correlation_id: Some("c"),
         };
-        let frame = parsed(&message(&meta, r#"{"x":1}"#));
+        let (frame, payload) = message(&meta, r#"{"x":1}"#);
+        assert_eq!(&frame[payload], br#"{"x":1}"#);
+        let frame = parsed(&frame);
         assert_eq!(frame["version"], 1);
         assert_eq!(frame["type"], "message");
         assert_eq!(frame["payload"], json!({"x": 1}));
@@ -262,7 +274,7 @@ mod tests {
 
     #[test]
     fn published_is_what_control_would_write() {
-        let by_hand = parsed(&published("t", MessageId::at(1), Some("1"), "a", "e", 3));
+        let by_hand = parsed(&published("published", "t", MessageId::at(1), Some("1"), "a", "e", 3));
         assert_eq!(by_hand["payload"], json!({"topic":"a","epoch":"e","offset":3}));
         assert_eq!(by_hand["metadata"], json!({"reply_to":"1"}));
     }
