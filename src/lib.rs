@@ -25,4 +25,5 @@ pub mod clock;
 pub mod config;
 pub mod ids;
 pub mod protocol;
+pub mod supervision;
 pub mod telemetry;
