@@ -26,5 +26,6 @@ pub mod config;
 pub mod ids;
 pub mod protocol;
 pub mod store;
+pub mod supervision;
 pub mod telemetry;
 pub mod websocket;
