@@ -1,3 +1,30 @@
 //! InfraWatch: a realtime monitoring hub in one binary.
+//!
+//! The flow, which is also the order to read in:
+//!
+//! ```text
+//! agents ──ws──▶ connection ─▶ ingest ─▶ node ─▶ broker ─▶ topic ─▶ connection ──ws──▶ browsers
+//! store, auth, supervision, telemetry, protocol and config lie under all of them
+//! ```
+//!
+//! A module imports only what stands below it here (a test checks it):
+//!
+//! ```text
+//! cli                             the program: sub-commands, settings from flags, environment and file
+//! hub                             composition root: the supervision tree, wiring, drain order
+//! http                            routes, upgrade, the embedded console
+//! connection                      one client: socket, outbox, session
+//! room · ingest · node · agent    who is where · samples in · one machine · the program on it
+//! broker · topic                  which topic · order, history, fan-out
+//! websocket · store · auth        RFC 6455 · durable state · who may
+//! supervision · telemetry · protocol · config
+//! ids · clock
+//! ```
 
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod ids;
+pub mod protocol;
 pub mod store;
+pub mod telemetry;
