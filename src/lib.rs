@@ -1,1 +1,2 @@
-//! placeholder
+//! InfraWatch.
+pub mod agent;
