@@ -10,6 +10,7 @@ mod network;
 mod rate;
 mod sampler;
 mod settings;
+mod spool;
 mod temperature;
 
 pub use columns::{Column, ColumnLabels, Columns, Snapshot};
@@ -17,3 +18,4 @@ pub use error::AgentError;
 pub use inventory::Inventory;
 pub use sampler::{SLOW_PROBES_INTERVAL_MS, Sampler};
 pub use settings::{AgentSettings, AgentToken};
+pub use spool::{Record, Spool, SpoolError};
