@@ -1,0 +1,170 @@
+//! The directory of topics: a name to a handle, made on first use.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::RwLock;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::clock::Clock;
+use crate::config::TopicSection;
+use crate::ids::TopicName;
+use crate::protocol::priority::Priority;
+use crate::store::Store;
+use crate::supervision::Tree;
+use crate::telemetry::{Cause, Counter, Gauge};
+use crate::topic::handle::Interest;
+use crate::topic::outlet::Admission;
+use crate::topic::{Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
+
+/// What the broker is made of.
+pub struct BrokerArgs {
+    /// Starts topics.
+    pub tree: Tree,
+    /// For topics that are kept there.
+    pub store: Store,
+    /// Bounds.
+    pub settings: Arc<TopicSection>,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// A message before it has a place.
+#[derive(Debug)]
+pub struct Draft {
+    /// What is published, unchanged.
+    pub payload: Box<RawValue>,
+    /// Frame type: `message` or `room_message`.
+    pub kind: &'static str,
+    /// Overrides the topic's priority.
+    pub priority: Option<Priority>,
+    /// What it is the newest value of.
+    pub key: Option<Arc<str>>,
+}
+
+impl Draft {
+    /// A message of the hub's own; its payload must serialize to JSON.
+    pub fn of<T: Serialize>(payload: &T) -> Result<Self, serde_json::Error> {
+        let payload = serde_json::value::to_raw_value(payload)?;
+        Ok(Self { payload, kind: "message", priority: None, key: None })
+    }
+
+    /// The same message as the newest value of `key`.
+    pub fn keyed(mut self, key: Arc<str>) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+/// Opens topics and admits messages. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker(Arc<Shared>);
+
+struct Shared {
+    topics: RwLock<HashMap<TopicName, TopicHandle>>,
+    next_id: AtomicU32,
+    admission: Arc<Admission>,
+    args: BrokerArgs,
+}
+
+impl Broker {
+    /// A broker without topics.
+    pub fn new(args: BrokerArgs) -> Self {
+        let settings = &args.settings;
+        let admission = Admission::new(settings.in_flight_messages_max, settings.in_flight_bytes_max);
+        Self(Arc::new(Shared { topics: RwLock::default(), next_id: AtomicU32::new(1), admission, args }))
+    }
+
+    /// The topic of that name if there is one.
+    pub fn find(&self, name: &TopicName) -> Option<TopicHandle> {
+        self.0.topics.read().get(name).filter(|t| !t.is_closed()).cloned()
+    }
+
+    /// The topic of that name, made when there is none.
+    pub fn open(&self, name: &TopicName) -> Result<TopicHandle, TopicError> {
+        if let Some(topic) = self.find(name) {
+            return Ok(topic);
+        }
+        let mut topics = self.0.topics.write();
+        if let Some(topic) = topics.get(name).filter(|t| !t.is_closed()) {
+            return Ok(topic.clone());
+        }
+        let topics_max = self.0.args.settings.topics_max;
+        if topics.len() >= topics_max {
+            return Err(TopicError::TooManyTopics { topics_max });
+        }
+        let interest = Interest::default();
+        interest.touched_ms.store(self.0.args.clock.unix_ms(), Ordering::Relaxed);
+        let args = TopicArgs {
+            id: TopicId::from_number(self.0.next_id.fetch_add(1, Ordering::Relaxed)),
+            name: name.clone(),
+            interest: Arc::new(interest),
+            store: self.0.args.store.clone(),
+            settings: self.0.args.settings.clone(),
+            clock: self.0.args.clock.clone(),
+        };
+        let (broker, given_up) = (Arc::downgrade(&self.0), name.clone());
+        let forget = Box::new(move || {
+            if let Some(shared) = broker.upgrade() {
+                shared.topics.write().retain(|n, t| *n != given_up || !t.is_closed());
+            }
+        });
+        let topic = TopicHandle::start(&self.0.args.tree, args, forget);
+        topics.insert(name.clone(), topic.clone());
+        Gauge::Topics.set(topics.len() as u64);
+        Ok(topic)
+    }
+
+    /// Publishes; the answer goes where `reply` says, unless this refuses at once.
+    pub fn publish(&self, name: &TopicName, draft: Draft, reply: Reply, cause: &Cause) -> Result<(), TopicError> {
+        let (topic, message) = self.admit(name, draft, reply)?;
+        topic.publish(message, cause)
+    }
+
+    /// Publishes and waits until the topic has taken it (and the store, where it is kept there).
+    pub async fn publish_and_wait(
+        &self,
+        name: &TopicName,
+        draft: Draft,
+        cause: &Cause,
+    ) -> Result<Published, TopicError> {
+        let (topic, message) = self.admit(name, draft, Reply::Nobody)?;
+        topic.publish_and_wait(message, cause).await
+    }
+
+    fn admit(&self, name: &TopicName, draft: Draft, reply: Reply) -> Result<(TopicHandle, Publish), TopicError> {
+        let bytes_max = self.0.args.settings.key_bytes_max;
+        if let Some(bytes) = draft.key.as_ref().map(|k| k.len()).filter(|bytes| *bytes > bytes_max) {
+            return Err(TopicError::KeyTooLong { bytes_max, bytes });
+        }
+        let Some(permit) = self.0.admission.admit(draft.payload.get().len()) else {
+            Counter::Dropped.add_for("admission", 1);
+            return Err(TopicError::Overloaded);
+        };
+        let Draft { payload, kind, priority, key } = draft;
+        Ok((self.open(name)?, Publish { payload, kind, priority, key, permit, reply }))
+    }
+
+    /// Number of topics.
+    pub fn topics(&self) -> usize {
+        self.0.topics.read().len()
+    }
+
+    /// Messages on their way to sockets.
+    pub fn under_way(&self) -> usize {
+        self.0.admission.under_way()
+    }
+
+    /// Forgets topics in memory that nobody subscribes to and nobody used for the idle time. Returns how many.
+    pub fn sweep(&self) -> usize {
+        let now_ms = self.0.args.clock.unix_ms();
+        let idle_ms = self.0.args.settings.idle_ms_max;
+        let mut topics = self.0.topics.write();
+        let before = topics.len();
+        topics.retain(|_, topic| topic.members() > 0 || topic.touched_ms().saturating_add(idle_ms) > now_ms);
+        Gauge::Topics.set(topics.len() as u64);
+        before - topics.len()
+    }
+}

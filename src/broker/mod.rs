@@ -1,0 +1,10 @@
+//! Which topic: opens topics on first use, admits messages, forgets what is idle.
+//!
+//! [`Broker`] is the directory that every module publishes and subscribes through; [`BrokerActor`] is the
+//! parent of the topics and sweeps the directory.
+
+pub mod actor;
+pub mod directory;
+
+pub use actor::BrokerActor;
+pub use directory::{Broker, BrokerArgs, Draft};

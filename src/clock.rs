@@ -1,0 +1,105 @@
+//! Time as an input: wall and monotonic clock behind one value, so that tests move it by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Where the time comes from. Cheap to clone.
+#[derive(Clone)]
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    System(Instant),
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The machine's clocks.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+    pub fn system() -> Self {
+        Self(Source::System(Instant::now()))
+    }
+
+    /// A clock that stands still at `unix_ms` until it is advanced.
+    pub fn manual(unix_ms: u64) -> (Self, ManualClock) {
+        let cell = Arc::new(AtomicU64::new(unix_ms));
+        (Self(Source::Manual(cell.clone())), ManualClock(cell))
+    }
+
+    /// Wall time in milliseconds since 1970-01-01 UTC.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+    pub fn unix_ms(&self) -> u64 {
+        match &self.0 {
+            Source::System(_) => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+            }
+            Source::Manual(cell) => cell.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Monotonic time in milliseconds since this clock was made.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+    pub fn monotonic_ms(&self) -> u64 {
+        match &self.0 {
+            Source::System(start) => Instant::now().duration_since(*start).as_millis() as u64,
+            Source::Manual(cell) => cell.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The hand that moves a manual clock.
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// Moves both times forward by `ms`.
+    pub fn advance_ms(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+/// Wall time of the machine; for the few callers that take a plain function.
+pub fn system_unix_ms() -> u64 {
+    Clock(Source::System(START.with(|s| *s))).unix_ms()
+}
+
+thread_local! {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+    static START: Instant = Instant::now();
+}
+
+/// `unix_ms` as RFC 3339 in UTC with milliseconds, e.g. `2026-11-21T01:15:22.042Z`.
+/// Times outside years 1-9999 are clamped to the nearest that can be written.
+pub fn rfc3339(unix_ms: u64) -> String {
+    let ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+/// Reads an RFC 3339 time (any offset) into milliseconds since 1970; `None` when it is not one or lies before 1970.
+pub fn parse_rfc3339(text: &str) -> Option<u64> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(at.as_millisecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_and_read_back() {
+        assert_eq!(rfc3339(1_795_223_722_042), "2026-11-21T01:15:22.042Z");
+        assert_eq!(parse_rfc3339("2026-11-21T01:15:22.042Z"), Some(1_795_223_722_042));
+        assert_eq!(parse_rfc3339("2026-11-21T02:15:22.042+01:00"), Some(1_795_223_722_042));
+        assert_eq!(parse_rfc3339("1969-12-31T23:59:59Z"), None);
+        assert_eq!(parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_by_hand() {
+        let (clock, hand) = Clock::manual(1_000);
+        assert_eq!((clock.unix_ms(), clock.monotonic_ms()), (1_000, 1_000));
+        hand.advance_ms(250);
+        assert_eq!(clock.unix_ms(), 1_250);
+    }
+}

@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, in_range};
+
+/// History and bounds of topics.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TopicSection {
+    /// Topics that may exist at once.
+    pub topics_max: usize,
+    /// Messages a log topic keeps.
+    pub history_messages_max: usize,
+    /// Bytes a log topic keeps.
+    pub history_bytes_max: usize,
+    /// How long a log topic keeps a message.
+    pub history_age_ms_max: u64,
+    /// Messages a room keeps, whatever their age.
+    pub room_history_messages: usize,
+    /// Keys a latest topic keeps the newest value of.
+    pub latest_keys_max: usize,
+    /// Longest key of a message, in bytes.
+    pub key_bytes_max: usize,
+    /// A topic without subscribers and messages for this long is forgotten.
+    pub idle_ms_max: u64,
+    /// Messages on their way to sockets in the whole hub.
+    pub in_flight_messages_max: usize,
+    /// Bytes on their way to sockets in the whole hub.
+    pub in_flight_bytes_max: usize,
+}
+
+impl Default for TopicSection {
+    fn default() -> Self {
+        Self {
+            topics_max: 100_000,
+            history_messages_max: 5_000,
+            history_bytes_max: 8 << 20,
+            history_age_ms_max: 600_000,
+            room_history_messages: 50,
+            latest_keys_max: 20_000,
+            key_bytes_max: 256,
+            idle_ms_max: 900_000,
+            in_flight_messages_max: 32_768,
+            in_flight_bytes_max: 64 << 20,
+        }
+    }
+}
+
+impl TopicSection {
+    /// Checks ranges.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        in_range("topic.topics_max", self.topics_max, 16, 10_000_000)?;
+        in_range("topic.history_messages_max", self.history_messages_max, 1, 10_000_000)?;
+        in_range("topic.history_bytes_max", self.history_bytes_max, 1024, 1 << 34)?;
+        in_range("topic.latest_keys_max", self.latest_keys_max, 1, 10_000_000)?;
+        in_range("topic.idle_ms_max", self.idle_ms_max, 1_000, 86_400_000)?;
+        in_range("topic.in_flight_messages_max", self.in_flight_messages_max, 64, 1_000_000)
+    }
+}

@@ -1,0 +1,271 @@
+//! Frames that clients send: the envelope, then the payload of each type.
+//!
+//! Payload fields may stand at top level when there is no `payload`. Unknown fields are ignored.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::codes::Code;
+use super::priority::Priority;
+
+/// The types a client may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FrameType {
+    /// Round trip; the hub answers `pong`.
+    Ping,
+    /// Start receiving topics.
+    Subscribe,
+    /// Stop receiving topics.
+    Unsubscribe,
+    /// Become a member of a room.
+    JoinRoom,
+    /// Leave a room.
+    LeaveRoom,
+    /// Say something to a room.
+    RoomMessage,
+    /// Publish to a topic.
+    Publish,
+    /// Samples of a node.
+    Metrics,
+    /// A new token for this connection.
+    Refresh,
+}
+
+impl FrameType {
+    /// All types, in the order of the protocol document.
+    pub const ALL: [Self; 9] = [
+        Self::Ping,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::JoinRoom,
+        Self::LeaveRoom,
+        Self::RoomMessage,
+        Self::Publish,
+        Self::Metrics,
+        Self::Refresh,
+    ];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::JoinRoom => "join_room",
+            Self::LeaveRoom => "leave_room",
+            Self::RoomMessage => "room_message",
+            Self::Publish => "publish",
+            Self::Metrics => "metrics",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.as_str() == name)
+    }
+}
+
+/// A frame whose envelope is understood; the payload is parsed by type on demand.
+#[derive(Debug)]
+pub struct ClientFrame<'a> {
+    /// What the client wants.
+    pub kind: FrameType,
+    /// The client's id of this request, echoed as `metadata.reply_to`.
+    pub id: Option<Cow<'a, str>>,
+    payload: &'a str,
+}
+
+/// Why a frame was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FrameError {
+    /// Row of the table.
+    pub code: Code,
+    /// What was wrong and what is allowed.
+    pub message: String,
+    /// The id of the request, where it could be read.
+    pub reply_to: Option<String>,
+}
+
+/// Longest id of a request, in bytes.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+    version: Option<u32>,
+}
+
+impl<'a> ClientFrame<'a> {
+    /// Reads the envelope.
+    pub fn parse(text: &'a str) -> Result<Self, FrameError> {
+        let envelope: Envelope<'a> = serde_json::from_str(text).map_err(|e| fault(&e, None))?;
+        let reply_to = envelope.id.as_deref().map(str::to_owned);
+        let fail = |code, message| FrameError { code, message, reply_to: reply_to.clone() };
+        if let Some(id) = &envelope.id
+            && id.len() > REQUEST_ID_BYTES_MAX
+        {
+            let message = format!("`id` may have at most {REQUEST_ID_BYTES_MAX} bytes, not {}", id.len());
+            return Err(FrameError { code: Code::InvalidField, message, reply_to: None });
+        }
+        if let Some(version) = envelope.version
+            && version != super::VERSION
+        {
+            return Err(fail(Code::InvalidField, format!("`version` must be 1, not {version}")));
+        }
+        let name =
+            envelope.kind.ok_or_else(|| fail(Code::MissingField, "missing field `type`".to_owned()))?;
+        let Some(kind) = FrameType::parse(&name) else {
+            let known: Vec<_> = FrameType::ALL.iter().map(|t| t.as_str()).collect();
+            let shown: String = name.chars().take(40).collect();
+            return Err(fail(
+                Code::UnknownType,
+                format!("unknown type {shown:?}; known: {}", known.join(", ")),
+            ));
+        };
+        Ok(Self { kind, id: envelope.id, payload: envelope.payload.map_or(text, RawValue::get) })
+    }
+
+    /// Reads the payload as the type's own.
+    pub fn payload<T: Deserialize<'a>>(&self) -> Result<T, FrameError> {
+        serde_json::from_str(self.payload).map_err(|e| fault(&e, self.id.as_deref().map(str::to_owned)))
+    }
+}
+
+fn fault(error: &serde_json::Error, reply_to: Option<String>) -> FrameError {
+    let message = error.to_string();
+    let code = match error.classify() {
+        serde_json::error::Category::Data if message.starts_with("missing field") => Code::MissingField,
+        serde_json::error::Category::Data => Code::InvalidField,
+        _ => Code::InvalidJson,
+    };
+    FrameError { code, message, reply_to }
+}
+
+/// Payload of `ping`.
+#[derive(Debug, Deserialize)]
+pub struct Ping<'a> {
+    /// Any JSON value, echoed.
+    #[serde(borrow, default)]
+    pub t: Option<&'a RawValue>,
+}
+
+/// Payload of `subscribe` and `unsubscribe`.
+#[derive(Debug, Deserialize)]
+pub struct Topics {
+    /// Names, or objects with a name.
+    pub topics: Vec<TopicRequest>,
+}
+
+/// One topic of a `subscribe`: its name, alone or in an object.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum TopicRequest {
+    /// Just the name.
+    Name(String),
+    /// The name with options.
+    Options {
+        /// The name.
+        topic: String,
+    },
+}
+
+impl TopicRequest {
+    /// The name, not yet checked.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) | Self::Options { topic: name } => name,
+        }
+    }
+}
+
+/// Payload of `join_room` and `leave_room`.
+#[derive(Debug, Deserialize)]
+pub struct Room<'a> {
+    /// The room's name, not yet checked.
+    #[serde(borrow)]
+    pub room: Cow<'a, str>,
+}
+
+/// Payload of `room_message`.
+#[derive(Debug, Deserialize)]
+pub struct RoomMessage<'a> {
+    /// The room's name, not yet checked.
+    #[serde(borrow)]
+    pub room: Cow<'a, str>,
+    /// What is said.
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+}
+
+/// Payload of `publish`.
+#[derive(Debug, Deserialize)]
+pub struct Publish<'a> {
+    /// The topic's name, not yet checked.
+    #[serde(borrow)]
+    pub topic: Cow<'a, str>,
+    /// What is published, delivered unchanged.
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+    /// Overrides the topic's.
+    pub priority: Option<Priority>,
+    /// What the message is the newest value of.
+    #[serde(borrow, default)]
+    pub key: Option<Cow<'a, str>>,
+}
+
+/// Payload of `refresh`.
+#[derive(Debug, Deserialize)]
+pub struct Refresh<'a> {
+    /// The new token.
+    #[serde(borrow)]
+    pub token: Cow<'a, str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_fields_may_stand_at_top_level() {
+        let frame =
+            ClientFrame::parse(r#"{"type":"subscribe","topics":["a",{"topic":"b"}],"new":1}"#).unwrap();
+        let topics: Topics = frame.payload().unwrap();
+        assert_eq!(topics.topics.iter().map(TopicRequest::name).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn published_data_is_kept_as_it_was_written() {
+        let text = r#"{"type":"publish","id":"7","payload":{"topic":"t","data":{"a": 1.50}}}"#;
+        let frame = ClientFrame::parse(text).unwrap();
+        assert_eq!(frame.id.as_deref(), Some("7"));
+        let publish: Publish<'_> = frame.payload().unwrap();
+        assert_eq!(publish.data.get(), r#"{"a": 1.50}"#);
+    }
+
+    #[test]
+    fn faults_have_their_own_codes() {
+        let cases = [
+            (r#"{"type":"#, Code::InvalidJson),
+            ("[]", Code::InvalidField),
+            ("{}", Code::MissingField),
+            (r#"{"type":"dance"}"#, Code::UnknownType),
+            (r#"{"type":"ping","version":2}"#, Code::InvalidField),
+            (r#"{"type":"publish","id":NaN}"#, Code::InvalidJson),
+        ];
+        for (text, code) in cases {
+            assert_eq!(ClientFrame::parse(text).unwrap_err().code, code, "{text}");
+        }
+        let frame = ClientFrame::parse(r#"{"type":"publish","id":"9","payload":{"topic":"t"}}"#).unwrap();
+        let error = frame.payload::<Publish<'_>>().unwrap_err();
+        assert_eq!((error.code, error.reply_to.as_deref()), (Code::MissingField, Some("9")));
+        assert!(error.message.contains("`data`"));
+    }
+}

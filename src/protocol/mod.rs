@@ -1,0 +1,17 @@
+//! The native protocol, version 1: what travels on a socket, and the table of what can go wrong.
+//!
+//! - [`codes`]: every error code and close code, one row each
+//! - [`client`]: frames that clients send, parsed
+//! - [`server`]: frames that the hub sends, encoded once and shared
+//! - [`priority`]: the three classes of urgency
+
+pub mod client;
+pub mod codes;
+pub mod priority;
+pub mod server;
+
+/// Version of the envelope.
+pub const VERSION: u32 = 1;
+
+/// The sub-protocol of JSON text frames, also what a client gets that asks for none.
+pub const SUBPROTOCOL_JSON: &str = "infrawatch.v1.json";

@@ -1,0 +1,179 @@
+//! The schema: numbered migrations, each applied once, in order, in a transaction of its own.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use super::connection::{open_read_only, open_writable, to_sql};
+
+/// One step of the schema. `sql` never changes once it is released: its checksum is in every database.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Number, counted from 1 without a gap. The same in every dialect.
+    pub version: u32,
+    /// What it adds.
+    pub name: &'static str,
+    sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($version:literal $name:literal),* $(,)?) => {
+        &[$(Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../../migrations/sqlite/000", $version, "_", $name, ".sql")),
+        }),*]
+    };
+}
+
+/// All migrations, oldest first.
+pub const MIGRATIONS: &[Migration] = migrations![1 "samples", 2 "events", 3 "nodes", 4 "sessions", 5 "users"];
+
+const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+    version       INTEGER PRIMARY KEY,
+    name          TEXT NOT NULL,
+    checksum      TEXT NOT NULL,
+    applied_at_ms INTEGER NOT NULL
+)";
+
+impl Migration {
+    /// SHA-256 of the text, in hexadecimal.
+    pub fn checksum(&self) -> String {
+        Sha256::digest(self.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What `infrawatch migrate --check` and `infrawatch check` report about a database file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaReport {
+    /// Migrations that are not applied yet, `0001_samples` and so on.
+    pub pending: Vec<String>,
+    /// What SQLite's quick check found wrong; empty when the file is sound.
+    pub problems: Vec<String>,
+}
+
+/// Makes the file when it is missing and brings its schema up to date. Returns what was applied,
+/// `0001_samples` and so on. Refuses a schema that is newer than this program or differs from it.
+pub fn migrate(path: &Path, now_ms: u64) -> Result<Vec<String>, StoreError> {
+    let connection = open_writable(path).map_err(|error| error.at_open(path))?;
+    migrate_connection(&connection, path, MIGRATIONS, now_ms).map_err(|error| error.at_open(path))
+}
+
+/// Reads the file without changing it. A file that does not exist has everything pending.
+pub fn check(path: &Path) -> Result<SchemaReport, StoreError> {
+    if !path.exists() {
+        return Ok(SchemaReport { pending: MIGRATIONS.iter().map(label).collect(), problems: Vec::new() });
+    }
+    let report = || {
+        let connection = open_read_only(path)?;
+        let pending = pending(&connection, path, MIGRATIONS)?;
+        let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
+        let problems = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        Ok(SchemaReport {
+            pending: pending.iter().map(label).collect(),
+            problems: problems.into_iter().filter(|problem| problem != "ok").collect(),
+        })
+    };
+    report().map_err(|error: StoreError| error.at_open(path))
+}
+
+pub(super) fn migrate_connection(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[Migration],
+    now_ms: u64,
+) -> Result<Vec<String>, StoreError> {
+    // Compared before anything is written: a file that is refused stays as it was.
+    pending(connection, path, migrations)?;
+    let mut applied = Vec::new();
+    loop {
+        // The lock first, then the look: another process may be migrating the same file.
+        let transaction = Immediate::begin(connection)?;
+        connection.execute_batch(MIGRATION_TABLE)?;
+        let Some(next) = pending(connection, path, migrations)?.first().copied() else {
+            transaction.commit()?;
+            return Ok(applied);
+        };
+        connection.execute_batch(next.sql)?;
+        connection.execute(
+            "INSERT INTO schema_migrations (version, name, checksum, applied_at_ms) VALUES (?1, ?2, ?3, ?4)",
+            params![next.version, next.name, next.checksum(), to_sql(now_ms)],
+        )?;
+        transaction.commit()?;
+        applied.push(label(&next));
+    }
+}
+
+/// What is not applied yet; an error when what is applied is not a beginning of `migrations`.
+fn pending(
+    connection: &Connection,
+    path: &Path,
+    migrations: &[Migration],
+) -> Result<Vec<Migration>, StoreError> {
+    let known = migrations.last().map_or(0, |migration| migration.version);
+    let applied = applied(connection)?;
+    if let Some(newest) = applied.last().filter(|newest| newest.0 > known) {
+        return Err(StoreError::SchemaNewer { path: path.to_path_buf(), found: newest.0, known });
+    }
+    for (position, (version, name, checksum)) in applied.iter().enumerate() {
+        let same = migrations.get(position).is_some_and(|migration| {
+            migration.version == *version && migration.name == name && migration.checksum() == *checksum
+        });
+        if !same {
+            return Err(StoreError::SchemaAltered {
+                path: path.to_path_buf(),
+                version: *version,
+                name: name.clone(),
+            });
+        }
+    }
+    Ok(migrations.iter().skip(applied.len()).copied().collect())
+}
+
+/// (version, name, checksum) of what the file has, in order.
+fn applied(connection: &Connection) -> Result<Vec<(u32, String, String)>, StoreError> {
+    let exists = connection
+        .query_row(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'",
+            [],
+            |_| Ok(()),
+        )
+        .optional()?;
+    if exists.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut statement =
+        connection.prepare("SELECT version, name, checksum FROM schema_migrations ORDER BY version")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn label(migration: &Migration) -> String {
+    format!("{:04}_{}", migration.version, migration.name)
+}
+
+/// A write transaction on a shared connection; rolled back unless it is committed.
+struct Immediate<'a>(&'a Connection);
+
+impl<'a> Immediate<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, StoreError> {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> Result<(), StoreError> {
+        self.0.execute_batch("COMMIT")?;
+        Ok(())
+    }
+}
+
+impl Drop for Immediate<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // Closing the connection would roll back too; this only does it sooner.
+            drop(self.0.execute_batch("ROLLBACK"));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Durable state in one SQLite file: samples, the log of kept topics, nodes, sessions, users and tokens.
+//!
+//! - One writer thread behind a bounded queue. It takes everything that waits, applies it in one
+//!   transaction (a savepoint for each request), commits once with `synchronous = FULL`, and then
+//!   answers: what was acknowledged survives `kill -9` and a power failure.
+//! - A full queue refuses at once with [`StoreError::Overloaded`].
+//! - A failed writer answers everybody with an error, is counted, and opens the file again.
+//! - Readers are a small pool of read-only connections on blocking threads.
+//!
+//! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `nodes`,
+//! `sessions`, `users`, `tokens`.
+
+mod connection;
+mod directory;
+mod downsample;
+mod error;
+mod events;
+mod migration;
+mod nodes;
+mod reader;
+mod request;
+mod sample_encoding;
+mod sample_sets;
+mod samples;
+mod sessions;
+mod stats;
+mod tokens;
+mod users;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+pub use directory::{DataDirectory, DirectoryLock};
+pub use downsample::{Downsampler, Series};
+pub use error::StoreError;
+pub use events::{Event, EventPage, ListedEvent, TopicHead};
+pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
+pub use nodes::NodeRecord;
+pub use request::Reply;
+pub use sample_sets::Column;
+pub use samples::{SampleFrame, SampleQuery};
+pub use sessions::SessionRecord;
+pub use stats::StoreStats;
+pub use tokens::{RefreshRecord, RevocationRecords, Rotation, TokenHash};
+pub use users::UserRecord;
+
+use reader::Readers;
+use request::Pending;
+use stats::Counters;
+use writer::{Command, Database, Writer};
+
+/// The bounds of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Requests that may wait for the writer; more are refused.
+    pub queue_requests_max: usize,
+    /// Bytes that they may hold together; more are refused.
+    pub queue_bytes_max: usize,
+    /// Requests in one transaction.
+    pub group_requests_max: usize,
+    /// Connections that read.
+    pub readers: usize,
+    /// Reads that may wait for one of them; more are refused.
+    pub reads_waiting_max: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            queue_requests_max: 4_096,
+            queue_bytes_max: 32 << 20,
+            group_requests_max: 1_024,
+            readers: 2,
+            reads_waiting_max: 256,
+        }
+    }
+}
+
+/// The one way to durable state. Cheap to clone; all clones share the writer and the readers.
+#[derive(Clone)]
+pub struct Store {
+    queue: SyncSender<Command>,
+    queue_bytes_max: usize,
+    counters: Arc<Counters>,
+    readers: Arc<Readers>,
+    path: Arc<PathBuf>,
+}
+
+impl Store {
+    /// Opens the file (makes it when it is missing), brings its schema up to date and starts the writer.
+    /// Blocks; for the start of the program.
+    pub fn open(path: &Path, options: &StoreOptions, now_ms: u64) -> Result<Self, StoreError> {
+        let open = || {
+            let database = Database::open(path)?;
+            migration::migrate_connection(&database.connection, path, MIGRATIONS, now_ms)?;
+            Ok(database)
+        };
+        let database = open().map_err(|error: StoreError| error.at_open(path))?;
+        let counters = Arc::new(Counters::default());
+        let (queue, commands) = sync_channel(options.queue_requests_max.max(1));
+        let writer = Writer::new(path.to_path_buf(), commands, counters.clone(), options);
+        thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(database))
+            .map_err(|error| StoreError::Unavailable(error.to_string()).at_open(path))?;
+        Ok(Self {
+            queue,
+            queue_bytes_max: options.queue_bytes_max,
+            counters,
+            readers: Arc::new(Readers::new(path.to_path_buf(), options)),
+            path: Arc::new(path.to_path_buf()),
+        })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The counters at this moment.
+    pub fn stats(&self) -> StoreStats {
+        self.counters.snapshot()
+    }
+
+    /// Writes and commits a row of no meaning: ready when the whole way to the disk works. For health checks.
+    pub fn probe(&self, now_ms: u64) -> Reply<()> {
+        self.write(0, move |database| {
+            // A commit without a change would not touch the disk.
+            let sql = format!("PRAGMA user_version = {}", now_ms / 1_000 % (1 << 30));
+            Ok(database.connection.execute_batch(&sql)?)
+        })
+    }
+
+    /// Commits what is queued and ends the writer. Requests that come later get [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        let mut command = Command::Close(reply);
+        // The queue may be full of what must still be committed.
+        while let Err(TrySendError::Full(back)) = self.queue.try_send(command) {
+            command = back;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        // An error means that the writer is gone already.
+        drop(closed.await);
+    }
+
+    /// Sends `work` to the writer; its error undoes what it did and nothing else.
+    fn write<T, F>(&self, weight_bytes: usize, work: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Database) -> Result<T, StoreError> + Send + 'static,
+    {
+        if !self.counters.admit(weight_bytes, self.queue_bytes_max) {
+            self.counters.refused();
+            return Reply::refused(StoreError::Overloaded);
+        }
+        let (request, reply) = Pending::new(work);
+        let refusal = match self.queue.try_send(Command::Apply(request, weight_bytes)) {
+            Ok(()) => return reply,
+            Err(TrySendError::Full(_)) => {
+                self.counters.refused();
+                StoreError::Overloaded
+            }
+            Err(TrySendError::Disconnected(_)) => StoreError::Closed,
+        };
+        self.counters.taken(weight_bytes);
+        Reply::refused(refusal)
+    }
+
+    async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.readers.read(query).await
+    }
+}

@@ -1,0 +1,84 @@
+//! A few read-only connections, used off the runtime's own threads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::connection::open_read_only;
+use super::{StoreError, StoreOptions};
+
+/// The pool. A connection is opened when it is first needed, and dropped when a query on it failed.
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    asked: AtomicUsize,
+    asked_max: usize,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, options: &StoreOptions) -> Self {
+        let readers = options.readers.max(1);
+        Self {
+            path,
+            idle: Mutex::new(Vec::with_capacity(readers)),
+            permits: Arc::new(Semaphore::new(readers)),
+            asked: AtomicUsize::new(0),
+            asked_max: readers + options.reads_waiting_max,
+        }
+    }
+
+    /// Runs `query` on a blocking thread, in one read transaction. Refused at once when too many wait already.
+    pub(super) async fn read<T, F>(self: &Arc<Self>, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let _counted = Counted::enter(self)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_closed| StoreError::Closed)?;
+        let readers = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            readers.run(query)
+        });
+        task.await.unwrap_or_else(|error| Err(StoreError::Sql(format!("a query failed: {error}"))))
+    }
+
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open_read_only(&self.path)?,
+        };
+        let transaction = connection.unchecked_transaction()?;
+        let result = query(&transaction);
+        drop(transaction);
+        if result.is_ok() {
+            self.idle.lock().push(connection);
+        }
+        result
+    }
+}
+
+/// Counts one reader in, and out when it is dropped.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn enter(readers: &'a Readers) -> Result<Self, StoreError> {
+        if readers.asked.fetch_add(1, Relaxed) >= readers.asked_max {
+            readers.asked.fetch_sub(1, Relaxed);
+            return Err(StoreError::Overloaded);
+        }
+        Ok(Self(&readers.asked))
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}

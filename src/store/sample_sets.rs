@@ -1,0 +1,115 @@
+//! Which set of columns a frame has, remembered so that the usual frame needs no look-up.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::connection::{to_sql, unsigned};
+
+/// What one position of a frame holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Column {
+    /// Name of the metric.
+    pub name: String,
+    /// Labels of the series; without those of the node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// `used_until_ms` of a set is moved ahead by this much at a time, so that it is rarely written.
+const USED_STEP_MS: u64 = 3_600_000;
+
+/// Nodes, and sets of one node, that are remembered. Beyond that the database is asked.
+const NODES_MAX: usize = 10_000;
+const SETS_MAX: usize = 4;
+
+/// Identity of a node and of one of its sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SetId {
+    pub(super) node: i64,
+    pub(super) set: i64,
+}
+
+struct Known {
+    columns: Arc<[Column]>,
+    id: SetId,
+    used_until_ms: u64,
+}
+
+/// The sets used last of each node. Must be forgotten whenever a transaction is undone: it may have
+/// made the sets that are remembered.
+#[derive(Default)]
+pub(super) struct SampleSets(HashMap<String, Vec<Known>>);
+
+impl SampleSets {
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// The set of these columns, made when it is new, and marked as used at `ts_ms`.
+    pub(super) fn find_or_make(
+        &mut self,
+        connection: &Connection,
+        node: &str,
+        columns: &Arc<[Column]>,
+        ts_ms: u64,
+    ) -> Result<SetId, StoreError> {
+        let known = self.0.get_mut(node).and_then(|sets| {
+            sets.iter_mut().find(|known| Arc::ptr_eq(&known.columns, columns) || known.columns == *columns)
+        });
+        if let Some(known) = known {
+            if ts_ms > known.used_until_ms {
+                known.used_until_ms = mark_used(connection, known.id, ts_ms)?;
+            }
+            return Ok(known.id);
+        }
+        let (id, used_until_ms) = load_or_make(connection, node, columns, ts_ms)?;
+        if self.0.len() >= NODES_MAX {
+            self.0.clear();
+        }
+        let sets = self.0.entry(node.to_owned()).or_default();
+        if sets.len() >= SETS_MAX {
+            sets.remove(0);
+        }
+        sets.push(Known { columns: columns.clone(), id, used_until_ms });
+        Ok(id)
+    }
+}
+
+fn load_or_make(
+    connection: &Connection,
+    node: &str,
+    columns: &Arc<[Column]>,
+    ts_ms: u64,
+) -> Result<(SetId, u64), StoreError> {
+    let text = serde_json::to_string(&columns[..])?;
+    connection.prepare_cached("INSERT OR IGNORE INTO sample_nodes (name) VALUES (?1)")?.execute([node])?;
+    let node: i64 = connection
+        .prepare_cached("SELECT id FROM sample_nodes WHERE name = ?1")?
+        .query_row([node], |row| row.get(0))?;
+    let found = connection
+        .prepare_cached("SELECT id, used_until_ms FROM sample_sets WHERE node_id = ?1 AND columns = ?2")?
+        .query_row(params![node, text], |row| Ok((row.get(0)?, unsigned(row, 1)?)))
+        .optional()?;
+    if let Some((set, used_until_ms)) = found {
+        let id = SetId { node, set };
+        let until_ms = if ts_ms > used_until_ms { mark_used(connection, id, ts_ms)? } else { used_until_ms };
+        return Ok((id, until_ms));
+    }
+    let used_until_ms = ts_ms.saturating_add(USED_STEP_MS);
+    connection
+        .prepare_cached("INSERT INTO sample_sets (node_id, columns, used_until_ms) VALUES (?1, ?2, ?3)")?
+        .execute(params![node, text, to_sql(used_until_ms)])?;
+    Ok((SetId { node, set: connection.last_insert_rowid() }, used_until_ms))
+}
+
+fn mark_used(connection: &Connection, id: SetId, ts_ms: u64) -> Result<u64, StoreError> {
+    let used_until_ms = ts_ms.saturating_add(USED_STEP_MS);
+    connection
+        .prepare_cached("UPDATE sample_sets SET used_until_ms = ?2 WHERE id = ?1")?
+        .execute(params![id.set, to_sql(used_until_ms)])?;
+    Ok(used_until_ms)
+}

@@ -1,0 +1,106 @@
+//! What the store counts about itself.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use super::StoreError;
+
+/// The counters of one store since it was opened, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Whether the writer has its file open.
+    pub writer_running: bool,
+    /// Why it failed last, if it ever did.
+    pub last_failure: Option<String>,
+    /// How often the file had to be opened again.
+    pub writer_restarts: u64,
+    /// Failures of the writer, each attempt to open the file again included.
+    pub writer_failures: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Requests in them.
+    pub requests_committed: u64,
+    /// Requests that a failure of their group took along.
+    pub requests_failed: u64,
+    /// Requests refused because the queue was full.
+    pub requests_refused: u64,
+    /// Requests waiting now.
+    pub queue_requests: usize,
+    /// Their weight.
+    pub queue_bytes: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    down: AtomicBool,
+    last_failure: Mutex<Option<String>>,
+    writer_restarts: AtomicU64,
+    writer_failures: AtomicU64,
+    commits: AtomicU64,
+    requests_committed: AtomicU64,
+    requests_failed: AtomicU64,
+    requests_refused: AtomicU64,
+    queue_requests: AtomicUsize,
+    queue_bytes: AtomicUsize,
+}
+
+impl Counters {
+    /// Counts a request in when its weight still fits.
+    pub(super) fn admit(&self, weight_bytes: usize, bytes_max: usize) -> bool {
+        let before = self.queue_bytes.fetch_add(weight_bytes, Relaxed);
+        // One that is alone may be heavier than the bound: it could never be served otherwise.
+        if before > 0 && before.saturating_add(weight_bytes) > bytes_max {
+            self.queue_bytes.fetch_sub(weight_bytes, Relaxed);
+            return false;
+        }
+        self.queue_requests.fetch_add(1, Relaxed);
+        true
+    }
+
+    pub(super) fn taken(&self, weight_bytes: usize) {
+        self.queue_requests.fetch_sub(1, Relaxed);
+        self.queue_bytes.fetch_sub(weight_bytes, Relaxed);
+    }
+
+    pub(super) fn refused(&self) {
+        self.requests_refused.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn committed(&self, requests: usize) {
+        self.commits.fetch_add(1, Relaxed);
+        self.requests_committed.fetch_add(requests as u64, Relaxed);
+    }
+
+    pub(super) fn group_failed(&self, requests: usize) {
+        self.requests_failed.fetch_add(requests as u64, Relaxed);
+    }
+
+    pub(super) fn writer_failed(&self, error: &StoreError) {
+        tracing::error!(%error, "the store's writer failed");
+        self.down.store(true, Relaxed);
+        self.writer_failures.fetch_add(1, Relaxed);
+        *self.last_failure.lock() = Some(error.to_string());
+    }
+
+    pub(super) fn writer_back(&self) {
+        tracing::info!("the store's writer is back");
+        self.writer_restarts.fetch_add(1, Relaxed);
+        self.down.store(false, Relaxed);
+    }
+
+    pub(super) fn snapshot(&self) -> StoreStats {
+        StoreStats {
+            writer_running: !self.down.load(Relaxed),
+            last_failure: self.last_failure.lock().clone(),
+            writer_restarts: self.writer_restarts.load(Relaxed),
+            writer_failures: self.writer_failures.load(Relaxed),
+            commits: self.commits.load(Relaxed),
+            requests_committed: self.requests_committed.load(Relaxed),
+            requests_failed: self.requests_failed.load(Relaxed),
+            requests_refused: self.requests_refused.load(Relaxed),
+            queue_requests: self.queue_requests.load(Relaxed),
+            queue_bytes: self.queue_bytes.load(Relaxed),
+        }
+    }
+}

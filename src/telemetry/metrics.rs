@@ -1,0 +1,271 @@
+//! Every metric of the hub, one row each; exported in the Prometheus text format.
+//!
+//! Counting is one relaxed atomic addition. Metrics with a label take its value from a closed set
+//! (codes, kinds, states), never from what a client sent.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram;
+use prometheus_client::registry::Registry;
+
+macro_rules! rows {
+    ($(#[$enum_doc:meta])* $enum:ident { $($variant:ident = $name:literal, $label:expr, $help:literal;)* }) => {
+        $(#[$enum_doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $enum { $(#[doc = $help] $variant),* }
+
+        impl $enum {
+            /// All rows.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Name, label key (if it has one) and help text.
+            pub const fn row(self) -> (&'static str, Option<&'static str>, &'static str) {
+                match self { $(Self::$variant => ($name, $label, $help)),* }
+            }
+        }
+    };
+}
+
+rows! {
+    /// What only grows. `_total` is appended on export.
+    Counter {
+        ConnectionsOpened = "connections_opened", None, "WebSocket connections accepted";
+        ConnectionsClosed = "connections_closed", Some("cause"), "WebSocket connections closed, by cause";
+        UpgradesRefused = "upgrades_refused", Some("code"), "WebSocket upgrades refused, by error code";
+        FramesIn = "frames_in", None, "Data frames received from clients";
+        BytesIn = "bytes_in", None, "Bytes received on WebSockets";
+        BytesOut = "bytes_out", None, "Bytes written to WebSockets";
+        Published = "messages_published", None, "Messages taken into a topic";
+        Delivered = "messages_delivered", None, "Messages handed to a subscriber's socket or outbox";
+        Dropped = "messages_dropped", Some("cause"), "Messages dropped for a slow client, by cause";
+        ErrorsSent = "errors_sent", Some("code"), "Error frames sent, by code";
+        Problems = "http_problems", Some("code"), "HTTP problem answers, by code";
+        HttpRequests = "http_requests", Some("class"), "HTTP requests answered, by status class";
+        PingsSent = "pings_sent", None, "WebSocket pings sent";
+        SamplesAccepted = "samples_accepted", None, "Samples taken from agents and the sampler";
+        SamplesRejected = "samples_rejected", Some("reason"), "Samples refused, by reason";
+        NodeTransitions = "node_transitions", Some("state"), "Node state changes, by new state";
+        LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
+        StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
+        StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";
+        StoreFailures = "store_failures", None, "Store transactions that failed";
+        InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
+        Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
+        GivenUp = "supervision_given_up", Some("kind"), "Actors given up after too many crashes, by kind";
+    }
+}
+
+rows! {
+    /// What goes up and down.
+    Gauge {
+        ConnectionsActive = "connections_active", None, "Open WebSocket connections";
+        Topics = "topics", None, "Topics that exist";
+        Rooms = "rooms", None, "Rooms with members";
+        Nodes = "nodes", Some("state"), "Known nodes, by state";
+        Actors = "supervision_actors", Some("kind"), "Running actors, by kind";
+        MailboxDepth = "supervision_mailbox_depth", Some("kind"), "Messages waiting in actor mailboxes, by kind";
+        StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
+        EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
+        ResidentBytes = "process_resident_memory_bytes", None, "Resident memory of the hub";
+        DataDirFreeBytes = "data_dir_free_bytes", None, "Free space in the data directory";
+    }
+}
+
+rows! {
+    /// Distributions of durations in seconds.
+    Histogram {
+        HttpSeconds = "http_request_seconds", None, "Time to answer an HTTP request";
+        StoreCommitSeconds = "store_commit_seconds", None, "Time of one group commit";
+    }
+}
+
+/// Bounds of the duration buckets, in seconds.
+const BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+#[derive(Default)]
+struct Cell {
+    plain: AtomicU64,
+    labelled: RwLock<BTreeMap<&'static str, Arc<AtomicU64>>>,
+}
+
+struct Cells {
+    counters: Vec<Cell>,
+    gauges: Vec<Cell>,
+    histograms: Vec<histogram::Histogram>,
+}
+
+fn cells() -> &'static Cells {
+    static CELLS: OnceLock<Cells> = OnceLock::new();
+    CELLS.get_or_init(|| Cells {
+        counters: Counter::ALL.iter().map(|_| Cell::default()).collect(),
+        gauges: Gauge::ALL.iter().map(|_| Cell::default()).collect(),
+        histograms: Histogram::ALL.iter().map(|_| histogram::Histogram::new(BUCKETS_S)).collect(),
+    })
+}
+
+impl Cell {
+    fn labelled(&self, value: &'static str) -> Arc<AtomicU64> {
+        if let Some(cell) = self.labelled.read().get(value) {
+            return cell.clone();
+        }
+        self.labelled.write().entry(value).or_default().clone()
+    }
+}
+
+impl Counter {
+    /// Adds to a counter without a label.
+    pub fn add(self, n: u64) {
+        if let Some(cell) = cells().counters.get(self as usize) {
+            cell.plain.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds to one label value.
+    pub fn add_for(self, label: &'static str, n: u64) {
+        if let Some(cell) = cells().counters.get(self as usize) {
+            cell.labelled(label).fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets one label value that is counted elsewhere (supervision keeps its own counts).
+    pub fn set_for(self, label: &'static str, n: u64) {
+        if let Some(cell) = cells().counters.get(self as usize) {
+            cell.labelled(label).store(n, Ordering::Relaxed);
+        }
+    }
+
+    /// The sum over all labels.
+    pub fn total(self) -> u64 {
+        let Some(cell) = cells().counters.get(self as usize) else { return 0 };
+        let labelled: u64 = cell.labelled.read().values().map(|c| c.load(Ordering::Relaxed)).sum();
+        cell.plain.load(Ordering::Relaxed) + labelled
+    }
+
+    /// The count of each label value.
+    pub fn by_label(self) -> BTreeMap<&'static str, u64> {
+        let Some(cell) = cells().counters.get(self as usize) else { return BTreeMap::new() };
+        cell.labelled.read().iter().map(|(k, v)| (*k, v.load(Ordering::Relaxed))).collect()
+    }
+}
+
+impl Gauge {
+    /// Sets a gauge without a label.
+    pub fn set(self, n: u64) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.plain.store(n, Ordering::Relaxed);
+        }
+    }
+
+    /// Raises a gauge by one.
+    pub fn up(self) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.plain.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Lowers a gauge by one.
+    pub fn down(self) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.plain.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets one label value.
+    pub fn set_for(self, label: &'static str, n: u64) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.labelled(label).store(n, Ordering::Relaxed);
+        }
+    }
+
+    /// The value of a gauge without a label.
+    pub fn get(self) -> u64 {
+        cells().gauges.get(self as usize).map_or(0, |c| c.plain.load(Ordering::Relaxed))
+    }
+}
+
+impl Histogram {
+    /// Records a duration in seconds.
+    pub fn record_s(self, seconds: f64) {
+        if let Some(histogram) = cells().histograms.get(self as usize) {
+            histogram.observe(seconds);
+        }
+    }
+}
+
+/// All metrics in the Prometheus text format.
+pub fn export() -> String {
+    let mut registry = Registry::with_prefix("infrawatch");
+    for (row, cell) in Counter::ALL.iter().zip(&cells().counters) {
+        let (name, label, help) = row.row();
+        for (value, n) in values(cell, label) {
+            scoped(&mut registry, label, value).register(name, help, ConstCounter::new(n));
+        }
+    }
+    for (row, cell) in Gauge::ALL.iter().zip(&cells().gauges) {
+        let (name, label, help) = row.row();
+        for (value, n) in values(cell, label) {
+            let n = i64::try_from(n).unwrap_or(i64::MAX);
+            scoped(&mut registry, label, value).register(name, help, ConstGauge::new(n));
+        }
+    }
+    for (row, histogram) in Histogram::ALL.iter().zip(&cells().histograms) {
+        let (name, _, help) = row.row();
+        registry.register(name, help, histogram.clone());
+    }
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => text,
+        Err(_) => String::new(),
+    }
+}
+
+fn values(cell: &Cell, label: Option<&'static str>) -> Vec<(&'static str, u64)> {
+    match label {
+        None => vec![("", cell.plain.load(Ordering::Relaxed))],
+        Some(_) => cell.labelled.read().iter().map(|(k, v)| (*k, v.load(Ordering::Relaxed))).collect(),
+    }
+}
+
+fn scoped<'a>(
+    registry: &'a mut Registry,
+    label: Option<&'static str>,
+    value: &'static str,
+) -> &'a mut Registry {
+    match label {
+        Some(key) => registry.sub_registry_with_label((key.into(), value.into())),
+        None => registry,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_units_are_last() {
+        let counters = Counter::ALL.iter().map(|c| c.row().0);
+        let gauges = Gauge::ALL.iter().map(|g| g.row().0);
+        let mut names: Vec<_> =
+            counters.chain(gauges).chain(Histogram::ALL.iter().map(|h| h.row().0)).collect();
+        let n = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), n);
+        assert!(Histogram::ALL.iter().all(|h| h.row().0.ends_with("_seconds")));
+    }
+
+    #[test]
+    fn the_export_has_plain_and_labelled_values() {
+        Counter::Problems.add_for("not_found", 2);
+        Counter::PingsSent.add(1);
+        let text = export();
+        assert!(text.contains("infrawatch_http_problems_total{code=\"not_found\"}"), "{text}");
+        assert!(text.contains("# HELP infrawatch_pings_sent WebSocket pings sent"), "{text}");
+    }
+}

@@ -1,0 +1,174 @@
+//! What other modules see of a topic.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::actor::{TopicActor, TopicArgs};
+use super::kind::Kind;
+use super::messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot, TopicView};
+use super::outlet::{Member, Outlet};
+use super::{Published, TopicError};
+use crate::ids::TopicName;
+use crate::supervision::{AskError, Inbox, Tree};
+use crate::telemetry::Cause;
+
+/// How long a caller waits for a topic, in milliseconds.
+const ASK_TIMEOUT_MS: u64 = 5_000;
+
+/// Number of a topic in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TopicId(u32);
+
+impl TopicId {
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Numbers are given by the broker, once each.
+    pub fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+/// Which workers have members of the topic. Survives a crash of the topic.
+#[derive(Debug, Default)]
+pub struct Interest {
+    outlets: Mutex<Vec<(Outlet, u32)>>,
+    /// When the topic was last used, unix milliseconds.
+    pub touched_ms: AtomicU64,
+}
+
+impl Interest {
+    pub(super) fn join(&self, outlet: &Outlet) {
+        let mut outlets = self.outlets.lock();
+        match outlets.iter_mut().find(|(o, _)| o.same_as(outlet)) {
+            Some((_, members)) => *members += 1,
+            None => outlets.push((outlet.clone(), 1)),
+        }
+    }
+
+    pub(super) fn leave(&self, outlet: &Outlet, gone: u32) {
+        let mut outlets = self.outlets.lock();
+        for (_, members) in outlets.iter_mut().filter(|(o, _)| o.same_as(outlet)) {
+            *members = members.saturating_sub(gone);
+        }
+        outlets.retain(|(_, members)| *members > 0);
+    }
+
+    pub(super) fn each(&self, mut push: impl FnMut(&Outlet)) {
+        for (outlet, _) in self.outlets.lock().iter() {
+            push(outlet);
+        }
+    }
+
+    /// Subscribed connections.
+    pub fn members(&self) -> usize {
+        self.outlets.lock().iter().map(|(_, members)| *members as usize).sum()
+    }
+}
+
+/// A topic: publish to it, subscribe to it, look at it.
+#[derive(Clone)]
+pub struct TopicHandle(Arc<Shared>);
+
+struct Shared {
+    id: TopicId,
+    name: TopicName,
+    kind: Kind,
+    interest: Arc<Interest>,
+    inbox: Inbox<TopicActor>,
+}
+
+impl TopicHandle {
+    /// Starts the topic's actor.
+    pub fn start(tree: &Tree, args: TopicArgs, on_give_up: Box<dyn FnOnce() + Send>) -> Self {
+        let (id, name, interest) = (args.id, args.name.clone(), args.interest.clone());
+        let kind = Kind::of(&name);
+        let inbox = tree.start(name.shared(), TopicActor::new(args), Some(on_give_up));
+        Self(Arc::new(Shared { id, name, kind, interest, inbox }))
+    }
+
+    /// Number in this process.
+    pub fn id(&self) -> TopicId {
+        self.0.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &TopicName {
+        &self.0.name
+    }
+
+    /// Its row of the table.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// Subscribed connections.
+    pub fn members(&self) -> usize {
+        self.0.interest.members()
+    }
+
+    /// When it was last used, unix milliseconds.
+    pub fn touched_ms(&self) -> u64 {
+        self.0.interest.touched_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether the actor was given up.
+    pub fn is_closed(&self) -> bool {
+        self.0.inbox.is_closed()
+    }
+
+    /// Publishes; the answer goes where `message.reply` says, unless this refuses at once.
+    pub fn publish(&self, message: Publish, cause: &Cause) -> Result<(), TopicError> {
+        self.0.inbox.try_send(message, cause).map_err(|_refused| TopicError::Overloaded)
+    }
+
+    /// Publishes and waits for the answer.
+    pub async fn publish_and_wait(&self, mut message: Publish, cause: &Cause) -> Result<Published, TopicError> {
+        let (sender, receiver) = oneshot::channel();
+        message.reply = Reply::Caller(sender);
+        self.publish(message, cause)?;
+        match tokio::time::timeout(Duration::from_millis(ASK_TIMEOUT_MS), receiver).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_crashed)) => Err(TopicError::Failed),
+            Err(_elapsed) => Err(TopicError::Overloaded),
+        }
+    }
+
+    /// Sends a frame to the subscribers of this moment.
+    pub fn announce(&self, announce: Announce, cause: &Cause) -> Result<(), TopicError> {
+        self.0.inbox.try_send(announce, cause).map_err(|_refused| TopicError::Overloaded)
+    }
+
+    /// Adds a connection; the answer comes through the outlet.
+    pub fn subscribe(&self, outlet: &Outlet, member: Member, request: u32, cause: &Cause) -> Result<(), TopicError> {
+        let subscribe = Subscribe { outlet: outlet.clone(), member, request };
+        self.0.inbox.try_send(subscribe, cause).map_err(|_refused| TopicError::Overloaded)
+    }
+
+    /// Tells that connections are gone; `Err` when the mailbox is full: tell again later.
+    pub fn leave(&self, outlet: &Outlet, members: u32) -> Result<(), TopicError> {
+        let leave = Leave { outlet: outlet.clone(), members };
+        self.0.inbox.try_send(leave, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
+    }
+
+    /// The state and the newest messages.
+    pub async fn view(&self, limit: usize, cause: &Cause) -> Result<TopicView, TopicError> {
+        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.0.inbox.ask(TopicSnapshot { limit }, cause, timeout).await.map_err(|error| match error {
+            AskError::Closed => TopicError::Failed,
+            AskError::Full | AskError::Timeout => TopicError::Overloaded,
+        })
+    }
+}
+
+impl std::fmt::Debug for TopicHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TopicHandle({})", self.0.name)
+    }
+}

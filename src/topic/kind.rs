@@ -1,0 +1,129 @@
+//! The table of topics: what a name means.
+
+use crate::config::TopicSection;
+use crate::ids::TopicName;
+use crate::protocol::priority::Priority;
+
+/// How messages of a topic relate to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Only the newest message of each key matters.
+    Latest,
+    /// Every message matters, in order.
+    Log,
+}
+
+/// Where history lives, and so when `published` is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// In memory; a crash of the topic begins a new epoch.
+    Memory,
+    /// In the store; `published` follows the commit.
+    Store,
+}
+
+/// What a topic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Latest or log.
+    pub class: Class,
+    /// Urgency of messages that name none.
+    pub priority: Priority,
+    /// Memory or store.
+    pub kept: Kept,
+    /// Published by the hub alone.
+    pub hub_owned: bool,
+}
+
+const fn kind(class: Class, priority: Priority, kept: Kept, hub_owned: bool) -> Kind {
+    Kind { class, priority, kept, hub_owned }
+}
+
+/// Names (or namespaces, ending in `:`) with their kind. What is not here is [`APPLICATION`].
+pub const TABLE: &[(&str, Kind)] = &[
+    ("metrics_update", kind(Class::Latest, Priority::Normal, Kept::Memory, true)),
+    ("metrics:", kind(Class::Latest, Priority::Normal, Kept::Memory, true)),
+    ("alerts_critical", kind(Class::Log, Priority::Critical, Kept::Store, true)),
+    ("alerts_error", kind(Class::Log, Priority::Normal, Kept::Store, true)),
+    ("alerts_warning", kind(Class::Log, Priority::Normal, Kept::Store, true)),
+    ("alerts_info", kind(Class::Log, Priority::Low, Kept::Store, true)),
+    ("notifications", kind(Class::Log, Priority::Normal, Kept::Store, true)),
+    ("deployments", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+    ("nodes", kind(Class::Log, Priority::Normal, Kept::Store, true)),
+    ("system", kind(Class::Log, Priority::Critical, Kept::Memory, true)),
+    ("events", kind(Class::Log, Priority::Normal, Kept::Memory, false)),
+    ("testing", kind(Class::Log, Priority::Normal, Kept::Memory, true)),
+    ("room:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+    ("sync:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+    ("client:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+    ("user:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+];
+
+/// A topic of an application.
+pub const APPLICATION: Kind = kind(Class::Log, Priority::Normal, Kept::Memory, false);
+
+impl Kind {
+    /// The row that a name falls under.
+    pub fn of(name: &TopicName) -> Self {
+        let text = name.as_str();
+        let row = TABLE.iter().find(|(pattern, _)| match pattern.strip_suffix(':') {
+            Some(namespace) => name.namespace() == Some(namespace),
+            None => *pattern == text,
+        });
+        row.map_or(APPLICATION, |(_, kind)| *kind)
+    }
+}
+
+/// How much a topic remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Messages in history (log), or keys (latest).
+    pub messages_max: usize,
+    /// Bytes in history.
+    pub bytes_max: usize,
+    /// Age in history; `None` keeps whatever the age.
+    pub age_ms_max: Option<u64>,
+}
+
+impl Bounds {
+    /// The bounds of a topic under these settings.
+    pub fn of(name: &TopicName, settings: &TopicSection) -> Self {
+        let room = name.namespace() == Some("room");
+        match Kind::of(name).class {
+            Class::Latest => Self {
+                messages_max: settings.latest_keys_max,
+                bytes_max: settings.history_bytes_max,
+                age_ms_max: None,
+            },
+            Class::Log if room => Self {
+                messages_max: settings.room_history_messages,
+                bytes_max: settings.history_bytes_max,
+                age_ms_max: None,
+            },
+            Class::Log => Self {
+                messages_max: settings.history_messages_max,
+                bytes_max: settings.history_bytes_max,
+                age_ms_max: Some(settings.history_age_ms_max),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str) -> Kind {
+        Kind::of(&TopicName::parse(name).unwrap())
+    }
+
+    #[test]
+    fn a_namespace_covers_its_names_and_nothing_else() {
+        assert_eq!(of("metrics:web-1").class, Class::Latest);
+        assert_eq!(of("metrics"), APPLICATION);
+        assert_eq!(of("nodes").kept, Kept::Store);
+        assert_eq!(of("nodes:x"), APPLICATION);
+        assert_eq!(of("alerts_critical").priority, Priority::Critical);
+        assert_eq!(of("bench:t"), APPLICATION);
+    }
+}

@@ -1,0 +1,224 @@
+//! The pure core of a topic: offsets, history, newest value per key. No clock, no IO, no actor.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::kind::{Bounds, Class};
+use crate::ids::MessageId;
+use crate::protocol::priority::Priority;
+
+/// A message as the topic keeps it: the frame that subscribers got, and where its parts are.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Position in the epoch, from 1.
+    pub offset: u64,
+    /// Identity.
+    pub id: MessageId,
+    /// When the hub took it.
+    pub unix_ms: u64,
+    /// What it is the newest value of.
+    pub key: Option<Arc<str>>,
+    /// Its urgency.
+    pub priority: Priority,
+    /// The whole frame, shared with sockets.
+    pub frame: Bytes,
+    /// Where the payload lies in the frame.
+    pub payload: Range<usize>,
+}
+
+impl Stored {
+    /// The payload's JSON text.
+    pub fn payload_text(&self) -> &str {
+        let bytes = self.frame.get(self.payload.clone()).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or("null")
+    }
+}
+
+/// What a topic holds.
+#[derive(Debug)]
+pub struct Log {
+    class: Class,
+    bounds: Bounds,
+    epoch: Arc<str>,
+    next_offset: u64,
+    history: VecDeque<Stored>,
+    history_bytes: usize,
+    newest: HashMap<Arc<str>, Stored>,
+}
+
+impl Log {
+    /// An empty topic at the start of `epoch`.
+    pub fn new(class: Class, bounds: Bounds, epoch: Arc<str>) -> Self {
+        Self {
+            class,
+            bounds,
+            epoch,
+            next_offset: 1,
+            history: VecDeque::new(),
+            history_bytes: 0,
+            newest: HashMap::new(),
+        }
+    }
+
+    /// Goes on where the store left off.
+    pub fn resume(&mut self, epoch: Arc<str>, last_offset: u64) {
+        self.epoch = epoch;
+        self.next_offset = last_offset + 1;
+    }
+
+    /// The epoch.
+    pub fn epoch(&self) -> &Arc<str> {
+        &self.epoch
+    }
+
+    /// The offset of the newest message; 0 before the first.
+    pub fn offset(&self) -> u64 {
+        self.next_offset - 1
+    }
+
+    /// Takes the next offset.
+    pub fn assign(&mut self) -> u64 {
+        let offset = self.next_offset;
+        self.next_offset += 1;
+        offset
+    }
+
+    /// Remembers a message. Offsets come in rising order.
+    pub fn remember(&mut self, message: Stored) {
+        match self.class {
+            Class::Log => {
+                self.history_bytes += message.frame.len();
+                let now_ms = message.unix_ms;
+                self.history.push_back(message);
+                self.trim(now_ms);
+            }
+            Class::Latest => {
+                let key = message.key.clone().unwrap_or_else(|| Arc::from(""));
+                if !self.newest.contains_key(&key) && self.newest.len() >= self.bounds.messages_max {
+                    let oldest = self.newest.iter().min_by_key(|(_, m)| m.offset).map(|(k, _)| k.clone());
+                    if let Some(oldest) = oldest {
+                        self.newest.remove(&oldest);
+                    }
+                }
+                self.newest.insert(key, message);
+            }
+        }
+    }
+
+    /// Forgets what is over a bound: count, bytes, age.
+    pub fn trim(&mut self, now_ms: u64) {
+        while let Some(oldest) = self.history.front() {
+            let old =
+                self.bounds.age_ms_max.is_some_and(|age_ms| oldest.unix_ms.saturating_add(age_ms) < now_ms);
+            let over =
+                self.history.len() > self.bounds.messages_max || self.history_bytes > self.bounds.bytes_max;
+            if !(old || over) {
+                return;
+            }
+            self.history_bytes -= oldest.frame.len();
+            self.history.pop_front();
+        }
+        if self.history.capacity() > 64 {
+            // An idle topic holds no memory for the burst it once had.
+            self.history.shrink_to_fit();
+        }
+    }
+
+    /// The frames a new subscriber gets at once: the current value of every key, oldest first.
+    pub fn current(&self) -> Vec<(Bytes, Priority)> {
+        let mut values: Vec<_> = self.newest.values().collect();
+        values.sort_unstable_by_key(|m| m.offset);
+        values.into_iter().map(|m| (m.frame.clone(), m.priority)).collect()
+    }
+
+    /// At most `limit` of the newest messages, oldest first.
+    pub fn tail(&self, limit: usize) -> Vec<Stored> {
+        match self.class {
+            Class::Log => {
+                self.history.iter().skip(self.history.len().saturating_sub(limit)).cloned().collect()
+            }
+            Class::Latest => {
+                let mut values: Vec<_> = self.newest.values().cloned().collect();
+                values.sort_unstable_by_key(|m| m.offset);
+                values.split_off(values.len().saturating_sub(limit))
+            }
+        }
+    }
+
+    /// Messages and bytes held.
+    pub fn held(&self) -> (usize, usize) {
+        (self.history.len() + self.newest.len(), self.history_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stored(log: &mut Log, unix_ms: u64, key: Option<&str>, bytes: usize) -> Stored {
+        Stored {
+            offset: log.assign(),
+            id: MessageId::at(unix_ms),
+            unix_ms,
+            key: key.map(Arc::from),
+            priority: Priority::Normal,
+            frame: Bytes::from(vec![b'x'; bytes]),
+            payload: 0..bytes,
+        }
+    }
+
+    fn log(class: Class, messages_max: usize, bytes_max: usize, age_ms_max: Option<u64>) -> Log {
+        Log::new(class, Bounds { messages_max, bytes_max, age_ms_max }, "e".into())
+    }
+
+    #[test]
+    fn latest_keeps_one_value_a_key_and_drops_the_stalest_key() {
+        let mut log = log(Class::Latest, 2, 1000, None);
+        for key in ["a", "b", "a", "c"] {
+            let message = stored(&mut log, 0, Some(key), 1);
+            log.remember(message);
+        }
+        let keys: Vec<_> = log.tail(9).into_iter().map(|m| (m.key.unwrap().to_string(), m.offset)).collect();
+        assert_eq!(keys, [("a".to_owned(), 3), ("c".to_owned(), 4)]);
+        assert_eq!(log.current().len(), 2);
+    }
+
+    #[test]
+    fn a_resumed_log_goes_on_with_the_next_offset() {
+        let mut log = log(Class::Log, 10, 1000, None);
+        log.resume("old".into(), 41);
+        assert_eq!((log.offset(), log.assign()), (41, 42));
+    }
+
+    proptest! {
+        #[test]
+        fn history_is_the_longest_suffix_within_all_bounds(
+            steps in prop::collection::vec((1usize..40, 0u64..20), 1..60),
+            messages_max in 1usize..20, bytes_max in 1usize..300, age_ms_max in 1u64..100,
+        ) {
+            let mut log = log(Class::Log, messages_max, bytes_max, Some(age_ms_max));
+            let mut all = Vec::new();
+            let mut now_ms = 1_000;
+            for (bytes, pause_ms) in steps {
+                now_ms += pause_ms;
+                let message = stored(&mut log, now_ms, None, bytes);
+                all.push((message.offset, now_ms, bytes));
+                log.remember(message);
+            }
+            let fits = |from: usize| {
+                let rest = &all[from..];
+                rest.len() <= messages_max
+                    && rest.iter().map(|m| m.2).sum::<usize>() <= bytes_max
+                    && rest.iter().all(|m| m.1 + age_ms_max >= now_ms)
+            };
+            let from = (0..=all.len()).find(|from| fits(*from)).unwrap();
+            let kept: Vec<_> = log.tail(usize::MAX).iter().map(|m| m.offset).collect();
+            prop_assert_eq!(kept, all[from..].iter().map(|m| m.0).collect::<Vec<_>>());
+            prop_assert_eq!(log.held().1, all[from..].iter().map(|m| m.2).sum::<usize>());
+        }
+    }
+}

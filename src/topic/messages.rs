@@ -1,0 +1,102 @@
+//! What a topic can be told and asked.
+
+use std::sync::Arc;
+
+use actix::Message;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::log::Stored;
+use super::outlet::{Member, Outlet, Permit};
+use super::{Published, TopicError};
+use crate::protocol::priority::Priority;
+
+/// Who is told where a message ended up.
+pub enum Reply {
+    /// Nobody.
+    Nobody,
+    /// A connection, with a `published`-like frame of the given type.
+    Member {
+        /// The connection's worker.
+        outlet: Outlet,
+        /// The connection.
+        member: Member,
+        /// Its id of the request.
+        reply_to: Option<Box<str>>,
+        /// Type of the answer: `published` or `room_message_sent`.
+        kind: &'static str,
+    },
+    /// A waiting caller.
+    Caller(oneshot::Sender<Result<Published, TopicError>>),
+}
+
+/// Take a message into the topic. Refused when the mailbox is full: the caller answers `overloaded`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Publish {
+    /// What is published, unchanged.
+    pub payload: Box<RawValue>,
+    /// Frame type of the message: `message` or `room_message`.
+    pub kind: &'static str,
+    /// Overrides the topic's priority.
+    pub priority: Option<Priority>,
+    /// What it is the newest value of.
+    pub key: Option<Arc<str>>,
+    /// Room on the way to sockets.
+    pub permit: Permit,
+    /// Who is told.
+    pub reply: Reply,
+}
+
+/// Send a frame to the subscribers of this moment; it has no offset and no history.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Announce {
+    /// The whole frame.
+    pub frame: bytes::Bytes,
+    /// Its urgency.
+    pub priority: Priority,
+}
+
+/// Add a connection. The answer comes through its outlet, in order with the messages.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Subscribe {
+    /// The connection's worker.
+    pub outlet: Outlet,
+    /// The connection.
+    pub member: Member,
+    /// Number of the request on that connection.
+    pub request: u32,
+}
+
+/// `members` connections of a worker are gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Leave {
+    /// The worker.
+    pub outlet: Outlet,
+    /// How many.
+    pub members: u32,
+}
+
+/// The state of the topic and at most `limit` of its newest messages.
+#[derive(Message)]
+#[rtype(result = "TopicView")]
+pub struct TopicSnapshot {
+    /// How many messages.
+    pub limit: usize,
+}
+
+/// Answer to [`TopicSnapshot`].
+#[derive(Debug, actix::MessageResponse)]
+pub struct TopicView {
+    /// The epoch.
+    pub epoch: Arc<str>,
+    /// Offset of the newest message; 0 before the first.
+    pub offset: u64,
+    /// The newest messages, oldest first.
+    pub messages: Vec<Stored>,
+    /// Subscribed connections.
+    pub subscribers: usize,
+}

@@ -1,0 +1,79 @@
+//! A named stream: order, history, and who gets it.
+//!
+//! - [`kind`]: the table of topics: class, priority, where it is kept
+//! - [`log`]: the pure core: offsets, history, newest value per key
+//! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
+//! - [`actor`]: the mailbox around the core; the store for topics that are kept there
+//! - [`handle`]: what other modules see
+
+pub mod actor;
+pub mod handle;
+pub mod kind;
+pub mod log;
+pub mod messages;
+pub mod outlet;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::protocol::codes::Code;
+
+pub use actor::{TopicActor, TopicArgs};
+pub use handle::{TopicHandle, TopicId};
+pub use kind::{Class, Kept, Kind};
+pub use messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot};
+pub use outlet::{Delivery, Member, Outlet, Permit};
+
+/// Where a message ended up.
+#[derive(Debug, Clone, Serialize)]
+pub struct Published {
+    /// Identity of the message.
+    pub id: String,
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// The topic's epoch.
+    pub epoch: Arc<str>,
+    /// Its position in the epoch.
+    pub offset: u64,
+}
+
+/// Why a topic refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TopicError {
+    /// The mailbox, or what is on its way to sockets, is at its bound.
+    #[error("the topic is overloaded; try again")]
+    Overloaded,
+    /// The topic's actor crashed while the request was with it.
+    #[error("the topic failed while handling the request")]
+    Failed,
+    /// A topic that is kept in the store, and the store does not answer.
+    #[error("the store cannot be reached: {0}")]
+    Store(String),
+    /// The key is too long.
+    #[error("`key` may have at most {bytes_max} bytes, not {bytes}")]
+    KeyTooLong {
+        /// The bound.
+        bytes_max: usize,
+        /// What was given.
+        bytes: usize,
+    },
+    /// The hub has as many topics as it may.
+    #[error("the hub has {topics_max} topics, which is its limit")]
+    TooManyTopics {
+        /// The bound.
+        topics_max: usize,
+    },
+}
+
+impl TopicError {
+    /// Row of the table of codes.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Overloaded | Self::TooManyTopics { .. } => Code::Overloaded,
+            Self::Failed => Code::Internal,
+            Self::Store(_) => Code::StoreUnavailable,
+            Self::KeyTooLong { .. } => Code::InvalidField,
+        }
+    }
+}

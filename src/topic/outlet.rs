@@ -1,0 +1,214 @@
+//! Where deliveries go up: one bounded queue a worker, filled by topics, emptied by the worker's connections.
+//!
+//! The queue is bounded by construction: a message holds a [`Permit`] of the broker's admission while it is
+//! here, and a connection has a bounded number of requests under way. The hard bound behind that is
+//! [`DELIVERIES_MAX`]; what exceeds it is refused and counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::TopicError;
+use super::handle::TopicId;
+use crate::protocol::priority::Priority;
+
+/// Deliveries that may wait in one outlet.
+pub const DELIVERIES_MAX: usize = 262_144;
+
+/// One connection of a worker: its place, and which of the place's tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Member {
+    /// Index in the worker's table.
+    pub slot: u32,
+    /// Tells later connections in the same slot apart.
+    pub generation: u32,
+}
+
+/// What a topic tells a worker.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A message for every member of the topic on this worker.
+    Message {
+        /// Which topic.
+        topic: u32,
+        /// The whole frame.
+        frame: Bytes,
+        /// Urgency of the message.
+        priority: Priority,
+        /// Held until the worker has handed the frame on.
+        permit: Option<Arc<Permit>>,
+    },
+    /// A member was added; messages of the topic follow.
+    Subscribed {
+        /// Who.
+        member: Member,
+        /// Number of the request on that connection.
+        request: u32,
+        /// To what.
+        topic: TopicId,
+        /// Epoch and offset at this point of the order.
+        position: (Arc<str>, u64),
+        /// The current value of every key of a latest topic.
+        current: Vec<(Bytes, Priority)>,
+    },
+    /// A member could not be added.
+    SubscribeFailed {
+        /// Who.
+        member: Member,
+        /// Number of the request on that connection.
+        request: u32,
+        /// Why.
+        error: TopicError,
+    },
+    /// An answer for one connection.
+    Reply {
+        /// Who asked.
+        member: Member,
+        /// The whole frame.
+        frame: Bytes,
+    },
+}
+
+/// Room for one message on its way to sockets; given back on drop.
+#[derive(Debug)]
+pub struct Permit {
+    admission: Arc<Admission>,
+    bytes: usize,
+}
+
+/// Counts what is on its way to sockets in the whole hub.
+#[derive(Debug)]
+pub struct Admission {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+    messages_max: usize,
+    bytes_max: usize,
+}
+
+impl Admission {
+    /// Nothing under way yet.
+    pub fn new(messages_max: usize, bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self { messages: 0.into(), bytes: 0.into(), messages_max, bytes_max })
+    }
+
+    /// Room for a message of `bytes`, or `None` when the hub has enough under way.
+    pub fn admit(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+        let messages = self.messages.fetch_add(1, Ordering::Relaxed);
+        let under_way = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let permit = Permit { admission: self.clone(), bytes };
+        (messages < self.messages_max && under_way < self.bytes_max).then_some(permit)
+    }
+
+    /// Messages under way.
+    pub fn under_way(&self) -> usize {
+        self.messages.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.admission.messages.fetch_sub(1, Ordering::Relaxed);
+        self.admission.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The sending side; cheap to clone.
+#[derive(Clone)]
+pub struct Outlet(Arc<Queue>);
+
+struct Queue {
+    index: usize,
+    waiting: Mutex<Vec<Delivery>>,
+    woken: AtomicBool,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Outlet {
+    /// The outlet of worker `index`; `wake` is called once when something begins to wait.
+    pub fn new(index: usize, wake: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self(Arc::new(Queue { index, waiting: Mutex::default(), woken: AtomicBool::new(false), wake }))
+    }
+
+    /// Which worker.
+    pub fn index(&self) -> usize {
+        self.0.index
+    }
+
+    /// Queues a delivery; `Err` gives it back when the outlet is full.
+    pub fn push(&self, delivery: Delivery) -> Result<(), Box<Delivery>> {
+        {
+            let mut waiting = self.0.waiting.lock();
+            if waiting.len() >= DELIVERIES_MAX {
+                return Err(Box::new(delivery));
+            }
+            waiting.push(delivery);
+        }
+        if !self.0.woken.swap(true, Ordering::AcqRel) {
+            (self.0.wake)();
+        }
+        Ok(())
+    }
+
+    /// Takes all that waits into `into`, which is empty; the two buffers change places.
+    pub fn take(&self, into: &mut Vec<Delivery>) {
+        self.0.woken.store(false, Ordering::Release);
+        std::mem::swap(&mut *self.0.waiting.lock(), into);
+    }
+
+    /// Deliveries waiting.
+    pub fn depth(&self) -> usize {
+        self.0.waiting.lock().len()
+    }
+
+    /// Whether both are the same worker's.
+    pub fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl std::fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Outlet({})", self.0.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply() -> Delivery {
+        Delivery::Reply { member: Member { slot: 0, generation: 0 }, frame: Bytes::new() }
+    }
+
+    #[test]
+    fn many_deliveries_are_one_wake_up() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let count = wakes.clone();
+        let outlet = Outlet::new(0, Box::new(move || drop(count.fetch_add(1, Ordering::Relaxed))));
+        let mut taken = Vec::new();
+        for round in 1..=3 {
+            for _ in 0..10 {
+                outlet.push(reply()).unwrap();
+            }
+            assert_eq!(wakes.load(Ordering::Relaxed), round);
+            outlet.take(&mut taken);
+            assert_eq!(taken.drain(..).count(), 10);
+        }
+    }
+
+    #[test]
+    fn admission_counts_messages_and_bytes_and_takes_them_back() {
+        let admission = Admission::new(2, 100);
+        let first = admission.admit(60).unwrap();
+        let second = admission.admit(60).unwrap();
+        assert!(admission.admit(1).is_none(), "two under way is the bound");
+        drop(first);
+        let third = admission.admit(60).unwrap();
+        drop((second, third));
+        assert_eq!(admission.under_way(), 0);
+        let _big = admission.admit(1_000).unwrap();
+        assert!(admission.admit(1).is_none(), "bytes are bounded too");
+    }
+}
