@@ -21,6 +21,7 @@
 //! websocket · ids · clock         RFC 6455 without IO · checked names · time as an input
 //! ```
 
+pub mod agent;
 pub mod auth;
 pub mod clock;
 pub mod config;
