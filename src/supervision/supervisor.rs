@@ -41,6 +41,8 @@ pub(super) struct Supervisor<A: Restart> {
     pub(super) new: bool,
     /// It was told to stop, so whatever ends it now is not a crash.
     pub(super) stop_told: bool,
+    #[cfg(feature = "fault")]
+    pub(super) fault_timer_set: bool,
 }
 
 /// What only a child that has crashed needs.
@@ -82,6 +84,8 @@ impl<A: Restart> Supervisor<A> {
             trouble: None,
             new: true,
             stop_told: false,
+            #[cfg(feature = "fault")]
+            fault_timer_set: false,
         }
     }
 
@@ -115,7 +119,7 @@ impl<A: Restart> Supervisor<A> {
         let new = self.new;
         let polled = guarded(place.core(), || {
             #[cfg(feature = "fault")]
-            super::fault::before_poll(place.core(), actor, new);
+            super::fault::before_poll(place.core(), actor, new, &mut self.fault_timer_set);
             Pin::new(&mut *actor).poll(cx)
         });
         self.new = false;
