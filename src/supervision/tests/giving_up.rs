@@ -45,7 +45,7 @@ async fn a_child_over_its_intensity_is_given_up_and_its_parent_restarted() {
     universe.settle().await;
 
     assert_eq!((told.load(Relaxed), lower.is_closed(), lower.child().has_ended()), (1, true, true));
-    assert_eq!(lower.try_send(Add(1), &Cause::own()).map_err(|_| "closed"), Err("closed"));
+    assert!(matches!(lower.try_send(Add(1), &Cause::own()), Err(Refused::Closed(Add(1)))));
     let row = universe.row("lower");
     assert_eq!((row.state, row.given_up, row.restarts, row.instances), (KindState::Failed, 1, 3, 1));
     assert_eq!(add(&sibling, 1).await, 4, "a sibling is not touched");

@@ -1,7 +1,9 @@
 //! A crash is told once, with the name of the actor; other panics keep the default report.
 
 use std::io::{self, Write};
+use std::panic;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -33,8 +35,23 @@ impl Lines {
     }
 }
 
+/// Counts the panics that reach the default report with this message.
+fn watch_default_report(message: &'static str) -> Arc<AtomicU32> {
+    let reported = Arc::new(AtomicU32::new(0));
+    let (count, default) = (reported.clone(), panic::take_hook());
+    panic::set_hook(Box::new(move |info| {
+        if info.payload_as_str() == Some(message) {
+            count.fetch_add(1, Relaxed);
+        } else {
+            default(info);
+        }
+    }));
+    reported
+}
+
 #[actix::test]
 async fn a_crash_is_logged_once_with_kind_instance_phase_message_and_place() {
+    let reported = watch_default_report("panic outside of any actor");
     panic_hook::install();
     pause();
     let lines = Lines::default();
@@ -60,6 +77,9 @@ async fn a_crash_is_logged_once_with_kind_instance_phase_message_and_place() {
         assert!(location.contains("supervision/tests/probe.rs:"), "{location}");
         universe.settle().await;
     }
+    add(&inbox, 1).await;
+    assert!(panic::catch_unwind(|| panic!("panic outside of any actor")).is_err());
+    assert_eq!(reported.load(Relaxed), 1);
     add(&inbox, 1).await;
     assert_eq!(lines.take(), Vec::<serde_json::Value>::new());
     universe.finish().await;

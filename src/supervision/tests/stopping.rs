@@ -90,12 +90,17 @@ async fn a_panic_after_the_last_inbox_was_dropped_does_not_restart() {
 #[actix::test]
 async fn a_crash_of_a_child_that_was_told_to_stop_is_its_end() {
     pause();
-    let universe = Universe::new(table());
+    let mut table = table();
+    table[2].intensity.restarts_max = 0;
+    let universe = Universe::new(table);
     let inbox = universe.tree.start("a", Lower::new("a", &Arc::default()), None);
     tell(&inbox, Do::Panic);
     inbox.child().stop();
     inbox.child().ended().await;
-    assert_eq!(universe.row("lower").restarts, 0);
+    let lower = universe.row("lower");
+    assert_eq!((lower.restarts, lower.given_up, lower.state), (0, 0, KindState::Idle));
+    assert_eq!(lower.last_failure.unwrap().phase, FailurePhase::Handler);
+    assert_eq!(universe.root_failures(), []);
     universe.finish().await;
 }
 
@@ -156,6 +161,20 @@ async fn a_leaked_actor_fails_its_test() {
     let inbox = universe.tree.start("a", Lower::new("a", &Arc::default()), None);
     add(&inbox, 1).await;
     drop(universe);
+}
+
+#[test]
+fn the_end_of_the_runtime_ends_a_child_without_its_last_word() {
+    let script = Arc::new(Script::default());
+    let (universe, inbox) = actix_rt::System::new().block_on(async {
+        let universe = Universe::new(table());
+        let inbox = universe.tree.start("a", Lower::new("a", &script), None);
+        add(&inbox, 1).await;
+        (universe, inbox)
+    });
+    assert!(inbox.is_closed() && inbox.child().has_ended());
+    assert_eq!(script.log(), ["started a"]);
+    assert_eq!(universe.tree.totals().actors, 0);
 }
 
 #[test]
