@@ -3,33 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use clap::ValueEnum;
 use memchr::memmem;
 
 use crate::frames::{self, Frame};
 use crate::marker::{Marker, Scanner};
 use crate::net::{Peer, Poller, Ready, now_ns};
+use crate::proto::{ACCEPT, Proto, SUBSCRIBE};
 use crate::run::Target;
 use crate::tally::{Sequence, Tally};
 
-/// The key of the RFC's example and what belongs to it: a bench needs no nonce.
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-
 const SCRATCH_BYTES: usize = 256 * 1024;
-const SUBSCRIBE: &[u8] = br#"{"type":"subscribe","id":"s","payload":{"topics":["bench:t"]}}"#;
-const PUBLISH: &[u8] =
-    br#"{"type":"publish","id":"7","payload":{"topic":"bench:t","priority":"critical","data":""#;
-const PUBLISH_END: &[u8] = br#""}}"#;
-
-/// What the server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Proto {
-    /// The baseline: any text subscribes, what is published comes back as it is.
-    Raw,
-    /// The hub's native protocol, version 1.
-    Infrawatch,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -97,9 +80,9 @@ impl<'t> Swarm<'t> {
 
     pub(crate) fn open_one(&mut self) -> Result<()> {
         let token = self.clients.len();
-        let peer = Peer::connect(self.target.address, token, &self.poller)?;
-        let (stage, sequence) = (Stage::Connecting, Sequence::default());
-        self.clients.push(Some(Client { peer, stage, opened_ns: now_ns(), sequence }));
+        let peer = Peer::connect(self.target.addr, token, &self.poller)?;
+        let (stage, opened_ns, sequence) = (Stage::Connecting, now_ns(), Sequence::default());
+        self.clients.push(Some(Client { peer, stage, opened_ns, sequence }));
         Ok(())
     }
 
@@ -124,14 +107,7 @@ impl<'t> Swarm<'t> {
     /// Puts one message behind those that [`Swarm::send_staged`] will send.
     pub(crate) fn stage(&mut self, marker: Marker) {
         self.payload.clear();
-        match self.target.proto {
-            Proto::Raw => marker.write(self.target.payload_bytes, &mut self.payload),
-            Proto::Infrawatch => {
-                self.payload.extend_from_slice(PUBLISH);
-                marker.write(self.target.payload_bytes, &mut self.payload);
-                self.payload.extend_from_slice(PUBLISH_END);
-            }
-        }
+        self.target.proto.write_publish(marker, self.target.payload, &mut self.payload);
         frames::push_masked(frames::TEXT, &self.payload, &mut self.staged);
     }
 
@@ -179,7 +155,8 @@ impl<'t> Swarm<'t> {
         if client.stage == Stage::Connecting {
             client.peer.connected()?;
             client.stage = Stage::Upgrading;
-            let request = self.request(ready.token);
+            let number = (ready.token < self.target.subs).then_some(ready.token);
+            let request = self.target.proto.request(self.target.addr, self.target.token.as_deref(), number);
             client.peer.send(request.as_bytes(), &self.poller)?;
         }
         if ready.writable {
@@ -228,27 +205,6 @@ impl<'t> Swarm<'t> {
         }
         client.peer.keep(rest);
         Ok(())
-    }
-
-    fn request(&self, token: usize) -> String {
-        let target = self.target;
-        let is_publisher = token == target.subs;
-        let path = match (target.proto, is_publisher) {
-            (Proto::Raw, false) => "/sub".to_owned(),
-            (Proto::Raw, true) => "/pub".to_owned(),
-            (Proto::Infrawatch, false) => format!("/ws/sub-{token}"),
-            (Proto::Infrawatch, true) => "/ws/publisher".to_owned(),
-        };
-        let authorization = target
-            .token
-            .as_ref()
-            .map(|token| format!("Authorization: Bearer {token}\r\n"))
-            .unwrap_or_default();
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{authorization}\r\n",
-            target.address
-        )
     }
 
     fn upgraded(&mut self, client: &mut Client, token: usize, head: &[u8]) -> Result<()> {

@@ -11,10 +11,11 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 
-use crate::client::Proto;
+use crate::bounds;
 use crate::process::{Server, pin};
+use crate::proto::Proto;
 use crate::report::Report;
-use crate::run::{Shape, Target, run};
+use crate::run::{INFLIGHT, Shape, Target, run};
 
 /// What `compare` is told.
 #[derive(Debug, Args)]
@@ -29,7 +30,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     rounds: u32,
     /// Length of the published data in bytes, before the hub's envelope
-    #[arg(long, default_value_t = 200, value_parser = crate::payload_bytes)]
+    #[arg(long, default_value_t = 200, value_parser = bounds::payload_bytes)]
     payload: usize,
     /// The CPU of the servers
     #[arg(long, default_value_t = 0)]
@@ -113,17 +114,17 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut impl Write) -> Result<()> {
         })
     });
     let modes = modes.collect::<Result<Vec<_>>>()?;
-    let scratch = Scratch::new()?;
+    let scratch = tempfile::tempdir()?;
     let mut runs: BTreeMap<&str, Vec<(Report, Report)>> = BTreeMap::new();
     for round in 1..=args.rounds {
         for mode in &modes {
-            let hub = measure_hub(args, mode, &scratch.0.join(format!("{}-{round}", mode.name)))?;
-            print(&hub, args.json, out)?;
+            let hub = measure_hub(args, mode, &scratch.path().join(format!("{}-{round}", mode.name)))?;
+            crate::print(&hub, args.json, out)?;
             // The header of the baseline's frame is not payload.
             let same_bytes = hub.wire_bytes_per_message.round() as usize;
             let payload = if same_bytes > args.payload { same_bytes - 4 } else { args.payload };
-            let base = measure_baseline(args, mode, payload, &scratch.0.join("baseline.log"))?;
-            print(&base, args.json, out)?;
+            let base = measure_baseline(args, mode, payload, &scratch.path().join("baseline.log"))?;
+            crate::print(&base, args.json, out)?;
             runs.entry(mode.name).or_default().push((hub, base));
         }
     }
@@ -133,10 +134,6 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut impl Write) -> Result<()> {
     let unclean = runs.values().flatten().filter(|(hub, base)| !hub.is_clean() || !base.is_clean()).count();
     ensure!(unclean == 0, "{unclean} pairs of runs lost, repeated or reordered messages, or lost clients");
     Ok(())
-}
-
-fn print(report: &Report, json: bool, out: &mut impl Write) -> Result<()> {
-    crate::print(report, json, out)
 }
 
 fn measure_hub(args: &CompareArgs, mode: &Mode, data_dir: &Path) -> Result<Report> {
@@ -153,13 +150,11 @@ fn measure_hub(args: &CompareArgs, mode: &Mode, data_dir: &Path) -> Result<Repor
     }
     let token = Some(String::from_utf8(token.stdout)?.trim().to_owned());
     pin(args.client_cpu)?;
-    let (label, proto, pid) = ("hub".to_owned(), Proto::Infrawatch, Some(hub.pid()));
-    let (subs, payload_bytes, underway_max) = (mode.subs, args.payload, crate::UNDERWAY_MAX);
-    run(&Target { label, address, proto, token, subs, payload_bytes, underway_max, pid }, mode.shape)
-        .with_context(|| format!("hub, {}", mode.name))
+    let (proto, pid) = (Proto::Infrawatch, Some(hub.pid()));
+    measure("hub", Target { token, ..target(args, mode, address, proto, pid) }, mode)
 }
 
-fn measure_baseline(args: &CompareArgs, mode: &Mode, payload_bytes: usize, log: &Path) -> Result<Report> {
+fn measure_baseline(args: &CompareArgs, mode: &Mode, payload: usize, log: &Path) -> Result<Report> {
     let address = free_address()?;
     let mut arguments = vec!["baseline".to_owned(), "--listen".to_owned(), address.to_string()];
     if mode.joins {
@@ -168,11 +163,18 @@ fn measure_baseline(args: &CompareArgs, mode: &Mode, payload_bytes: usize, log: 
     pin(args.server_cpu)?;
     let base = Server::start(&std::env::current_exe()?, &arguments, address, log)?;
     pin(args.client_cpu)?;
-    let label = if mode.joins { "base-batch" } else { "base-write" }.to_owned();
-    let (proto, token, pid) = (Proto::Raw, None, Some(base.pid()));
-    let (subs, underway_max) = (mode.subs, crate::UNDERWAY_MAX);
-    run(&Target { label, address, proto, token, subs, payload_bytes, underway_max, pid }, mode.shape)
-        .with_context(|| format!("baseline, {}", mode.name))
+    let label = if mode.joins { "base-batch" } else { "base-write" };
+    measure(label, Target { payload, ..target(args, mode, address, Proto::Raw, Some(base.pid())) }, mode)
+}
+
+fn target(args: &CompareArgs, mode: &Mode, addr: SocketAddrV4, proto: Proto, pid: Option<u32>) -> Target {
+    let (subs, payload, json) = (mode.subs, args.payload, args.json);
+    Target { addr, proto, subs, token: None, payload, inflight: INFLIGHT, pid, label: String::new(), json }
+}
+
+fn measure(label: &str, target: Target, mode: &Mode) -> Result<Report> {
+    let target = Target { label: label.to_owned(), ..target };
+    run(&target, mode.shape).with_context(|| format!("{label}, {}", mode.name))
 }
 
 fn table(modes: &[&Mode], runs: &BTreeMap<&str, Vec<(Report, Report)>>, out: &mut impl Write) -> Result<()> {
@@ -215,24 +217,6 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 fn free_address() -> Result<SocketAddrV4> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr()?.port()))
-}
-
-/// A directory of its own that is removed in the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("infrawatch-loadtest-{}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is only a few files in the temporary directory.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

@@ -5,29 +5,26 @@
 //! order. `compare` starts the hub and a bare epoll server and prints medians and ratios.
 
 mod baseline;
+mod bounds;
 mod client;
 mod compare;
 mod frames;
 mod marker;
 mod net;
 mod process;
+mod proto;
 mod report;
 mod run;
 mod tally;
 
 use std::io::{self, Write};
 use std::net::SocketAddrV4;
-use std::ops::RangeInclusive;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
-use crate::client::Proto;
 use crate::report::Report;
 use crate::run::{Shape, Target};
-
-/// How many clients may be between opening and being ready unless the command line says otherwise.
-const UNDERWAY_MAX: usize = 256;
 
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -50,7 +47,7 @@ enum Command {
     /// Publish to all subscribers, a fixed number of messages in flight (closed loop)
     Fanout {
         #[command(flatten)]
-        target: TargetArgs,
+        target: Target,
         #[command(flatten)]
         time: TimeArgs,
         /// Messages in flight
@@ -60,24 +57,24 @@ enum Command {
     /// Publish at fixed times; latency counts from the planned time (open loop)
     Paced {
         #[command(flatten)]
-        target: TargetArgs,
+        target: Target,
         #[command(flatten)]
         time: TimeArgs,
         /// Messages per second
-        #[arg(long, default_value_t = 10.0, value_parser = rate_hz)]
+        #[arg(long, default_value_t = 10.0, value_parser = bounds::rate_hz)]
         rate: f64,
     },
     /// Connect, authenticate and subscribe all clients as fast as it goes
     Storm {
         #[command(flatten)]
-        target: TargetArgs,
+        target: Target,
     },
     /// Memory per connection that is subscribed and idle (needs --pid)
     Idle {
         #[command(flatten)]
-        target: TargetArgs,
+        target: Target,
         /// Seconds of rest before the memory is read
-        #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+        #[arg(long, default_value_t = 3.0, value_parser = bounds::seconds)]
         settle: f64,
     },
     /// Start the hub and the baseline and compare them, round by round
@@ -85,72 +82,13 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct TargetArgs {
-    /// The server, on loopback
-    #[arg(long, value_parser = net::loopback)]
-    addr: SocketAddrV4,
-    /// What the server speaks
-    #[arg(long, value_enum)]
-    proto: Proto,
-    /// Subscribers
-    #[arg(long, default_value_t = 1_000, value_parser = subs)]
-    subs: usize,
-    /// Token for the hub
-    #[arg(long, env = "INFRAWATCH_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// Length of the published data in bytes
-    #[arg(long, default_value_t = 200, value_parser = payload_bytes)]
-    payload: usize,
-    /// Clients between opening and being ready at one time
-    #[arg(long, default_value_t = UNDERWAY_MAX, value_parser = subs)]
-    inflight: usize,
-    /// The server's process, to read its CPU time and memory
-    #[arg(long)]
-    pid: Option<u32>,
-    /// Name of the server in the output
-    #[arg(long, default_value = "server")]
-    label: String,
-    /// Print a JSON line instead of one for people
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
 struct TimeArgs {
     /// Seconds before measuring begins
-    #[arg(long, default_value_t = 0.7, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.7, value_parser = bounds::seconds)]
     warm: f64,
     /// Seconds measured
-    #[arg(long, default_value_t = 2.5, value_parser = seconds)]
+    #[arg(long, default_value_t = 2.5, value_parser = bounds::seconds)]
     secs: f64,
-}
-
-fn between(text: &str, bounds: RangeInclusive<f64>) -> Result<f64> {
-    let value: f64 = text.parse()?;
-    ensure!(bounds.contains(&value), "must lie between {} and {}", bounds.start(), bounds.end());
-    Ok(value)
-}
-
-fn count(text: &str, bounds: RangeInclusive<usize>) -> Result<usize> {
-    let value: usize = text.parse()?;
-    ensure!(bounds.contains(&value), "must lie between {} and {}", bounds.start(), bounds.end());
-    Ok(value)
-}
-
-fn subs(text: &str) -> Result<usize> {
-    count(text, 1..=20_000)
-}
-
-fn payload_bytes(text: &str) -> Result<usize> {
-    count(text, marker::MARKER_BYTES..=60_000)
-}
-
-fn seconds(text: &str) -> Result<f64> {
-    between(text, 0.0..=120.0)
-}
-
-fn rate_hz(text: &str) -> Result<f64> {
-    between(text, 0.1..=10_000.0)
 }
 
 fn print(report: &Report, json: bool, out: &mut impl Write) -> Result<()> {
@@ -163,20 +101,9 @@ fn print(report: &Report, json: bool, out: &mut impl Write) -> Result<()> {
     Ok(out.flush()?)
 }
 
-fn measure(args: TargetArgs, shape: Shape, out: &mut impl Write) -> Result<()> {
-    let json = args.json;
-    let target = Target {
-        label: args.label,
-        address: args.addr,
-        proto: args.proto,
-        token: args.token,
-        subs: args.subs,
-        payload_bytes: args.payload,
-        underway_max: args.inflight,
-        pid: args.pid,
-    };
-    let report = run::run(&target, shape)?;
-    print(&report, json, out)?;
+fn measure(target: &Target, shape: Shape, out: &mut impl Write) -> Result<()> {
+    let report = run::run(target, shape)?;
+    print(&report, target.json, out)?;
     ensure!(report.is_clean(), "messages were lost, repeated or reordered, or clients lost");
     Ok(())
 }
@@ -188,15 +115,15 @@ fn main() -> Result<()> {
     match command {
         Command::Baseline { listen, batch } => baseline::serve(listen, batch),
         Command::Fanout { target, time, window } => {
-            measure(target, Shape::Fanout { window, warm_s: time.warm, measure_s: time.secs }, out)
+            measure(&target, Shape::Fanout { window, warm_s: time.warm, measure_s: time.secs }, out)
         }
         Command::Paced { target, time, rate } => {
-            measure(target, Shape::Paced { rate_hz: rate, warm_s: time.warm, measure_s: time.secs }, out)
+            measure(&target, Shape::Paced { rate_hz: rate, warm_s: time.warm, measure_s: time.secs }, out)
         }
-        Command::Storm { target } => measure(target, Shape::Storm, out),
+        Command::Storm { target } => measure(&target, Shape::Storm, out),
         Command::Idle { target, settle } => {
             ensure!(target.pid.is_some(), "idle reads the server's memory: give --pid");
-            measure(target, Shape::Idle { settle_s: settle }, out)
+            measure(&target, Shape::Idle { settle_s: settle }, out)
         }
         Command::Compare(args) => compare::compare(&args, out),
     }

@@ -4,11 +4,14 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::Args;
 
-use crate::client::{Proto, Swarm};
+use crate::bounds;
+use crate::client::Swarm;
 use crate::marker::Marker;
-use crate::net::now_ns;
+use crate::net::{self, now_ns};
 use crate::process::Usage;
+use crate::proto::Proto;
 use crate::report::Report;
 
 const CONNECT_TIMEOUT_NS: u64 = 60_000_000_000;
@@ -17,20 +20,39 @@ const STALL_NS: u64 = 3_000_000_000;
 const BURST_MAX: u32 = 64;
 const UNSENT_BYTES_MAX: usize = 256 * 1024;
 
-/// Whom to measure.
-#[derive(Debug, Clone)]
+/// How many clients are between opening and being ready at one time, unless told otherwise.
+pub(crate) const INFLIGHT: usize = 256;
+
+/// Whom to measure, and with what.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
-    pub(crate) label: String,
-    pub(crate) address: SocketAddrV4,
+    /// The server, on loopback
+    #[arg(long, value_parser = net::loopback)]
+    pub(crate) addr: SocketAddrV4,
+    /// What the server speaks
+    #[arg(long, value_enum)]
     pub(crate) proto: Proto,
-    pub(crate) token: Option<String>,
+    /// Subscribers
+    #[arg(long, default_value_t = 1_000, value_parser = bounds::subs)]
     pub(crate) subs: usize,
-    /// The published data, marker included, in bytes.
-    pub(crate) payload_bytes: usize,
-    /// How many clients are between opening and being ready at one time.
-    pub(crate) underway_max: usize,
-    /// The server's process, for CPU and memory.
+    /// Token for the hub
+    #[arg(long, env = "INFRAWATCH_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Length of the published data in bytes
+    #[arg(long, default_value_t = 200, value_parser = bounds::payload_bytes)]
+    pub(crate) payload: usize,
+    /// Clients between opening and being ready at one time
+    #[arg(long, default_value_t = INFLIGHT, value_parser = bounds::subs)]
+    pub(crate) inflight: usize,
+    /// The server's process, to read its CPU time and memory
+    #[arg(long)]
     pub(crate) pid: Option<u32>,
+    /// Name of the server in the output
+    #[arg(long, default_value = "server")]
+    pub(crate) label: String,
+    /// Print a JSON line instead of one for people
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What to do.
@@ -110,7 +132,7 @@ pub(crate) fn run(target: &Target, shape: Shape) -> Result<Report> {
 fn connect(swarm: &mut Swarm<'_>, target: &Target) -> Result<f64> {
     let start_ns = now_ns();
     while swarm.opened() < target.subs || swarm.underway() > 0 {
-        while swarm.opened() < target.subs && swarm.underway() < target.underway_max {
+        while swarm.opened() < target.subs && swarm.underway() < target.inflight {
             swarm.open_one()?;
         }
         swarm.poll(Duration::from_millis(20))?;
