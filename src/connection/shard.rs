@@ -27,6 +27,9 @@ use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::{Delivery, Member, Outlet, TopicError, TopicHandle};
 use crate::websocket::Decoder;
 
+/// How many clients back an answer looks for others to the same one.
+const REPLIES_LOOK_BACK: usize = 8;
+
 /// One connection in the worker's table.
 pub struct Seat {
     /// Which tenant of the slot.
@@ -179,17 +182,15 @@ impl Shard {
 
     /// Hands on what topics have delivered. Messages of one topic that stand together become one write.
     pub fn deliver(&self, deliveries: &mut Vec<Delivery>) {
-        let mut bundles: Vec<(u32, Vec<(Bytes, Priority)>)> = Vec::new();
+        let mut bundles: HashMap<u32, Vec<(Bytes, Priority)>> = HashMap::new();
+        let mut replies: Vec<(Member, Vec<(Bytes, Priority)>)> = Vec::new();
         // Permits are given back when the frames are with the sockets.
         let mut permits = Vec::with_capacity(deliveries.len());
         for delivery in deliveries.drain(..) {
             match delivery {
                 Delivery::Message { topic, frame, priority, permit } => {
                     permits.extend(permit);
-                    match bundles.iter_mut().find(|(id, _)| *id == topic) {
-                        Some((_, frames)) => frames.push((frame, priority)),
-                        None => bundles.push((topic, vec![(frame, priority)])),
-                    }
+                    bundles.entry(topic).or_default().push((frame, priority));
                 }
                 Delivery::Subscribed {
                     member,
@@ -202,7 +203,9 @@ impl Shard {
                     attachment,
                 } => {
                     // Earlier messages of the topic are not for the newcomer.
-                    self.fan_out(&mut bundles, Some(topic.number()));
+                    if let Some(frames) = bundles.remove(&topic.number()) {
+                        self.fan_out(vec![(topic.number(), frames)]);
+                    }
                     let (epoch, offset) = position;
                     let told = SubscribedTopic {
                         topic: name.to_string(),
@@ -216,25 +219,25 @@ impl Shard {
                 Delivery::SubscribeFailed { member, request, error } => {
                     self.subscribe_failed(member, request, &error);
                 }
-                Delivery::Reply { member, frame } => {
-                    if let Some(seat) = self.seat(member) {
-                        seat.reply(&frame);
-                    }
-                }
+                Delivery::Reply { member, frame } => match replies.iter_mut().find(|(to, _)| *to == member) {
+                    Some((_, frames)) => frames.push((frame, Priority::Normal)),
+                    None => replies.push((member, vec![(frame, Priority::Normal)])),
+                },
             }
         }
-        self.fan_out(&mut bundles, None);
+        self.fan_out(bundles.into_iter().collect());
+        for (member, frames) in replies {
+            if let Some(seat) = self.seat(member) {
+                seat.socket.send(NO_TOPIC, &frames, &join(&frames));
+            }
+        }
     }
 
-    /// Writes the bundles (of one topic, or all) to their members, most urgent first.
-    fn fan_out(&self, bundles: &mut Vec<(u32, Vec<(Bytes, Priority)>)>, only: Option<u32>) {
+    /// Writes the messages of each topic to its members, most urgent topic first.
+    fn fan_out(&self, mut bundles: Vec<(u32, Vec<(Bytes, Priority)>)>) {
         bundles.sort_by_key(|(_, frames)| frames.iter().map(|(_, priority)| *priority).min());
-        let all = std::mem::take(bundles);
-        let (now, later): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(id, _)| only.is_none_or(|o| o == *id));
-        *bundles = later;
-        let (mut delivered, mut bytes_out) = (0u64, 0u64);
-        for (topic, frames) in now {
+        let mut delivered = 0u64;
+        for (topic, frames) in bundles {
             let joined = join(&frames);
             let members = self.members.borrow();
             let Some(slots) = members.get(&topic) else { continue };
@@ -248,11 +251,9 @@ impl Shard {
                 }
             }
             delivered += slots.len() as u64 * frames.len() as u64;
-            bytes_out += slots.len() as u64 * joined.len() as u64;
         }
         if delivered > 0 {
             Counter::Delivered.add(delivered);
-            Counter::BytesOut.add(bytes_out);
         }
     }
 
@@ -421,7 +422,7 @@ impl Shard {
     /// Closes connections whose outbox has not moved for the write deadline; ends those that do not finish closing.
     pub fn check_deadlines(&self, now_ms: u64) {
         let settings = &self.services.settings;
-        for seat in self.seats() {
+        for (_, seat) in self.seats.borrow().iter() {
             let closing = matches!(seat.socket.phase(), Phase::Closing(_));
             if seat.socket.outbox_bytes() == 0 && !closing {
                 seat.stuck_since.set(None);

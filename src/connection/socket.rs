@@ -169,7 +169,7 @@ impl Socket {
     fn write_now(&self, parts: &[IoSlice<'_>]) -> Result<usize, ()> {
         match self.io.borrow_mut().write_now(parts) {
             Ok(written) => {
-                self.bytes_out.set(self.bytes_out.get() + written as u64);
+                self.count_out(written);
                 Ok(written)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
@@ -235,6 +235,11 @@ impl Socket {
         self.inbound.borrow_mut().push_back(inbound);
     }
 
+    fn count_out(&self, written: usize) {
+        self.bytes_out.set(self.bytes_out.get() + written as u64);
+        Counter::BytesOut.add(written as u64);
+    }
+
     fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
@@ -256,7 +261,7 @@ impl Socket {
                 Poll::Ready(Ok(written)) => written,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             };
-            self.bytes_out.set(self.bytes_out.get() + written as u64);
+            self.count_out(written);
             outbox.advance(written);
         }
     }
@@ -317,7 +322,8 @@ impl<O: SocketOwner + Unpin> Future for SocketTask<O> {
                 Poll::Ready(())
             }
             _ if over => {
-                socket.cut(Close::Normal);
+                // No close frame came: the client is gone without a word.
+                socket.cut(Close::GoingAway);
                 if let Phase::Gone(close) = socket.phase() {
                     this.owner.gone(close);
                 }
