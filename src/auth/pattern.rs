@@ -37,8 +37,9 @@ impl TopicPattern {
         if let Some(found) = text.chars().find(|c| !allowed(*c)) {
             return Err(PatternError::Character(found));
         }
-        let front = text.strip_suffix('*').unwrap_or(text);
-        if front.split(':').any(|segment| segment.contains('*') && segment != "*") {
+        let (front, last) = text.rsplit_once(':').unwrap_or(("", text));
+        let is_whole = |segment: &str| segment == "*" || !segment.contains('*');
+        if !front.split(':').all(is_whole) || last.strip_suffix('*').unwrap_or(last).contains('*') {
             return Err(PatternError::Wildcard(text.to_owned()));
         }
         Ok(Self(text.to_owned()))

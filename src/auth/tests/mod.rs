@@ -1,0 +1,4 @@
+//! Tests of the permission tables, and of signing in over a real store.
+
+mod permission;
+mod sign_in;
