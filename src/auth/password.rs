@@ -119,7 +119,7 @@ mod tests {
         assert_ne!(passwords.hash("correct horse").await.unwrap(), hash, "salted");
         assert!(passwords.verify("correct horse", Some(hash.clone())).await.unwrap());
         for wrong in ["", "correct hors", "correct horse ", "Correct horse", &"x".repeat(1 << 20)] {
-            assert!(!passwords.verify(wrong, Some(hash.clone())).await.unwrap(), "{:.20}", wrong);
+            assert!(!passwords.verify(wrong, Some(hash.clone())).await.unwrap(), "{wrong:.20}");
         }
         assert!(!passwords.verify("correct horse", None).await.unwrap());
         assert!(!passwords.verify("correct horse", Some("damaged".into())).await.unwrap());
@@ -136,6 +136,20 @@ mod tests {
         // The same work is only done when the hash is well formed: an error would come at once.
         let error = argon2().unwrap().verify_password(b"correct horse", NOBODY).unwrap_err();
         assert_eq!(error, argon2::password_hash::Error::PasswordInvalid);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_takes_as_long_as_a_known_one() {
+        let passwords = Passwords::default();
+        let known = passwords.hash("correct horse").await.unwrap();
+        let time = async |hash| {
+            let start = tokio::time::Instant::now();
+            passwords.verify("wrong horse", hash).await.unwrap();
+            start.elapsed()
+        };
+        let (known, unknown) = (time(Some(known)).await, time(None).await);
+        // Without the work it would be thousands of times faster; the factor leaves room for a busy machine.
+        assert!(unknown * 10 > known, "{unknown:?} against {known:?}");
     }
 
     #[tokio::test]

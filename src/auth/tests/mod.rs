@@ -1,4 +1,5 @@
-//! Tests of the permission tables, and of signing in over a real store.
+//! Tests of the permission tables, of tokens, and of signing in over a real store.
 
 mod permission;
 mod sign_in;
+mod token;
