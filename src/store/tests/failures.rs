@@ -1,3 +1,4 @@
+use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::channel;
 
 use futures_util::FutureExt;
@@ -115,7 +116,7 @@ async fn reads_are_bounded_and_a_failed_one_harms_nobody() {
     tokio::task::spawn_blocking(move || has_entered.recv().unwrap()).await.unwrap();
     let mut waiting = Box::pin(f.store.user("nobody"));
     assert!((&mut waiting).now_or_never().is_none());
-    assert_eq!(f.store.user("nobody").await, Err(StoreError::Overloaded));
+    assert_eq!(f.store.user("nobody").now_or_never(), Some(Err(StoreError::Overloaded)));
     let_go.send(()).unwrap();
     assert!(matches!(blocked.await.unwrap(), Err(StoreError::Sql(_))));
     assert_eq!(waiting.await, Ok(None));
@@ -137,6 +138,16 @@ async fn the_probe_goes_all_the_way() {
         .await
         .unwrap();
     assert_eq!(f.store.probe(6_000).await, Err(StoreError::ReadOnly));
+}
+
+#[tokio::test]
+async fn the_file_and_its_log_are_private() {
+    let f = fixture();
+    f.store.probe(5_000).await.unwrap();
+    for name in ["infrawatch.db", "infrawatch.db-wal", "infrawatch.db-shm"] {
+        let mode = std::fs::metadata(f.path.with_file_name(name)).unwrap().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
 }
 
 #[test]
