@@ -104,7 +104,8 @@ pub(super) fn settings(spool_dir: &Path) -> AgentSettings {
     }
 }
 
-/// Runs an agent against the scenario's hub and stops it (gracefully) when the scenario is through.
+/// Runs an agent against the scenario's hub and stops it (gracefully) when the scenario is through,
+/// unless it stopped by itself before.
 pub(super) async fn run_agent<F>(settings: &AgentSettings, scenario: F) -> Result<(), AgentError>
 where
     F: AsyncFnOnce(&mut Hub),
@@ -128,15 +129,14 @@ where
     let agent = Agent::new(settings, source, Wire(wire), Clock::manual(FIRST_SAMPLE_UNIX_MS).0, || 0.5)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let mut hub = Hub { incoming, taken };
-    let scenario = async {
-        scenario(&mut hub).await;
-        drop(stop);
-        hub
-    };
-    let shutdown = async {
+    let mut agent = std::pin::pin!(agent.run(async {
         let _ = stopped.await;
-    };
-    tokio::join!(agent.run(shutdown), scenario).0
+    }));
+    tokio::select! {
+        outcome = &mut agent => return outcome,
+        () = scenario(&mut hub) => drop(stop),
+    }
+    agent.await
 }
 
 impl Hub {
@@ -227,6 +227,17 @@ impl Line {
     /// The next frame if one comes within `duration`.
     pub(super) async fn next_within(&mut self, duration: Duration) -> Option<Frame> {
         timeout(duration, self.next()).await.ok()
+    }
+
+    /// Answers every frame with one of this type until the agent hangs up; tells when that was.
+    pub(super) async fn answer_until_gone(&mut self, kind: &str) -> Instant {
+        let answer = json!({"type": kind, "payload": {}}).to_string();
+        while let Some(Ok(_)) = self.socket.next().await {
+            if self.socket.send(Message::text(&answer)).await.is_err() {
+                break;
+            }
+        }
+        Instant::now()
     }
 
     pub(super) async fn next_acknowledged(&mut self) -> Frame {
