@@ -23,11 +23,18 @@
 
 pub mod agent;
 pub mod auth;
+pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod connection;
+pub mod http;
 pub mod ids;
+pub mod ingest;
+pub mod node;
 pub mod protocol;
+pub mod room;
 pub mod store;
 pub mod supervision;
 pub mod telemetry;
+pub mod topic;
 pub mod websocket;

@@ -179,10 +179,11 @@ impl Handler<Queued<CloseSome>> for ShardActor {
 }
 
 impl Handler<Queued<ShardSnapshot>> for ShardActor {
-    type Result = MessageResult<ShardSnapshot>;
+    type Result = MessageResult<Queued<ShardSnapshot>>;
 
     fn handle(&mut self, _question: Queued<ShardSnapshot>, _ctx: &mut Self::Context) -> Self::Result {
-        let rows = self.shard.seats().iter().map(|seat| ConnectionRow {
+        let seats = self.shard.seats();
+        let rows = seats.iter().map(|seat| ConnectionRow {
             client_id: seat.identity.borrow().client_id.to_string(),
             topics: seat.topics.borrow().iter().map(|t| t.name().to_string()).collect(),
             rooms: seat.rooms.borrow().iter().map(ToString::to_string).collect(),

@@ -11,6 +11,10 @@ use super::kind::{Kind, RestartOrder};
 
 /// An actor that can be rebuilt from its arguments. Implement [`Supervised`] for it with
 /// [`supervised!`](crate::supervised), never by hand.
+///
+/// A handler that answers later returns `ResponseActFuture`, which ends with the actor's life, so that a crash
+/// answers [`AskError::Closed`](super::AskError::Closed) at once. `ResponseFuture` runs outside the actor: it
+/// survives its crash, and a panic in it is not the actor's.
 pub trait Restart: Supervised + Actor<Context = Context<Self>> + Target {
     /// The row of the supervision table.
     const KIND: &'static str;
@@ -147,6 +151,13 @@ impl Core {
             self.kind.depth.fetch_add(1, Ordering::Relaxed);
         }
         admitted
+    }
+
+    /// Takes a place although all may be taken.
+    #[cfg(feature = "fault")]
+    pub(super) fn admit_always(&self) {
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        self.kind.depth.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gives a place in the inbox back.

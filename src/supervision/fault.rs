@@ -142,15 +142,24 @@ fn matches(pattern: &str, instance: &str) -> bool {
     }
 }
 
-/// The supervisor is about to poll the actor, inside its catch.
-pub(super) fn before_poll<A: Restart>(core: &Arc<Core>, actor: &ContextFut<A, Context<A>>, new: bool) {
+/// The supervisor is about to poll the actor, inside its catch. `timer_set` is per life: until the timer goes
+/// off the actor is polled for other reasons, and one timer is enough to end it.
+pub(super) fn before_poll<A: Restart>(
+    core: &Arc<Core>,
+    actor: &ContextFut<A, Context<A>>,
+    new: bool,
+    timer_set: &mut bool,
+) {
     if new {
+        *timer_set = false;
         point_of(core, Phase::Started);
     }
-    for (phase, trip) in [(Phase::Handler, Trip::Handler), (Phase::Timer, Trip::Timer)] {
-        if due(core, phase) {
-            actor.address().try_send(Queued::uncounted(trip)).ok();
-        }
+    if due(core, Phase::Handler) {
+        actor.address().try_send(Queued::forced(Trip::Handler, core)).ok();
+    }
+    if !*timer_set && due(core, Phase::Timer) {
+        *timer_set = true;
+        actor.address().try_send(Queued::forced(Trip::Timer, core)).ok();
     }
 }
 

@@ -22,15 +22,16 @@ pub struct Queued<M> {
     pub msg: M,
     /// Correlation id of whoever made it happen.
     pub cause: Cause,
-    /// Held, not read. Nothing is counted for messages that the supervisor itself puts in.
-    _slot: Option<Slot>,
+    /// Held, not read.
+    _slot: Slot,
 }
 
 impl<M> Queued<M> {
     /// A message from the supervisor, which no bound may refuse.
     #[cfg(feature = "fault")]
-    pub(super) const fn uncounted(msg: M) -> Self {
-        Self { msg, cause: Cause::own(), _slot: None }
+    pub(super) fn forced(msg: M, core: &Arc<Core>) -> Self {
+        core.admit_always();
+        Self { msg, cause: Cause::own(), _slot: Slot(core.clone()) }
     }
 }
 
@@ -130,7 +131,7 @@ impl<A: Actor<Context = Context<A>>> Shared<A> {
 
     fn admit<M>(&self, msg: M, cause: &Cause) -> Result<Queued<M>, M> {
         if self.core.admit() {
-            Ok(Queued { msg, cause: cause.clone(), _slot: Some(Slot(self.core.clone())) })
+            Ok(Queued { msg, cause: cause.clone(), _slot: Slot(self.core.clone()) })
         } else {
             self.core.kind().count_refused();
             Err(msg)

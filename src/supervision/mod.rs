@@ -7,7 +7,7 @@
 //! ("escalated"); when nothing is left above, the root failure callback runs. Siblings are never touched.
 //!
 //! Reading order: [`spec`] (a row of the table), [`policy`] (the decision), [`child`] (what an actor must be
-//! able to do), [`inbox`] (bounded sending), `supervisor` (the task around one actor), [`tree`] (all of them).
+//! able to do), [`inbox`] (bounded sending), `supervisor` (the task around one actor), `recovery` (what follows a failure), [`tree`] (all of them).
 //!
 //! A restart loses: the actor's state, its timers and spawned futures, the message that crashed it, and
 //! answers it owed (who asked gets [`AskError::Closed`]).
@@ -21,6 +21,7 @@ mod kind;
 pub mod panic_hook;
 pub mod placement;
 pub mod policy;
+mod recovery;
 pub mod snapshot;
 pub mod spec;
 mod supervisor;
