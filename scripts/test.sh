@@ -93,9 +93,9 @@ test_lint() {
 
 test_rust() {
   if command -v cargo-nextest >/dev/null; then
-    step 'tests' "$root" cargo nextest run --locked --workspace --all-features
+    step 'tests' "$root" cargo nextest run --no-fail-fast --locked --workspace --all-features
   else
-    step 'tests' "$root" cargo test --locked --workspace --all-features --lib --bins --tests
+    step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --all-features --lib --bins --tests
   fi
   step 'documentation examples' "$root" cargo test --locked --workspace --all-features --doc
 }
