@@ -24,10 +24,12 @@
 pub mod agent;
 pub mod auth;
 pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod http;
+pub mod hub;
 pub mod ids;
 pub mod ingest;
 pub mod node;

@@ -19,7 +19,9 @@ use crate::broker::Draft;
 use crate::clock::rfc3339;
 use crate::ids::{IdError, NodeName, RoomName, TopicName};
 use crate::ingest::MetricsFrame;
-use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Publish, Refresh, Room, RoomMessage, Topics};
+use crate::protocol::client::{
+    ClientFrame, FrameError, FrameType, Ping, Publish, Refresh, Room, RoomMessage, Topics,
+};
 use crate::protocol::codes::{Close, Code};
 use crate::protocol::server::{self, Pong};
 use crate::room::Join;
@@ -129,7 +131,12 @@ impl ConnectionActor {
         }
     }
 
-    fn on_frame(&mut self, frame: &ClientFrame<'_>, cause: &Cause, ctx: &mut Context<Self>) -> Result<(), Failure> {
+    fn on_frame(
+        &mut self,
+        frame: &ClientFrame<'_>,
+        cause: &Cause,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Failure> {
         let role = self.seat.claims().role;
         if !permission::may_send(role, frame.kind.as_str()) {
             let message = format!("role {} may not send {}", role.as_str(), frame.kind.as_str());
@@ -208,7 +215,8 @@ impl ConnectionActor {
                 history: 0,
                 attachment: None,
             };
-            let asked = self.shard.services.broker.open(name).and_then(|topic| topic.subscribe(subscribe, cause));
+            let asked =
+                self.shard.services.broker.open(name).and_then(|topic| topic.subscribe(subscribe, cause));
             if let Err(error) = asked {
                 self.seat.unhold(request);
                 return Err(Failure::new(error.code(), error.to_string()));
@@ -286,7 +294,12 @@ impl ConnectionActor {
         Err(Failure::new(Code::NotInRoom, format!("not a member of {room}; join it first")))
     }
 
-    fn room_message(&self, said: &RoomMessage<'_>, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
+    fn room_message(
+        &self,
+        said: &RoomMessage<'_>,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<(), Failure> {
         let room = RoomName::parse(&said.room)?;
         self.in_room(&room)?;
         let topic = TopicName::of_room(&room);
@@ -295,7 +308,8 @@ impl ConnectionActor {
             return Err(Failure::new(Code::Forbidden, format!("not allowed to speak in {room}")));
         }
         let from = self.seat.identity.borrow().client_id.clone();
-        let payload = json!({ "room": room, "from": { "client_id": from, "subject": claims.sub }, "data": said.data });
+        let payload =
+            json!({ "room": room, "from": { "client_id": from, "subject": claims.sub }, "data": said.data });
         let draft = Draft::of(&payload).map_err(|e| Failure::new(Code::InvalidField, e.to_string()))?;
         let draft = Draft { kind: "room_message", ..draft };
         let reply = self.reply_route(reply_to, "room_message_sent");

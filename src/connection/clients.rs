@@ -65,7 +65,12 @@ impl Clients {
     }
 
     /// Reserves a client id for a connection that is about to open. The former one is closed as replaced.
-    pub fn arrive(&self, identity: &Identity, now_ms: u64, connections_max: usize) -> Result<(), ClientError> {
+    pub fn arrive(
+        &self,
+        identity: &Identity,
+        now_ms: u64,
+        connections_max: usize,
+    ) -> Result<(), ClientError> {
         let mut known = self.known.lock();
         if known.connected >= connections_max {
             return Err(ClientError::TooMany { connections_max });

@@ -4,8 +4,8 @@
 //! topic that wait together go out in one write per socket.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BinaryHeap, HashMap};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -61,6 +61,8 @@ pub struct Arrival {
     pub identity: Identity,
     /// Topics that the path subscribes to.
     pub presets: &'static [&'static str],
+    /// The handshake's answer; goes out in one write with the first frame.
+    pub response: Vec<u8>,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +104,7 @@ impl Shard {
 
     /// Takes a connection in: says `connected`, starts its actor and its task.
     pub fn admit(self: &Rc<Self>, arrival: Arrival, cause: &Cause) -> Member {
-        let Arrival { io, leftover, identity, presets } = arrival;
+        let Arrival { io, leftover, identity, presets, mut response } = arrival;
         let now_ms = self.services.clock.unix_ms();
         let socket = Rc::new(Socket::new(io, &self.services.settings));
         let generation = self.next_generation.get();
@@ -131,10 +133,15 @@ impl Shard {
         self.watch_token(member, expires_at_ms);
         Counter::ConnectionsOpened.add(1);
         Gauge::ConnectionsActive.up();
-        seat.reply(&super::requests::connected(&self.services, &seat.identity.borrow(), now_ms));
+        let connected = super::requests::connected(&self.services, &seat.identity.borrow(), now_ms);
+        response.extend_from_slice(&connected);
+        seat.reply(&response.into());
         let actor = ConnectionActor::new(self.clone(), seat.clone());
         let name = seat.identity.borrow().client_id.shared();
-        let give_up = { let socket = socket.clone(); Box::new(move || socket.close(Close::Internal)) };
+        let give_up = {
+            let socket = socket.clone();
+            Box::new(move || socket.close(Close::Internal))
+        };
         let inbox = self.services.tree.start_here(name, actor, Some(give_up));
         *seat.actor.borrow_mut() = Some(inbox);
         if !presets.is_empty() {
@@ -184,7 +191,16 @@ impl Shard {
                         None => bundles.push((topic, vec![(frame, priority)])),
                     }
                 }
-                Delivery::Subscribed { member, request, topic, name, position, current, history, attachment } => {
+                Delivery::Subscribed {
+                    member,
+                    request,
+                    topic,
+                    name,
+                    position,
+                    current,
+                    history,
+                    attachment,
+                } => {
                     // Earlier messages of the topic are not for the newcomer.
                     self.fan_out(&mut bundles, Some(topic.number()));
                     let (epoch, offset) = position;
@@ -214,7 +230,8 @@ impl Shard {
     fn fan_out(&self, bundles: &mut Vec<(u32, Vec<(Bytes, Priority)>)>, only: Option<u32>) {
         bundles.sort_by_key(|(_, frames)| frames.iter().map(|(_, priority)| *priority).min());
         let all = std::mem::take(bundles);
-        let (now, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|(id, _)| only.is_none_or(|o| o == *id));
+        let (now, later): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(id, _)| only.is_none_or(|o| o == *id));
         *bundles = later;
         let (mut delivered, mut bytes_out) = (0u64, 0u64);
         for (topic, frames) in now {
@@ -366,6 +383,15 @@ impl Shard {
         self.token_dues.borrow_mut().push(Reverse(due));
     }
 
+    /// Closes connections whose token was taken back.
+    pub fn check_revocations(&self) {
+        for seat in self.seats() {
+            if self.services.auth.revocations().contain(&seat.claims()) {
+                seat.socket.close(Close::Forbidden);
+            }
+        }
+    }
+
     /// Warns of tokens that are about to expire, and closes connections whose token has.
     pub fn check_tokens(&self, now_ms: u64) {
         loop {
@@ -377,7 +403,9 @@ impl Shard {
                 dues.pop()
             };
             let Some(Reverse(due)) = due else { return };
-            let Some(seat) = self.seat(Member { slot: due.slot, generation: due.generation }) else { continue };
+            let Some(seat) = self.seat(Member { slot: due.slot, generation: due.generation }) else {
+                continue;
+            };
             let expires_at_ms = seat.identity.borrow().claims.expires_at_ms();
             if expires_at_ms <= now_ms {
                 seat.socket.close(Close::TokenExpired);
@@ -425,7 +453,13 @@ impl Seat {
     }
 
     /// Sends an `error`.
-    pub fn error(&self, code: crate::protocol::codes::Code, message: &str, reply_to: Option<&str>, now_ms: u64) {
+    pub fn error(
+        &self,
+        code: crate::protocol::codes::Code,
+        message: &str,
+        reply_to: Option<&str>,
+        now_ms: u64,
+    ) {
         Counter::ErrorsSent.add_for(code.row().name, 1);
         self.reply(&server::error(code, message, now_ms, reply_to));
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 use super::Services;
 use super::shard::Shard;
@@ -82,13 +83,16 @@ pub struct ShardActor {
     wheel: Wheel,
     /// The other half of the outlet's buffer.
     spare: Vec<Delivery>,
+    /// Changes when a token is taken back.
+    revocations: watch::Receiver<u64>,
 }
 
 impl ShardActor {
     /// The actor of `shard`.
     pub fn new(shard: Rc<Shard>) -> Self {
         let wheel = Wheel::new(&shard.services.settings);
-        Self { shard, wheel, spare: Vec::new() }
+        let revocations = shard.services.auth.revocations().watch();
+        Self { shard, wheel, spare: Vec::new(), revocations }
     }
 
     fn tick(&mut self) {
@@ -108,6 +112,10 @@ impl ShardActor {
             }
         }
         Counter::PingsSent.add(pings);
+        if self.revocations.has_changed().unwrap_or(false) {
+            self.revocations.mark_unchanged();
+            self.shard.check_revocations();
+        }
         self.shard.check_tokens(now_ms);
         self.shard.check_deadlines(now_ms);
     }

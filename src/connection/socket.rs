@@ -348,7 +348,9 @@ impl<O: SocketOwner> SocketTask<O> {
             self.decode(socket, &mut early);
         }
         for _ in 0..READS_PER_TURN {
-            if matches!(socket.phase(), Phase::Gone(_)) || !socket.has_room_for_inbound(&self.settings.settings) {
+            if matches!(socket.phase(), Phase::Gone(_))
+                || !socket.has_room_for_inbound(&self.settings.settings)
+            {
                 return false;
             }
             match self.read(socket, context) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::config::HttpSection;
+use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
 use crate::node::Fleet;
 use crate::store::Store;
@@ -20,6 +20,10 @@ pub struct State {
     pub store: Store,
     /// Doors.
     pub settings: HttpSection,
+    /// The hub's own sampler.
+    pub sampler: SamplerSection,
+    /// How long samples are kept.
+    pub store_settings: StoreSection,
     /// Whether everybody is admin (`--dev`).
     pub dev: bool,
     /// When the hub started, unix milliseconds.

@@ -101,9 +101,12 @@ impl MetricsFrame<'_> {
                 settings.labels_max, settings.label_chars_max
             )));
         }
-        let bytes = self.inventory.as_ref().map_or(0, |i| serde_json::to_string(i).map_or(0, |text| text.len()));
+        let bytes =
+            self.inventory.as_ref().map_or(0, |i| serde_json::to_string(i).map_or(0, |text| text.len()));
         if bytes > INVENTORY_BYTES_MAX {
-            return Err(invalid(&format!("`inventory` may have at most {INVENTORY_BYTES_MAX} bytes, not {bytes}")));
+            return Err(invalid(&format!(
+                "`inventory` may have at most {INVENTORY_BYTES_MAX} bytes, not {bytes}"
+            )));
         }
         Ok(())
     }
@@ -128,7 +131,8 @@ impl MetricsFrame<'_> {
             return Err(invalid(&message));
         }
         check_count(columns.len(), settings)?;
-        let unix_ms = match self.timestamp.map_or(Ok(now_ms), |raw| sample::timestamp(raw, now_ms, settings)) {
+        let unix_ms = match self.timestamp.map_or(Ok(now_ms), |raw| sample::timestamp(raw, now_ms, settings))
+        {
             Ok(unix_ms) => unix_ms,
             Err(reason) => {
                 tally.reject(reason, columns.len() as u64);
@@ -137,7 +141,8 @@ impl MetricsFrame<'_> {
         };
         let mut kept = (Vec::with_capacity(columns.len()), Vec::with_capacity(columns.len()));
         for (column, raw) in columns.into_iter().zip(values) {
-            let checked = sample::series(&column.name, &column.labels, settings).and_then(|()| sample::value(raw));
+            let checked =
+                sample::series(&column.name, &column.labels, settings).and_then(|()| sample::value(raw));
             match checked {
                 Ok(value) => {
                     tally.accepted += u64::from(value.is_some());
@@ -148,7 +153,11 @@ impl MetricsFrame<'_> {
             }
         }
         let (columns, values) = kept;
-        Ok(if columns.is_empty() { Vec::new() } else { vec![Batch { unix_ms, columns: columns.into(), values }] })
+        Ok(if columns.is_empty() {
+            Vec::new()
+        } else {
+            vec![Batch { unix_ms, columns: columns.into(), values }]
+        })
     }
 }
 
@@ -165,7 +174,8 @@ fn listed(
         let checked = sample::series(&listed.name, &listed.labels, settings)
             .and_then(|()| sample::value(listed.value)?.ok_or(Reason::NotFinite))
             .and_then(|value| {
-                let at = listed.timestamp.map_or(Ok(now_ms), |raw| sample::timestamp(raw, now_ms, settings))?;
+                let at =
+                    listed.timestamp.map_or(Ok(now_ms), |raw| sample::timestamp(raw, now_ms, settings))?;
                 Ok((at, value))
             });
         match checked {
@@ -186,7 +196,10 @@ fn listed(
 
 fn check_count(samples: usize, settings: &IngestSection) -> Result<(), IngestError> {
     if samples > settings.samples_max {
-        return Err(invalid(&format!("a frame may have at most {} samples, not {samples}", settings.samples_max)));
+        return Err(invalid(&format!(
+            "a frame may have at most {} samples, not {samples}",
+            settings.samples_max
+        )));
     }
     Ok(())
 }

@@ -47,7 +47,8 @@ impl SamplerActor {
     fn sample(&mut self, ctx: &mut Context<Self>) {
         let snapshot = self.sampler.sample();
         let accepted = snapshot.samples().count() as u64;
-        let inventory = if self.described { None } else { serde_json::to_value(&*self.sampler.inventory()).ok() };
+        let inventory =
+            if self.described { None } else { serde_json::to_value(&*self.sampler.inventory()).ok() };
         self.described = true;
         let report = Report {
             source: Source::Sampler,

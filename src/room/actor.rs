@@ -95,7 +95,8 @@ impl RoomActor {
             self.announce(&topic, "member_joined", &member, cause);
         }
         let members: Vec<_> = self.args.membership.lock().members().cloned().collect();
-        let attachment = serde_json::value::to_raw_value(&json!({ "room": self.args.name, "members": members }));
+        let attachment =
+            serde_json::value::to_raw_value(&json!({ "room": self.args.name, "members": members }));
         let subscribe = Subscribe {
             outlet: join.outlet.clone(),
             member: join.member,

@@ -99,7 +99,9 @@ impl Rooms {
     pub fn part(&self, room: &RoomName, client_id: Arc<str>, cause: &Cause) -> Result<(), RoomError> {
         let inbox = self.0.rooms.read().get(room).map(|known| known.inbox.clone());
         match inbox {
-            Some(inbox) => inbox.try_send(Part { client_id }, cause).map_err(|_refused| RoomError::Overloaded),
+            Some(inbox) => {
+                inbox.try_send(Part { client_id }, cause).map_err(|_refused| RoomError::Overloaded)
+            }
             None => Ok(()),
         }
     }

@@ -88,7 +88,11 @@ impl TopicActor {
         let limit = self.args.settings.room_history_messages;
         let read = async move {
             let head = store.topic_head(name.as_str()).await?;
-            let tail = if head.is_some() { store.tail_events(name.as_str(), limit, None).await? } else { Vec::new() };
+            let tail = if head.is_some() {
+                store.tail_events(name.as_str(), limit, None).await?
+            } else {
+                Vec::new()
+            };
             Ok::<_, StoreError>((head, tail))
         };
         ctx.wait(read.into_actor(self).map(|read, actor, ctx| match read {
@@ -185,7 +189,12 @@ impl TopicActor {
         }
     }
 
-    fn answer_frame(&mut self, kind: &str, reply_to: Option<&str>, outcome: Result<&Stored, TopicError>) -> Bytes {
+    fn answer_frame(
+        &mut self,
+        kind: &str,
+        reply_to: Option<&str>,
+        outcome: Result<&Stored, TopicError>,
+    ) -> Bytes {
         let now_ms = self.args.clock.unix_ms();
         match outcome {
             Ok(message) => {

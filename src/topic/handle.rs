@@ -129,7 +129,11 @@ impl TopicHandle {
     }
 
     /// Publishes and waits for the answer.
-    pub async fn publish_and_wait(&self, mut message: Publish, cause: &Cause) -> Result<Published, TopicError> {
+    pub async fn publish_and_wait(
+        &self,
+        mut message: Publish,
+        cause: &Cause,
+    ) -> Result<Published, TopicError> {
         let (sender, receiver) = oneshot::channel();
         message.reply = Reply::Caller(sender);
         self.publish(message, cause)?;
