@@ -20,7 +20,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::http::State;
+use crate::http::{Desk, State};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
@@ -254,6 +254,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
+    let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Services {
         broker,
         rooms,
@@ -278,6 +279,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         started_ms,
         workers,
         data_dir,
+        desk,
         draining: AtomicBool::new(false),
     })
 }

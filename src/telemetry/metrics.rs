@@ -133,6 +133,13 @@ impl Counter {
         }
     }
 
+    /// Sets a counter without a label that is counted elsewhere (the store keeps its own counts).
+    pub fn set(self, n: u64) {
+        if let Some(cell) = cells().counters.get(self as usize) {
+            cell.plain.store(n, Ordering::Relaxed);
+        }
+    }
+
     /// Sets one label value that is counted elsewhere (supervision keeps its own counts).
     pub fn set_for(self, label: &'static str, n: u64) {
         if let Some(cell) = cells().counters.get(self as usize) {
