@@ -114,6 +114,13 @@ fn check(
     }
 }
 
+impl NodeName {
+    /// The hub's own node on a host whose name is no node name.
+    pub fn hub() -> Self {
+        Self(Arc::from("hub"))
+    }
+}
+
 impl TopicName {
     /// The part before the first `:`, if there is one.
     pub fn namespace(&self) -> Option<&str> {

@@ -1,10 +1,42 @@
 //! InfraWatch: a realtime monitoring hub in one binary.
+//!
+//! The flow, which is also the order to read in:
+//!
+//! ```text
+//! agents ──ws──▶ connection ─▶ ingest ─▶ node ─▶ broker ─▶ topic ─▶ connection ──ws──▶ browsers
+//! store, auth, supervision, telemetry, protocol and config lie under all of them
+//! ```
+//!
+//! A module imports only what stands below it here (a test checks it):
+//!
+//! ```text
+//! cli                             the program: sub-commands, settings from flags, environment and file
+//! hub                             composition root: the supervision tree, wiring, drain order
+//! http                            routes, upgrade, the embedded console
+//! connection                      one client: socket, outbox, session
+//! room · ingest · node · agent    who is where · samples in · one machine · the program on it
+//! broker · topic                  which topic · order, history, fan-out
+//! store · auth                    durable state · who may
+//! supervision · telemetry · protocol · config
+//! websocket · ids · clock         RFC 6455 without IO · checked names · time as an input
+//! ```
 
 pub mod agent;
+pub mod auth;
+pub mod broker;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connection;
+pub mod http;
+pub mod hub;
 pub mod ids;
+pub mod ingest;
+pub mod node;
 pub mod protocol;
+pub mod room;
 pub mod store;
+pub mod supervision;
 pub mod telemetry;
+pub mod topic;
 pub mod websocket;

@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::handle::Interest;
+use crate::topic::kind::{Bounds, Kept};
 use crate::topic::outlet::Admission;
 use crate::topic::{Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
 
@@ -118,7 +119,13 @@ impl Broker {
     }
 
     /// Publishes; the answer goes where `reply` says, unless this refuses at once.
-    pub fn publish(&self, name: &TopicName, draft: Draft, reply: Reply, cause: &Cause) -> Result<(), TopicError> {
+    pub fn publish(
+        &self,
+        name: &TopicName,
+        draft: Draft,
+        reply: Reply,
+        cause: &Cause,
+    ) -> Result<(), TopicError> {
         let (topic, message) = self.admit(name, draft, reply)?;
         topic.publish(message, cause)
     }
@@ -134,7 +141,12 @@ impl Broker {
         topic.publish_and_wait(message, cause).await
     }
 
-    fn admit(&self, name: &TopicName, draft: Draft, reply: Reply) -> Result<(TopicHandle, Publish), TopicError> {
+    fn admit(
+        &self,
+        name: &TopicName,
+        draft: Draft,
+        reply: Reply,
+    ) -> Result<(TopicHandle, Publish), TopicError> {
         let bytes_max = self.0.args.settings.key_bytes_max;
         if let Some(bytes) = draft.key.as_ref().map(|k| k.len()).filter(|bytes| *bytes > bytes_max) {
             return Err(TopicError::KeyTooLong { bytes_max, bytes });
@@ -145,6 +157,19 @@ impl Broker {
         };
         let Draft { payload, kind, priority, key } = draft;
         Ok((self.open(name)?, Publish { payload, kind, priority, key, permit, reply }))
+    }
+
+    /// The open topics that are kept there, and how many messages each keeps.
+    pub fn kept_topics(&self, kept: Kept) -> Vec<(TopicName, u64)> {
+        let topics = self.0.topics.read();
+        let names =
+            topics.iter().filter(|(_, topic)| topic.kind().kept == kept).map(|(name, _)| name.clone());
+        names
+            .map(|name| {
+                let keep = Bounds::of(&name, &self.0.args.settings).messages_max;
+                (name, keep as u64)
+            })
+            .collect()
     }
 
     /// Number of topics.

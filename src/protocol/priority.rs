@@ -27,6 +27,11 @@ impl Priority {
         }
     }
 
+    /// Reads the name on the wire.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.as_str() == name)
+    }
+
     /// Position in [`Self::ALL`].
     pub fn index(self) -> usize {
         match self {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::protocol::codes::Code;
+
 /// Why the store did not do what was asked. Cloned to every request of a failed group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -78,13 +80,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The name of the row in the table of error codes.
-    pub fn code(&self) -> &'static str {
+    /// The row in the table of error codes.
+    pub fn code(&self) -> Code {
         match self {
-            Self::Overloaded => "overloaded",
-            Self::Conflict(_) => "conflict",
-            Self::Invalid(_) => "invalid_field",
-            Self::Sql(_) => "internal",
+            Self::Overloaded => Code::Overloaded,
+            Self::Conflict(_) => Code::Conflict,
+            Self::Invalid(_) => Code::InvalidField,
+            Self::Sql(_) => Code::Internal,
             Self::Closed
             | Self::Unavailable(_)
             | Self::WriterFailed(_)
@@ -95,7 +97,7 @@ impl StoreError {
             | Self::Corrupt(_)
             | Self::Open { .. }
             | Self::SchemaNewer { .. }
-            | Self::SchemaAltered { .. } => "store_unavailable",
+            | Self::SchemaAltered { .. } => Code::StoreUnavailable,
         }
     }
 

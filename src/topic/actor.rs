@@ -21,6 +21,7 @@ use super::{Published, TopicError};
 use crate::clock::Clock;
 use crate::config::TopicSection;
 use crate::ids::{MessageId, TopicName};
+use crate::protocol::priority::Priority;
 use crate::protocol::server::{self, MessageMeta, Stamper};
 use crate::store::{Event, Store, StoreError, TopicHead};
 use crate::supervision::{Queued, Restart, supervised};
@@ -87,7 +88,11 @@ impl TopicActor {
         let limit = self.args.settings.room_history_messages;
         let read = async move {
             let head = store.topic_head(name.as_str()).await?;
-            let tail = if head.is_some() { store.tail_events(name.as_str(), limit, None).await? } else { Vec::new() };
+            let tail = if head.is_some() {
+                store.tail_events(name.as_str(), limit, None).await?
+            } else {
+                Vec::new()
+            };
             Ok::<_, StoreError>((head, tail))
         };
         ctx.wait(read.into_actor(self).map(|read, actor, ctx| match read {
@@ -113,11 +118,11 @@ impl TopicActor {
     /// A message out of the store as the frame it once was (with a fresh look, the same content).
     fn restored(&mut self, event: Event) -> Stored {
         let id = MessageId::parse(&event.id).unwrap_or_else(|| MessageId::at(event.ts_ms));
-        let payload = String::from_utf8(event.payload).unwrap_or_else(|_| "null".to_owned());
-        let priority = event.priority;
+        let payload = std::str::from_utf8(&event.payload).unwrap_or("null");
+        let priority = Priority::parse(&event.priority).unwrap_or(self.kind.priority);
         let key = event.key.map(Arc::<str>::from);
         let kind = frame_kind(&self.args.name);
-        self.encode(id, event.ts_ms, event.offset, kind, priority, key, &Cause::own(), &payload)
+        self.encode(id, event.ts_ms, event.offset, kind, priority, key, &Cause::own(), payload)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one envelope")]
@@ -127,7 +132,7 @@ impl TopicActor {
         unix_ms: u64,
         offset: u64,
         kind: &'static str,
-        priority: crate::protocol::priority::Priority,
+        priority: Priority,
         key: Option<Arc<str>>,
         cause: &Cause,
         payload: &str,
@@ -184,7 +189,12 @@ impl TopicActor {
         }
     }
 
-    fn answer_frame(&mut self, kind: &str, reply_to: Option<&str>, outcome: Result<&Stored, TopicError>) -> Bytes {
+    fn answer_frame(
+        &mut self,
+        kind: &str,
+        reply_to: Option<&str>,
+        outcome: Result<&Stored, TopicError>,
+    ) -> Bytes {
         let now_ms = self.args.clock.unix_ms();
         match outcome {
             Ok(message) => {
@@ -207,9 +217,9 @@ impl TopicActor {
             id: message.id.to_string(),
             ts_ms: message.unix_ms,
             key: message.key.as_deref().map(str::to_owned),
-            priority: message.priority,
+            priority: message.priority.as_str().to_owned(),
             kind: frame_kind(&self.args.name).to_owned(),
-            payload: message.payload_text().as_bytes().to_vec(),
+            payload: message.frame.slice(message.payload.clone()),
         };
         let offset = message.offset;
         let written = self.args.store.append_event(self.args.name.as_str(), self.log.epoch(), event);
@@ -310,7 +320,7 @@ impl Handler<Queued<Subscribe>> for TopicActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Subscribe>, _ctx: &mut Self::Context) {
-        let Subscribe { outlet, member, request } = queued.msg;
+        let Subscribe { outlet, member, request, history, attachment } = queued.msg;
         let delivery = match &self.unread {
             Some(error) => {
                 let error = TopicError::Store(error.clone());
@@ -322,8 +332,11 @@ impl Handler<Queued<Subscribe>> for TopicActor {
                     member,
                     request,
                     topic: self.args.id,
+                    name: self.args.name.shared(),
                     position: (self.log.epoch().clone(), self.log.offset()),
                     current: self.log.current(),
+                    history: self.log.tail(history),
+                    attachment,
                 }
             }
         };

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::actor::{TopicActor, TopicArgs};
 use super::kind::Kind;
 use super::messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot, TopicView};
-use super::outlet::{Member, Outlet};
+use super::outlet::Outlet;
 use super::{Published, TopicError};
 use crate::ids::TopicName;
 use crate::supervision::{AskError, Inbox, Tree};
@@ -129,7 +129,11 @@ impl TopicHandle {
     }
 
     /// Publishes and waits for the answer.
-    pub async fn publish_and_wait(&self, mut message: Publish, cause: &Cause) -> Result<Published, TopicError> {
+    pub async fn publish_and_wait(
+        &self,
+        mut message: Publish,
+        cause: &Cause,
+    ) -> Result<Published, TopicError> {
         let (sender, receiver) = oneshot::channel();
         message.reply = Reply::Caller(sender);
         self.publish(message, cause)?;
@@ -146,8 +150,7 @@ impl TopicHandle {
     }
 
     /// Adds a connection; the answer comes through the outlet.
-    pub fn subscribe(&self, outlet: &Outlet, member: Member, request: u32, cause: &Cause) -> Result<(), TopicError> {
-        let subscribe = Subscribe { outlet: outlet.clone(), member, request };
+    pub fn subscribe(&self, subscribe: Subscribe, cause: &Cause) -> Result<(), TopicError> {
         self.0.inbox.try_send(subscribe, cause).map_err(|_refused| TopicError::Overloaded)
     }
 

@@ -68,6 +68,10 @@ pub struct Subscribe {
     pub member: Member,
     /// Number of the request on that connection.
     pub request: u32,
+    /// How many past messages the answer brings along.
+    pub history: usize,
+    /// What the answer brings along from whoever subscribes the connection.
+    pub attachment: Option<Box<RawValue>>,
 }
 
 /// `members` connections of a worker are gone.

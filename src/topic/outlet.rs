@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serde_json::value::RawValue;
 
 use super::TopicError;
 use super::handle::TopicId;
+use super::log::Stored;
 use crate::protocol::priority::Priority;
 
 /// Deliveries that may wait in one outlet.
@@ -48,10 +50,16 @@ pub enum Delivery {
         request: u32,
         /// To what.
         topic: TopicId,
+        /// Its name.
+        name: Arc<str>,
         /// Epoch and offset at this point of the order.
         position: (Arc<str>, u64),
         /// The current value of every key of a latest topic.
         current: Vec<(Bytes, Priority)>,
+        /// Past messages, as many as were asked for, oldest first.
+        history: Vec<Stored>,
+        /// What came with the request.
+        attachment: Option<Box<RawValue>>,
     },
     /// A member could not be added.
     SubscribeFailed {

@@ -1,0 +1,103 @@
+//! The settings file: what the flags set, and the sections of every domain.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::config::{ConfigError, Settings};
+use crate::telemetry::logging::LogFormat;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) log: Option<String>,
+    pub(super) serve: ServeSection,
+    pub(super) agent: AgentSection,
+    connection: Option<toml::Value>,
+    http: Option<toml::Value>,
+    ingest: Option<toml::Value>,
+    sampler: Option<toml::Value>,
+    store: Option<toml::Value>,
+    topic: Option<toml::Value>,
+    #[serde(skip)]
+    pub(super) settings: Settings,
+}
+
+/// `[serve]`: the flags of `infrawatch serve`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ServeSection {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) workers: Option<usize>,
+    pub(super) dev: Option<bool>,
+    pub(super) limits: Option<super::serve::Limits>,
+    pub(super) redis_url: Option<String>,
+    pub(super) postgres_url: Option<String>,
+}
+
+/// `[agent]`: the flags of `infrawatch agent`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AgentSection {
+    pub(super) hub: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) node: Option<String>,
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    pub(super) interval_ms: Option<u64>,
+    pub(super) spool_dir: Option<PathBuf>,
+    pub(super) spool_bytes_max: Option<u64>,
+    pub(super) replay_hz: Option<u32>,
+}
+
+impl File {
+    /// Reads the file, or gives the defaults when there is none.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|e| ConfigError::Malformed { path: path.to_owned(), source: Box::new(e) })
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let mut file: Self = toml::from_str(text)?;
+        let sections = [
+            ("connection", file.connection.take()),
+            ("http", file.http.take()),
+            ("ingest", file.ingest.take()),
+            ("sampler", file.sampler.take()),
+            ("store", file.store.take()),
+            ("topic", file.topic.take()),
+        ];
+        let table: toml::Table =
+            sections.into_iter().filter_map(|(name, section)| Some((name.to_owned(), section?))).collect();
+        file.settings = Settings::deserialize(toml::Value::Table(table))?;
+        Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_and_sections_stand_in_one_file() {
+        let file =
+            File::parse("[serve]\nlisten = \"127.0.0.1:0\"\n[connection]\nping_interval_ms = 300").unwrap();
+        assert_eq!(file.serve.listen.unwrap().port(), 0);
+        assert_eq!(file.settings.connection.ping_interval_ms, 300);
+        assert_eq!(file.settings.connection.pong_grace_ms, 8_000);
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_at_every_level() {
+        for text in ["port = 1", "[serve]\nport = 1", "[connection]\nport = 1", "[agent]\nport = 1"] {
+            let error = File::parse(text).unwrap_err().to_string();
+            assert!(error.contains("port"), "{error}");
+        }
+    }
+}

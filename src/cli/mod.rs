@@ -1,0 +1,156 @@
+//! The program: sub-commands, and settings from flags, environment and file.
+//!
+//! Order of strength: flag, environment variable (`INFRAWATCH_...`), file (`--config`), default.
+
+mod accounts;
+mod file;
+mod report;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::logging::LogFormat;
+
+/// Realtime monitoring hub: agents stream metrics in, browsers see them live.
+#[derive(Debug, Parser)]
+#[command(name = "infrawatch", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Every flag can also be set by the environment variable shown beside it, or in a TOML \
+                        file given by --config (docs/infrawatch.example.toml). A flag beats the environment, \
+                        the environment beats the file."
+)]
+struct Cli {
+    #[command(flatten)]
+    general: General,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct General {
+    /// TOML file with settings; unknown keys are errors
+    #[arg(long, global = true, env = "INFRAWATCH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How log lines look (they go to stderr)
+    #[arg(long, global = true, env = "INFRAWATCH_LOG_FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
+    /// What is logged: tracing directives, e.g. `info,infrawatch::connection=debug`
+    #[arg(long, global = true, env = "INFRAWATCH_LOG", value_name = "DIRECTIVES")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub: API, WebSocket and console on one port
+    Serve(serve::ServeArgs),
+    /// Sample this machine and stream it to a hub
+    Agent(report::AgentArgs),
+    /// Print a token for an agent, a script or a person
+    Token(accounts::TokenArgs),
+    /// Add, list, disable users of the console
+    User(accounts::UserArgs),
+    /// Bring the store's schema up to date
+    Migrate(accounts::MigrateArgs),
+    /// Check settings, data directory and store, and say what is wrong
+    Check(accounts::CheckArgs),
+}
+
+/// The data directory, as every command takes it that needs one.
+#[derive(Debug, Clone, Args)]
+struct DataDir {
+    /// Directory with the store and the signing key
+    #[arg(long, env = "INFRAWATCH_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataDir {
+    fn or_file(&self, file: &file::ServeSection) -> PathBuf {
+        self.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| PathBuf::from("data"))
+    }
+}
+
+/// Runs the program; errors go to stderr with their causes.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout with status 0, mistakes to stderr with status 2.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("infrawatch: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<()> {
+    let file = file::File::read(cli.general.config.as_deref())?;
+    let format = cli.general.log_format.or(file.log_format).unwrap_or(LogFormat::Human);
+    let quiet = if matches!(cli.command, Command::Serve(_) | Command::Agent(_)) { "info" } else { "warn" };
+    let directives = cli.general.log.or_else(|| file.log.clone()).unwrap_or_else(|| quiet.to_owned());
+    crate::telemetry::logging::start(format, &directives).map_err(anyhow::Error::msg)?;
+    match cli.command {
+        Command::Serve(arguments) => serve::run(arguments, file, format),
+        Command::Agent(arguments) => report::run(arguments, file.agent),
+        Command::Token(arguments) => accounts::token(&arguments, &file),
+        Command::User(arguments) => accounts::user(&arguments, &file),
+        Command::Migrate(arguments) => accounts::migrate(&arguments, &file),
+        Command::Check(arguments) => accounts::check(&arguments, &file),
+    }
+}
+
+/// Prints what a command answers; stdout that is closed early is no error of the command.
+#[expect(clippy::print_stdout, reason = "the one place that answers on stdout")]
+fn answer(text: &str) {
+    println!("{text}");
+}
+
+/// Resolves on SIGINT or SIGTERM.
+async fn stop_signal() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without a handler the signal ends the process by itself.
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        let command = Cli::command();
+        for sub in std::iter::once(&command).chain(command.get_subcommands()) {
+            for argument in sub.get_arguments().filter(|a| a.get_long().is_some()) {
+                let long = argument.get_long().unwrap();
+                if ["help", "version"].contains(&long) {
+                    continue;
+                }
+                let env = argument.get_env().map(|e| e.to_string_lossy().into_owned());
+                assert!(env.is_some_and(|e| e.starts_with("INFRAWATCH_")), "--{long} of {}", sub.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,308 @@
+//! One actor a connection: does what the client asks for.
+//!
+//! Takes messages from the socket in order, a bounded number a turn. What a client has (topics, rooms,
+//! claims) is in its seat and survives a crash; the request that crashed it gets no answer.
+
+mod rooms;
+mod samples;
+
+use std::num::NonZeroU32;
+use std::rc::Rc;
+
+use actix::prelude::*;
+use governor::{DefaultDirectRateLimiter, Quota};
+use serde_json::json;
+
+use super::hold::Answer;
+use super::requests::{FramesArrived, Gone};
+use super::seat::Seat;
+use super::shard::Shard;
+use super::socket::{Inbound, Phase};
+use crate::auth::permission;
+use crate::broker::Draft;
+use crate::clock::rfc3339;
+use crate::ids::{IdError, TopicName};
+use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Publish, Refresh, Topics};
+use crate::protocol::codes::{Close, Code};
+use crate::protocol::server::{self, Pong};
+use crate::supervision::{Queued, Restart, supervised};
+use crate::telemetry::Cause;
+use crate::topic::{Reply, Subscribe};
+
+/// Messages of one client before others get their turn.
+const FRAMES_PER_TURN: usize = 64;
+
+/// The actor of one connection.
+pub struct ConnectionActor {
+    shard: Rc<Shard>,
+    seat: Rc<Seat>,
+    /// Bad frames since the last good one.
+    bad_frames: u32,
+    next_request: u32,
+    unacked_metrics: usize,
+    limiter: Option<Box<DefaultDirectRateLimiter>>,
+}
+
+/// Why a request failed.
+struct Failure {
+    code: Code,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<IdError> for Failure {
+    fn from(error: IdError) -> Self {
+        Self::new(Code::InvalidName, error.to_string())
+    }
+}
+
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        Self::new(error.code, error.message)
+    }
+}
+
+impl ConnectionActor {
+    /// The actor of the connection in `seat`.
+    pub fn new(shard: Rc<Shard>, seat: Rc<Seat>) -> Self {
+        let services = &shard.services;
+        let frames_per_s = NonZeroU32::new(services.settings.frames_per_s).filter(|_| services.rate_limits);
+        let limiter = frames_per_s.map(|n| Box::new(DefaultDirectRateLimiter::direct(Quota::per_second(n))));
+        Self { shard, seat, bad_frames: 0, next_request: 1, unacked_metrics: 0, limiter }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.shard.services.clock.unix_ms()
+    }
+
+    fn take_turn(&mut self, ctx: &mut Context<Self>) {
+        for _ in 0..FRAMES_PER_TURN {
+            if self.seat.socket.phase() != Phase::Open {
+                return;
+            }
+            match self.seat.socket.take_inbound() {
+                None => return,
+                Some(Inbound::Text(text)) => self.on_text(&text, ctx),
+                Some(Inbound::Binary) => {
+                    self.bad(Code::UnsupportedEncoding, "this protocol has text frames only", None);
+                }
+            }
+        }
+        self.seat.wake_actor(&Cause::own());
+    }
+
+    fn on_text(&mut self, text: &str, ctx: &mut Context<Self>) {
+        let frame = match ClientFrame::parse(text) {
+            Ok(frame) => frame,
+            Err(error) => return self.bad(error.code, &error.message, error.reply_to.as_deref()),
+        };
+        let reply_to = frame.id.as_deref();
+        if self.limiter.as_ref().is_some_and(|limiter| limiter.check().is_err()) {
+            return self.seat.error(Code::RateLimited, "too many frames a second", reply_to, self.now_ms());
+        }
+        let cause = reply_to.and_then(Cause::from_outside).unwrap_or_default();
+        match self.on_frame(&frame, &cause, ctx) {
+            Ok(()) => self.bad_frames = 0,
+            Err(Failure { code, message }) => {
+                tracing::debug!(client = %self.seat.identity.borrow().client_id, cause = %cause, kind = frame.kind.as_str(), code = code.row().name, message, "request failed");
+                if matches!(code, Code::MissingField | Code::InvalidField | Code::InvalidJson) {
+                    self.bad(code, &message, reply_to);
+                } else {
+                    self.seat.error(code, &message, reply_to, self.now_ms());
+                }
+            }
+        }
+    }
+
+    /// A frame that is no proper request; too many in a row end the connection.
+    fn bad(&mut self, code: Code, message: &str, reply_to: Option<&str>) {
+        self.seat.error(code, message, reply_to, self.now_ms());
+        self.bad_frames += 1;
+        if self.bad_frames >= self.shard.services.settings.bad_frames_max {
+            self.seat.socket.close(Close::BadFrames);
+        }
+    }
+
+    fn on_frame(
+        &mut self,
+        frame: &ClientFrame<'_>,
+        cause: &Cause,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Failure> {
+        let role = self.seat.claims().role;
+        if !permission::may_send(role, frame.kind.as_str()) {
+            let message = format!("role {} may not send {}", role.as_str(), frame.kind.as_str());
+            return Err(Failure::new(Code::Forbidden, message));
+        }
+        let reply_to = frame.id.as_deref();
+        match frame.kind {
+            FrameType::Ping => {
+                let ping: Ping<'_> = frame.payload()?;
+                let now_ms = self.now_ms();
+                let pong = Pong { t: ping.t, server_time: rfc3339(now_ms) };
+                self.seat.reply(&server::control("pong", now_ms, reply_to, &pong));
+                Ok(())
+            }
+            FrameType::Subscribe => self.subscribe(&frame.payload()?, reply_to, cause),
+            FrameType::Unsubscribe => self.unsubscribe(&frame.payload()?, reply_to),
+            FrameType::JoinRoom => self.join_room(&frame.payload()?, reply_to, cause),
+            FrameType::LeaveRoom => self.leave_room(&frame.payload()?, reply_to, cause),
+            FrameType::RoomMessage => self.room_message(&frame.payload()?, reply_to, cause),
+            FrameType::Publish => self.publish(frame.payload()?, reply_to, cause),
+            FrameType::Metrics => self.metrics(frame.payload()?, reply_to, cause, ctx),
+            FrameType::Refresh => self.refresh(&frame.payload()?, reply_to),
+        }
+    }
+
+    fn request(&mut self) -> u32 {
+        let request = self.next_request;
+        self.next_request = request.wrapping_add(1);
+        request
+    }
+
+    fn reply_route(&self, reply_to: Option<&str>, kind: &'static str) -> Reply {
+        Reply::Member {
+            outlet: self.shard.outlet.clone(),
+            member: self.seat.member,
+            reply_to: reply_to.map(Box::from),
+            kind,
+        }
+    }
+
+    fn subscribe(&mut self, topics: &Topics, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
+        let mut names = Vec::with_capacity(topics.topics.len().min(64));
+        let (claims, client_id) = (self.seat.claims(), self.seat.identity.borrow().client_id.shared());
+        let topics_max = self.shard.services.settings.topics_max;
+        for asked in &topics.topics {
+            let name = TopicName::parse(asked.name())?;
+            if !permission::may_subscribe(&claims, Some(&client_id), name.as_str()) {
+                return Err(Failure::new(Code::Forbidden, format!("not allowed to subscribe to {name}")));
+            }
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            if names.len() > topics_max {
+                break;
+            }
+        }
+        let subscribed = self.seat.topics.borrow();
+        let fresh = names.iter().filter(|name| subscribed.iter().all(|t| t.name() != *name)).count();
+        if subscribed.len() + fresh > topics_max {
+            let message = format!("a connection may have at most {topics_max} topics");
+            return Err(Failure::new(Code::TooManyTopics, message));
+        }
+        drop(subscribed);
+        let request = self.request();
+        if names.is_empty() {
+            let payload = json!({ "topics": [] });
+            self.seat.reply(&server::control("subscribed", self.now_ms(), reply_to, &payload));
+            return Ok(());
+        }
+        self.seat.hold(request, reply_to.map(Box::from), Answer::Subscribed, names.len());
+        for name in &names {
+            let subscribe = Subscribe {
+                outlet: self.shard.outlet.clone(),
+                member: self.seat.member,
+                request,
+                history: 0,
+                attachment: None,
+            };
+            let asked =
+                self.shard.services.broker.open(name).and_then(|topic| topic.subscribe(subscribe, cause));
+            if let Err(error) = asked {
+                self.seat.unhold(request);
+                return Err(Failure::new(error.code(), error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn unsubscribe(&self, topics: &Topics, reply_to: Option<&str>) -> Result<(), Failure> {
+        let mut ended = Vec::new();
+        for asked in &topics.topics {
+            let name = TopicName::parse(asked.name())?;
+            if self.shard.unsubscribe(&self.seat, name.as_str()) {
+                ended.push(name);
+            }
+        }
+        let payload = json!({ "topics": ended });
+        self.seat.reply(&server::control("unsubscribed", self.now_ms(), reply_to, &payload));
+        Ok(())
+    }
+
+    fn publish(&self, publish: Publish<'_>, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
+        let topic = TopicName::parse(&publish.topic)?;
+        if !permission::may_publish(&self.seat.claims(), topic.as_str()) {
+            return Err(Failure::new(Code::Forbidden, format!("not allowed to publish to {topic}")));
+        }
+        let draft = Draft {
+            payload: publish.data.to_owned(),
+            kind: "message",
+            priority: publish.priority,
+            key: publish.key.map(|key| key.into()),
+        };
+        let reply = self.reply_route(reply_to, "published");
+        let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
+        published.map_err(|error| Failure::new(error.code(), error.to_string()))
+    }
+
+    fn refresh(&self, refresh: &Refresh<'_>, reply_to: Option<&str>) -> Result<(), Failure> {
+        let now_ms = self.now_ms();
+        let fresh = self.shard.services.auth.authenticate(&refresh.token, now_ms);
+        let claims = fresh.map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        if claims.sub != self.seat.claims().sub {
+            return Err(Failure::new(Code::Forbidden, "the token is of another subject"));
+        }
+        let expires_at_ms = claims.expires_at_ms();
+        self.seat.identity.borrow_mut().claims = claims.into();
+        self.shard.watch_token(self.seat.member, expires_at_ms);
+        let payload = json!({ "expires_at": rfc3339(expires_at_ms) });
+        self.seat.reply(&server::control("refreshed", now_ms, reply_to, &payload));
+        Ok(())
+    }
+}
+
+impl Restart for ConnectionActor {
+    const KIND: &'static str = "connection";
+
+    fn fresh(&self) -> Self {
+        Self::new(self.shard.clone(), self.seat.clone())
+    }
+}
+
+supervised!(ConnectionActor);
+
+impl Actor for ConnectionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _ctx: &mut Self::Context) {
+        // After a crash the wake-up may have been the message that was lost.
+        self.seat.actor_is_awake();
+        self.seat.wake_actor(&Cause::own());
+    }
+}
+
+impl Handler<Queued<FramesArrived>> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, _wake: Queued<FramesArrived>, ctx: &mut Self::Context) {
+        self.seat.actor_is_awake();
+        self.take_turn(ctx);
+    }
+}
+
+impl Handler<Queued<Gone>> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<Gone>, ctx: &mut Self::Context) {
+        for room in std::mem::take(&mut *self.seat.rooms.borrow_mut()) {
+            self.part(&room, &queued.cause);
+        }
+        ctx.stop();
+    }
+}

@@ -1,0 +1,86 @@
+//! One client: its socket, its outbox, its session.
+//!
+//! - [`outbox`]: what waits for the client, by urgency and in bytes (pure)
+//! - [`wheel`]: when to ping whom (pure)
+//! - [`socket`]: the bytes of one connection: direct writes, the task that reads and flushes
+//! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines
+//! - [`actor`]: one actor a connection: what the client asks for
+//! - [`clients`]: who is here: client ids across workers, for take-over and lists
+//!
+//! The actor never awaits the socket. A message goes from a topic to a worker once, and from the worker
+//! straight into the sockets that have no backlog; the rest waits in outboxes.
+
+pub mod actor;
+pub mod clients;
+mod deadlines;
+mod fanout;
+pub mod hold;
+pub mod outbox;
+pub mod requests;
+pub mod seat;
+pub mod shard;
+pub mod shard_actor;
+pub mod socket;
+pub mod socket_task;
+pub mod wheel;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::auth::{Auth, Claims};
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::config::ConnectionSection;
+use crate::ids::ClientId;
+use crate::ingest::Ingest;
+use crate::room::Rooms;
+use crate::supervision::Tree;
+
+pub use actor::ConnectionActor;
+pub use clients::Clients;
+pub use shard::{Arrival, Shard};
+pub use shard_actor::{ShardActor, ShardHandle, ShardSnapshot, Shards};
+
+/// What connections work with. One value a hub, shared.
+pub struct Services {
+    /// Publishes and opens topics.
+    pub broker: Broker,
+    /// Who is in which room.
+    pub rooms: Rooms,
+    /// Takes samples.
+    pub ingest: Ingest,
+    /// Checks tokens.
+    pub auth: Arc<Auth>,
+    /// Client ids across workers.
+    pub clients: Clients,
+    /// Starts connection actors.
+    pub tree: Tree,
+    /// Bounds and times.
+    pub settings: ConnectionSection,
+    /// Whether rate limits hold (`--limits off` ends them, never size limits).
+    pub rate_limits: bool,
+    /// Version and node of the hub, told in `connected`.
+    pub hub: HubInfo,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// Who the hub is.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct HubInfo {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Name of the hub's own node.
+    pub node: String,
+}
+
+/// Who is on a connection; known before the upgrade.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The session's name.
+    pub client_id: ClientId,
+    /// What the token says.
+    pub claims: Arc<Claims>,
+    /// Where the connection comes from.
+    pub address: IpAddr,
+}

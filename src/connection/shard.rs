@@ -1,0 +1,272 @@
+//! The connections of one worker: who subscribes to what, fan-out, deadlines. Single-threaded.
+//!
+//! Whatever a topic delivers arrives here once and is written to every member's socket. Messages of one
+//! topic that wait together go out in one write per socket.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use super::actor::ConnectionActor;
+use super::deadlines::TokenDue;
+use super::hold::HistoryItem;
+use super::requests::Gone;
+use super::seat::Seat;
+use super::socket::{Socket, SocketIo};
+use super::socket_task::{SCRATCH_BYTES, SocketOwner, SocketTask, limits};
+use super::{Identity, Services};
+use crate::protocol::codes::Close;
+use crate::protocol::priority::Priority;
+use crate::protocol::server::{self, SubscribedTopic};
+use crate::telemetry::{Cause, Counter, Gauge};
+use crate::topic::{Member, Outlet, TopicError, TopicHandle};
+use crate::websocket::Decoder;
+
+/// A connection whose handshake is done.
+pub struct Arrival {
+    /// The stream after the response was written.
+    pub io: Box<dyn SocketIo>,
+    /// Early bytes that came with the handshake.
+    pub leftover: Vec<u8>,
+    /// Who it is.
+    pub identity: Identity,
+    /// Topics that the path subscribes to.
+    pub presets: &'static [&'static str],
+    /// The handshake's answer; goes out in one write with the first frame.
+    pub response: Vec<u8>,
+}
+
+/// The worker's table.
+pub struct Shard {
+    /// What connections work with.
+    pub services: Arc<Services>,
+    /// Where topics deliver to.
+    pub outlet: Outlet,
+    pub(super) seats: RefCell<Slab<Rc<Seat>>>,
+    pub(super) members: RefCell<HashMap<u32, Vec<u32>>>,
+    next_generation: Cell<u32>,
+    pub(super) token_dues: RefCell<BinaryHeap<Reverse<TokenDue>>>,
+    scratch: Rc<RefCell<Vec<u8>>>,
+    /// Leaves that a full topic mailbox refused; told again at the next tick.
+    pub(super) untold: RefCell<Vec<TopicHandle>>,
+}
+
+impl Shard {
+    /// An empty table.
+    pub fn new(services: Arc<Services>, outlet: Outlet) -> Rc<Self> {
+        Rc::new(Self {
+            services,
+            outlet,
+            seats: RefCell::default(),
+            members: RefCell::default(),
+            next_generation: Cell::new(1),
+            token_dues: RefCell::default(),
+            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES])),
+            untold: RefCell::default(),
+        })
+    }
+
+    /// Takes a connection in: says `connected`, starts its actor and its task.
+    pub fn admit(self: &Rc<Self>, arrival: Arrival, cause: &Cause) -> Member {
+        let Arrival { io, leftover, identity, presets, mut response } = arrival;
+        let now_ms = self.services.clock.unix_ms();
+        let socket = Rc::new(Socket::new(io, &self.services.settings));
+        let generation = self.next_generation.get();
+        self.next_generation.set(generation.wrapping_add(1));
+        let expires_at_ms = identity.claims.expires_at_ms();
+        let seat = {
+            let mut seats = self.seats.borrow_mut();
+            let entry = seats.vacant_entry();
+            let member = Member { slot: u32::try_from(entry.key()).unwrap_or(u32::MAX), generation };
+            let seat = Rc::new(Seat::new(member, socket.clone(), identity, now_ms));
+            entry.insert(seat.clone());
+            seat
+        };
+        let member = seat.member;
+        self.watch_token(member, expires_at_ms);
+        Counter::ConnectionsOpened.add(1);
+        Gauge::ConnectionsActive.up();
+        let connected = super::requests::connected(&self.services, &seat.identity.borrow(), now_ms);
+        response.extend_from_slice(&connected);
+        seat.reply(&response.into());
+        let actor = ConnectionActor::new(self.clone(), seat.clone());
+        let name = seat.identity.borrow().client_id.shared();
+        let give_up = {
+            let socket = socket.clone();
+            Box::new(move || socket.close(Close::Internal))
+        };
+        let inbox = self.services.tree.start_here(name, actor, Some(give_up));
+        *seat.actor.borrow_mut() = Some(inbox);
+        if !presets.is_empty() {
+            let topics = serde_json::json!({ "type": "subscribe", "topics": presets }).to_string();
+            socket.push_inbound(super::socket::Inbound::Text(topics.into()));
+            seat.wake_actor(cause);
+        }
+        let owner = Owner { shard: self.clone(), seat };
+        let decoder = Decoder::new(limits(&self.services.settings));
+        let (settings, scratch) = (self.services.clone(), self.scratch.clone());
+        actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, settings, scratch });
+        member
+    }
+
+    /// The seat of a member that is still there.
+    pub fn seat(&self, member: Member) -> Option<Rc<Seat>> {
+        let seats = self.seats.borrow();
+        seats.get(member.slot as usize).filter(|seat| seat.member == member).cloned()
+    }
+
+    /// All seats.
+    pub fn seats(&self) -> Vec<Rc<Seat>> {
+        self.seats.borrow().iter().map(|(_, seat)| seat.clone()).collect()
+    }
+
+    /// Highest slot plus one.
+    pub fn slots(&self) -> usize {
+        self.seats.borrow().capacity()
+    }
+
+    /// The seat in a slot.
+    pub fn seat_in(&self, slot: usize) -> Option<Rc<Seat>> {
+        self.seats.borrow().get(slot).cloned()
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one delivery")]
+    pub(super) fn subscribed(
+        &self,
+        member: Member,
+        request: u32,
+        topic: u32,
+        told: SubscribedTopic,
+        current: Vec<(Bytes, Priority)>,
+        history: &[crate::topic::log::Stored],
+        attachment: Option<Box<serde_json::value::RawValue>>,
+    ) {
+        let Some(seat) = self.seat(member) else {
+            return self.forget_interest(&told.topic);
+        };
+        if self.members.borrow().get(&topic).is_some_and(|slots| slots.contains(&member.slot)) {
+            // Subscribed again: the topic counts it once more, the table does not.
+            self.forget_interest(&told.topic);
+        } else {
+            self.members.borrow_mut().entry(topic).or_default().push(member.slot);
+            if let Some(handle) = self.handle_of(&told.topic) {
+                seat.topics.borrow_mut().push(handle);
+            }
+        }
+        let mut holds = seat.holds.borrow_mut();
+        if let Some(hold) = holds.iter_mut().find(|hold| hold.request == request) {
+            hold.topics.push((topic, told));
+            hold.frames.extend(current.into_iter().map(|(frame, priority)| (topic, frame, priority)));
+            hold.history.extend(history.iter().map(HistoryItem::of));
+            hold.room = attachment.or(hold.room.take());
+            hold.remaining -= 1;
+        }
+        drop(holds);
+        self.finish_holds(&seat);
+    }
+
+    pub(super) fn subscribe_failed(&self, member: Member, request: u32, error: &TopicError) {
+        let Some(seat) = self.seat(member) else { return };
+        let mut reply_to = None;
+        if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
+            hold.remaining -= 1;
+            reply_to = hold.reply_to.clone();
+        }
+        seat.error(error.code(), &error.to_string(), reply_to.as_deref(), self.services.clock.unix_ms());
+        self.finish_holds(&seat);
+    }
+
+    /// Sends answers whose topics have all answered, then what waited behind them.
+    fn finish_holds(&self, seat: &Seat) {
+        let now_ms = self.services.clock.unix_ms();
+        loop {
+            let Some(at) = seat.holds.borrow().iter().position(|hold| hold.remaining == 0) else { return };
+            let hold = seat.holds.borrow_mut().remove(at);
+            if !hold.topics.is_empty() {
+                seat.reply(&server::control(hold.kind(), now_ms, hold.reply_to.as_deref(), &hold.payload()));
+            }
+            for (topic, frame, priority) in hold.frames {
+                seat.send_or_hold(topic, &[(frame.clone(), priority)], &frame);
+            }
+        }
+    }
+
+    fn handle_of(&self, topic: &str) -> Option<TopicHandle> {
+        let name = crate::ids::TopicName::parse(topic).ok()?;
+        self.services.broker.find(&name)
+    }
+
+    fn forget_interest(&self, topic: &str) {
+        if let Some(handle) = self.handle_of(topic) {
+            self.tell_leave(handle);
+        }
+    }
+
+    pub(super) fn tell_leave(&self, topic: TopicHandle) {
+        if topic.leave(&self.outlet, 1).is_err() && !topic.is_closed() {
+            self.untold.borrow_mut().push(topic);
+        }
+    }
+
+    /// Ends a subscription; false when there was none.
+    pub fn unsubscribe(&self, seat: &Seat, name: &str) -> bool {
+        let Some(at) = seat.topics.borrow().iter().position(|topic| topic.name().as_str() == name) else {
+            return false;
+        };
+        let topic = seat.topics.borrow_mut().swap_remove(at);
+        self.stand_up(seat.member.slot, &topic);
+        self.tell_leave(topic);
+        true
+    }
+
+    fn stand_up(&self, slot: u32, topic: &TopicHandle) {
+        let mut members = self.members.borrow_mut();
+        if let Some(slots) = members.get_mut(&topic.id().number()) {
+            if let Some(at) = slots.iter().position(|s| *s == slot) {
+                slots.swap_remove(at);
+            }
+            if slots.is_empty() {
+                members.remove(&topic.id().number());
+            }
+        }
+    }
+
+    /// The connection is over: its seat is free, its topics and its actor are told.
+    fn leave(&self, seat: &Seat, close: Close) {
+        if self.seats.borrow_mut().try_remove(seat.member.slot as usize).is_none() {
+            return;
+        }
+        for topic in std::mem::take(&mut *seat.topics.borrow_mut()) {
+            self.stand_up(seat.member.slot, &topic);
+            self.tell_leave(topic);
+        }
+        Counter::ConnectionsClosed.add_for(close.name(), 1);
+        Gauge::ConnectionsActive.down();
+        let now_ms = self.services.clock.unix_ms();
+        self.services.clients.left(seat, self.outlet.index(), now_ms);
+        if let Some(actor) = seat.actor.borrow_mut().take() {
+            // Refused only when the actor is gone already.
+            drop(actor.try_send(Gone, &Cause::own()));
+        }
+    }
+}
+
+struct Owner {
+    shard: Rc<Shard>,
+    seat: Rc<Seat>,
+}
+
+impl SocketOwner for Owner {
+    fn inbound(&self) {
+        self.seat.wake_actor(&Cause::own());
+    }
+
+    fn gone(&self, close: Close) {
+        self.shard.leave(&self.seat, close);
+    }
+}

@@ -1,0 +1,278 @@
+//! The actor around a worker's table: drains the outlet, turns the wheel.
+//!
+//! Started on each worker before it takes connections. A crash leaves the table in an unknown state, so a
+//! fresh shard closes its connections with 4500; they come back by themselves.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use super::Services;
+use super::shard::Shard;
+use super::wheel::Wheel;
+use crate::clock::rfc3339;
+use crate::protocol::codes::Close;
+use crate::supervision::{Inbox, Queued, Recipient, Restart, supervised};
+use crate::telemetry::{Cause, Counter};
+use crate::topic::{Delivery, Member, Outlet};
+use crate::websocket::{Opcode, frame};
+
+/// How long a question to a worker may take, in milliseconds.
+const ASK_TIMEOUT_MS: u64 = 2_000;
+
+/// Something waits in the outlet.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// Close one connection.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CloseMember {
+    /// Which.
+    pub member: Member,
+    /// Why.
+    pub close: Close,
+}
+
+/// Close the slots `part, part + parts, ...`: connections leave in batches.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct CloseSome {
+    /// Which part.
+    pub part: usize,
+    /// Of how many.
+    pub parts: usize,
+    /// Why.
+    pub close: Close,
+    /// A frame to send first, e.g. `draining`.
+    pub farewell: Option<bytes::Bytes>,
+}
+
+/// The connections of a worker.
+#[derive(Message)]
+#[rtype(result = "Vec<ConnectionRow>")]
+pub struct ShardSnapshot;
+
+/// One connection as lists show it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ConnectionRow {
+    /// The session's name.
+    pub client_id: String,
+    /// Subscribed topics.
+    pub topics: Vec<String>,
+    /// Rooms.
+    pub rooms: Vec<String>,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Bytes that wait for the client.
+    pub outbox_bytes: usize,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes handed to the kernel.
+    pub bytes_out: u64,
+}
+
+/// The actor of one worker's connections.
+pub struct ShardActor {
+    shard: Rc<Shard>,
+    wheel: Wheel,
+    /// The other half of the outlet's buffer.
+    spare: Vec<Delivery>,
+    /// Changes when a token is taken back.
+    revocations: watch::Receiver<u64>,
+}
+
+impl ShardActor {
+    /// The actor of `shard`.
+    pub fn new(shard: Rc<Shard>) -> Self {
+        let wheel = Wheel::new(&shard.services.settings);
+        let revocations = shard.services.auth.revocations().watch();
+        Self { shard, wheel, spare: Vec::new(), revocations }
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.shard.services.clock.unix_ms();
+        let (check, ping) = self.wheel.turn();
+        let slots = self.shard.slots();
+        for seat in check.slots(slots).filter_map(|slot| self.shard.seat_in(slot)) {
+            if seat.socket.awaits_pong.get() {
+                seat.socket.close(Close::NoPong);
+            }
+        }
+        let mut pings = 0;
+        for seat in ping.slots(slots).filter_map(|slot| self.shard.seat_in(slot)) {
+            if !seat.socket.awaits_pong.replace(true) {
+                pings += 1;
+                seat.socket.send_control(frame(Opcode::Ping, b""));
+            }
+        }
+        Counter::PingsSent.add(pings);
+        if self.revocations.has_changed().unwrap_or(false) {
+            self.revocations.mark_unchanged();
+            self.shard.check_revocations();
+        }
+        self.shard.check_tokens(now_ms);
+        self.shard.check_deadlines(now_ms);
+    }
+}
+
+impl Restart for ShardActor {
+    const KIND: &'static str = "shard";
+
+    fn fresh(&self) -> Self {
+        for seat in self.shard.seats() {
+            seat.socket.close(Close::Internal);
+        }
+        Self::new(self.shard.clone())
+    }
+}
+
+supervised!(ShardActor);
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(Duration::from_millis(self.wheel.tick_ms()), |actor, _ctx| actor.tick());
+        // Deliveries may have come while nobody was here to be woken.
+        let mut waiting = std::mem::take(&mut self.spare);
+        self.shard.outlet.take(&mut waiting);
+        self.shard.deliver(&mut waiting);
+        self.spare = waiting;
+    }
+}
+
+impl Handler<Queued<Drain>> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, _drain: Queued<Drain>, _ctx: &mut Self::Context) {
+        let mut waiting = std::mem::take(&mut self.spare);
+        self.shard.outlet.take(&mut waiting);
+        self.shard.deliver(&mut waiting);
+        self.spare = waiting;
+    }
+}
+
+impl Handler<Queued<CloseMember>> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<CloseMember>, _ctx: &mut Self::Context) {
+        if let Some(seat) = self.shard.seat(queued.msg.member) {
+            seat.socket.close(queued.msg.close);
+        }
+    }
+}
+
+impl Handler<Queued<CloseSome>> for ShardActor {
+    type Result = usize;
+
+    fn handle(&mut self, queued: Queued<CloseSome>, _ctx: &mut Self::Context) -> usize {
+        let CloseSome { part, parts, close, farewell } = queued.msg;
+        let slots = (part..self.shard.slots()).step_by(parts.max(1));
+        let mut closed = 0;
+        for seat in slots.filter_map(|slot| self.shard.seat_in(slot)) {
+            if let Some(farewell) = &farewell {
+                seat.reply(farewell);
+            }
+            seat.socket.close(close);
+            closed += 1;
+        }
+        closed
+    }
+}
+
+impl Handler<Queued<ShardSnapshot>> for ShardActor {
+    type Result = MessageResult<Queued<ShardSnapshot>>;
+
+    fn handle(&mut self, _question: Queued<ShardSnapshot>, _ctx: &mut Self::Context) -> Self::Result {
+        let seats = self.shard.seats();
+        let rows = seats.iter().map(|seat| ConnectionRow {
+            client_id: seat.identity.borrow().client_id.to_string(),
+            topics: seat.topics.borrow().iter().map(|t| t.name().to_string()).collect(),
+            rooms: seat.rooms.borrow().iter().map(ToString::to_string).collect(),
+            since: rfc3339(seat.since_ms),
+            outbox_bytes: seat.socket.outbox_bytes(),
+            bytes_in: seat.socket.bytes_in.get(),
+            bytes_out: seat.socket.bytes_out.get(),
+        });
+        MessageResult(rows.collect())
+    }
+}
+
+/// One worker's connections, seen from anywhere.
+#[derive(Clone)]
+pub struct ShardHandle {
+    inbox: Inbox<ShardActor>,
+}
+
+/// All workers' connections.
+#[derive(Clone, Default)]
+pub struct Shards(Arc<RwLock<Vec<(usize, ShardHandle)>>>);
+
+impl Shards {
+    /// Starts the shard of the worker that calls; its connections live on this thread.
+    pub fn start(&self, index: usize, services: &Arc<Services>) -> Rc<Shard> {
+        // The outlet wakes the actor, the actor holds the outlet: the wake is filled in when both are there.
+        let wake: Arc<RwLock<Option<Recipient<Drain>>>> = Arc::default();
+        let waker = wake.clone();
+        let outlet = Outlet::new(
+            index,
+            Box::new(move || {
+                if let Some(drain) = &*waker.read() {
+                    // Never full: at most one wake-up is under way.
+                    drop(drain.try_send(Drain, &Cause::own()));
+                }
+            }),
+        );
+        let shard = Shard::new(services.clone(), outlet);
+        let name = format!("worker-{index}");
+        let inbox = services.tree.start_here(name, ShardActor::new(shard.clone()), None);
+        *wake.write() = Some(inbox.recipient());
+        self.0.write().push((index, ShardHandle { inbox }));
+        shard
+    }
+
+    /// Closes one connection.
+    pub fn close(&self, index: usize, member: Member, close: Close) {
+        let handle = self.0.read().iter().find(|(i, _)| *i == index).map(|(_, handle)| handle.clone());
+        if let Some(handle) = handle {
+            drop(handle.inbox.try_send(CloseMember { member, close }, &Cause::own()));
+        }
+    }
+
+    /// Closes one part of all connections; returns how many.
+    pub async fn close_some(
+        &self,
+        part: usize,
+        parts: usize,
+        close: Close,
+        farewell: Option<&bytes::Bytes>,
+    ) -> usize {
+        let mut closed = 0;
+        for handle in self.handles() {
+            let message = CloseSome { part, parts, close, farewell: farewell.cloned() };
+            let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+            closed += handle.inbox.ask(message, &Cause::own(), timeout).await.unwrap_or(0);
+        }
+        closed
+    }
+
+    /// All connections. A worker that does not answer in time is left out.
+    pub async fn rows(&self, cause: &Cause) -> Vec<ConnectionRow> {
+        let mut rows = Vec::new();
+        for handle in self.handles() {
+            let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+            rows.extend(handle.inbox.ask(ShardSnapshot, cause, timeout).await.unwrap_or_default());
+        }
+        rows
+    }
+
+    fn handles(&self) -> Vec<ShardHandle> {
+        self.0.read().iter().map(|(_, handle)| handle.clone()).collect()
+    }
+}

@@ -1,0 +1,268 @@
+//! The bytes of one connection.
+//!
+//! [`Socket`] is shared on its worker by the shard, the actor and the task: whoever has a frame writes it
+//! straight to the kernel when nothing waits; else it goes to the outbox and the task is woken, which
+//! empties it when the socket is writable.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::outbox::Outbox;
+use crate::config::ConnectionSection;
+use crate::protocol::codes::Close;
+use crate::protocol::priority::Priority;
+use crate::telemetry::Counter;
+use crate::websocket::close_frame;
+
+/// Frames that one write hands to the kernel.
+const SLICES_PER_WRITE: usize = 64;
+
+/// What the hub needs of a byte stream: TCP, TLS, or a pipe in a test.
+pub trait SocketIo: AsyncRead + AsyncWrite + Unpin {
+    /// Writes what fits at once, never waits: `WouldBlock` when nothing fits.
+    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(self).poll_write_vectored(&mut context, parts) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl SocketIo for TcpStream {
+    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write_vectored(parts)
+    }
+}
+
+impl SocketIo for tokio::io::DuplexStream {}
+
+/// What came from the client and waits for its actor.
+#[derive(Debug)]
+pub enum Inbound {
+    /// A text message.
+    Text(Box<str>),
+    /// A binary message, which this protocol does not have.
+    Binary,
+}
+
+/// How far a connection is from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Data flows.
+    Open,
+    /// A close frame is queued or sent; no more data goes out.
+    Closing(Close),
+    /// Nothing more is read or written.
+    Gone(Close),
+}
+
+/// One connection's bytes. Lives on its worker.
+pub struct Socket {
+    pub(super) io: RefCell<Box<dyn SocketIo>>,
+    outbox: RefCell<Outbox>,
+    inbound: RefCell<VecDeque<Inbound>>,
+    inbound_bytes: Cell<usize>,
+    phase: Cell<Phase>,
+    pub(super) task: RefCell<Option<Waker>>,
+    /// Set by a ping, cleared by any pong.
+    pub awaits_pong: Cell<bool>,
+    /// Bytes received.
+    pub bytes_in: Cell<u64>,
+    /// Bytes handed to the kernel.
+    pub bytes_out: Cell<u64>,
+}
+
+impl Socket {
+    /// A connection after its handshake.
+    pub fn new(io: Box<dyn SocketIo>, settings: &ConnectionSection) -> Self {
+        Self {
+            io: RefCell::new(io),
+            outbox: RefCell::new(Outbox::new(settings.outbox_bytes_max, settings.control_bytes_max)),
+            inbound: RefCell::default(),
+            inbound_bytes: Cell::new(0),
+            phase: Cell::new(Phase::Open),
+            task: RefCell::new(None),
+            awaits_pong: Cell::new(false),
+            bytes_in: Cell::new(0),
+            bytes_out: Cell::new(0),
+        }
+    }
+
+    /// Sends data frames of one topic, in order: what fits goes out at once, the rest waits. `joined` is the
+    /// frames in one piece. A full outbox closes the connection as slow.
+    pub fn send(&self, topic: u32, frames: &[(Bytes, Priority)], joined: &Bytes) {
+        if self.phase.get() != Phase::Open {
+            return;
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        let mut written = 0;
+        if outbox.is_empty() {
+            written = match self.write_now(&[IoSlice::new(joined)]) {
+                Ok(written) if written == joined.len() => return,
+                Ok(written) => written,
+                Err(()) => return,
+            };
+        }
+        for (frame, priority) in frames {
+            if written >= frame.len() {
+                written -= frame.len();
+                continue;
+            }
+            if written > 0 {
+                outbox.begin(frame.slice(written..));
+                written = 0;
+                continue;
+            }
+            if outbox.push(topic, *priority, frame.clone()).is_err() {
+                drop(outbox);
+                return self.close(Close::Slow);
+            }
+        }
+        drop(outbox);
+        self.wake();
+    }
+
+    /// Sends one data frame.
+    pub fn send_one(&self, topic: u32, priority: Priority, frame: &Bytes) {
+        self.send(topic, &[(frame.clone(), priority)], frame);
+    }
+
+    /// Sends a control frame ahead of all data.
+    pub fn send_control(&self, frame: Bytes) {
+        if self.phase.get() != Phase::Open {
+            return;
+        }
+        let mut outbox = self.outbox.borrow_mut();
+        let mut rest = frame;
+        if outbox.is_empty() {
+            match self.write_now(&[IoSlice::new(&rest)]) {
+                Ok(written) if written == rest.len() => return,
+                Ok(0) | Err(()) => {}
+                Ok(written) => {
+                    outbox.begin(rest.split_off(written));
+                    drop(outbox);
+                    return self.wake();
+                }
+            }
+        }
+        let full = outbox.push_control(rest).is_err();
+        drop(outbox);
+        if full {
+            return self.cut(Close::Slow);
+        }
+        self.wake();
+    }
+
+    /// Writes what fits; an error of the stream ends the connection.
+    fn write_now(&self, parts: &[IoSlice<'_>]) -> Result<usize, ()> {
+        match self.io.borrow_mut().write_now(parts) {
+            Ok(written) => {
+                self.count_out(written);
+                Ok(written)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(_) => {
+                self.cut(Close::GoingAway);
+                Err(())
+            }
+        }
+    }
+
+    /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame.
+    pub fn close(&self, close: Close) {
+        if self.phase.get() != Phase::Open {
+            return;
+        }
+        self.outbox.borrow_mut().drop_data();
+        self.send_control(close_frame(close.code(), close.name()));
+        if self.phase.get() == Phase::Open {
+            self.phase.set(Phase::Closing(close));
+        }
+        self.wake();
+    }
+
+    /// Ends without another byte.
+    pub fn cut(&self, close: Close) {
+        let cause = match self.phase.get() {
+            Phase::Open => close,
+            Phase::Closing(cause) | Phase::Gone(cause) => cause,
+        };
+        self.phase.set(Phase::Gone(cause));
+        self.wake();
+    }
+
+    /// How far it is from its end.
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Bytes that wait for the socket.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.borrow().bytes()
+    }
+
+    /// The next message from the client. Reading goes on when enough were taken.
+    pub fn take_inbound(&self) -> Option<Inbound> {
+        let inbound = self.inbound.borrow_mut().pop_front();
+        match &inbound {
+            Some(Inbound::Text(text)) => self.inbound_bytes.set(self.inbound_bytes.get() - text.len()),
+            Some(Inbound::Binary) => {}
+            None => {
+                *self.inbound.borrow_mut() = VecDeque::new();
+                self.wake();
+            }
+        }
+        inbound
+    }
+
+    /// Acts as if the client had sent this.
+    pub fn push_inbound(&self, inbound: Inbound) {
+        if let Inbound::Text(text) = &inbound {
+            self.inbound_bytes.set(self.inbound_bytes.get() + text.len());
+        }
+        self.inbound.borrow_mut().push_back(inbound);
+    }
+
+    fn count_out(&self, written: usize) {
+        self.bytes_out.set(self.bytes_out.get() + written as u64);
+        Counter::BytesOut.add(written as u64);
+    }
+
+    fn wake(&self) {
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Hands the outbox to the kernel until it is empty or the kernel is full.
+    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut outbox = self.outbox.borrow_mut();
+            let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+            let filled = outbox.head(&mut slices);
+            let Some(parts) = slices.get(..filled).filter(|parts| !parts.is_empty()) else {
+                return Poll::Ready(Ok(()));
+            };
+            let written = match Pin::new(&mut **self.io.borrow_mut()).poll_write_vectored(context, parts) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            };
+            self.count_out(written);
+            outbox.advance(written);
+        }
+    }
+
+    pub(super) fn has_room_for_inbound(&self, settings: &ConnectionSection) -> bool {
+        self.inbound_bytes.get() < settings.inbound_bytes_max
+    }
+}

@@ -1,0 +1,44 @@
+//! What handlers work with. One value a hub, shared by all workers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::config::{HttpSection, SamplerSection, StoreSection};
+use crate::connection::{Services, Shards};
+use crate::node::Fleet;
+use crate::store::Store;
+
+/// Shared by all routes.
+pub struct State {
+    /// Broker, rooms, auth, clients, tree, settings, clock.
+    pub services: Arc<Services>,
+    /// The connections of all workers.
+    pub shards: Shards,
+    /// The nodes.
+    pub fleet: Fleet,
+    /// Durable state.
+    pub store: Store,
+    /// Doors.
+    pub settings: HttpSection,
+    /// The hub's own sampler.
+    pub sampler: SamplerSection,
+    /// How long samples are kept.
+    pub store_settings: StoreSection,
+    /// Whether everybody is admin (`--dev`).
+    pub dev: bool,
+    /// When the hub started, unix milliseconds.
+    pub started_ms: u64,
+    /// Worker threads.
+    pub workers: usize,
+    /// Where the data directory is, for the check of free space.
+    pub data_dir: std::path::PathBuf,
+    /// Set when the hub stops: new connections are refused.
+    pub draining: AtomicBool,
+}
+
+impl State {
+    /// Whether the hub is stopping.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,328 @@
+//! The composition root: *the* supervision table, the wiring, start and drain.
+//!
+//! Start goes down [`table`], drain goes up. The same table answers `GET /api/v1/supervision`; a test
+//! compares it with the drawing in `docs/ARCHITECTURE.md`.
+
+mod keeper;
+mod listener;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
+use crate::broker::{Broker, BrokerActor, BrokerArgs};
+use crate::clock::{Clock, system_unix_ms};
+use crate::config::Settings;
+use crate::connection::{Clients, HubInfo, Services, Shards};
+use crate::http::State;
+use crate::ids::NodeName;
+use crate::ingest::sampler::SamplerArgs;
+use crate::ingest::{Ingest, SamplerActor};
+use crate::node::{Fleet, FleetActor};
+use crate::protocol::codes::Close;
+use crate::protocol::server;
+use crate::room::{Rooms, RoomsActor};
+use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
+use crate::supervision::{
+    Backoff, ChildSpec, Intensity, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull, panic_hook,
+};
+
+use keeper::{KeeperActor, KeeperArgs};
+
+pub use listener::bind;
+
+/// How long a kind of actors may take to end, in milliseconds.
+const STOP_MS_MAX: u64 = 2_000;
+
+/// Batches in which connections leave, and the time between them.
+const DRAIN_BATCHES: usize = 10;
+const DRAIN_PAUSE_MS: u64 = 50;
+
+/// Clients come back after a drain within this time, spread evenly.
+const RECONNECT_SPREAD_MS: u64 = 2_000;
+
+const MINUTE_MS: u64 = 60_000;
+
+/// The supervision table: a row a kind, parents above children. Start goes down, drain goes up.
+pub fn table() -> Vec<ChildSpec> {
+    let row = |kind, parent, group, purpose| ChildSpec {
+        kind,
+        parent,
+        group,
+        policy: RestartPolicy::Permanent,
+        intensity: Intensity { restarts_max: 5, window_ms: MINUTE_MS },
+        backoff: Backoff { min_ms: 10, max_ms: 2_000 },
+        placement: Placement::Arbiter("domain"),
+        queue_bound: 1_024,
+        when_full: WhenFull::Refuse,
+        purpose,
+    };
+    vec![
+        row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
+        ChildSpec {
+            placement: Placement::Arbiter("topics"),
+            ..row("broker", None, "delivery", "parent of topics; sweeps idle ones")
+        },
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            placement: Placement::Arbiter("topics"),
+            queue_bound: 65_536,
+            ..row("topic", Some("broker"), "delivery", "order, history and fan-out of one topic")
+        },
+        row("rooms", None, "delivery", "parent of rooms; sweeps empty ones"),
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            queue_bound: 4_096,
+            ..row("room", Some("rooms"), "delivery", "who is in one room")
+        },
+        row("fleet", None, "nodes", "parent of nodes; recalls the fleet from the store"),
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            queue_bound: 256,
+            ..row("node", Some("fleet"), "nodes", "newest samples, inventory and liveness of one machine")
+        },
+        ChildSpec {
+            placement: Placement::Arbiter("sampler"),
+            when_full: WhenFull::DropAndCount,
+            ..row("sampler", None, "nodes", "samples the hub's own host")
+        },
+        ChildSpec {
+            placement: Placement::Caller,
+            queue_bound: 4_096,
+            when_full: WhenFull::DropAndCount,
+            ..row(
+                "shard",
+                None,
+                "connections",
+                "the connections of one worker: fan-out, heartbeat, deadlines",
+            )
+        },
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            placement: Placement::Caller,
+            queue_bound: 8,
+            when_full: WhenFull::CloseClient,
+            ..row("connection", Some("shard"), "connections", "what one client asks for")
+        },
+    ]
+}
+
+/// How a hub is run.
+#[derive(Debug, Clone)]
+pub struct HubOptions {
+    /// All settings.
+    pub settings: Settings,
+    /// Where durable state is.
+    pub data_dir: PathBuf,
+    /// Worker threads.
+    pub workers: usize,
+    /// No authentication: everybody is admin.
+    pub dev: bool,
+    /// Whether rate limits hold.
+    pub rate_limits: bool,
+    /// Where actors run: spread over arbiters, or all on the caller's (tests).
+    pub places: Places,
+}
+
+/// Why a hub does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// Durable state cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Users or tokens cannot be read.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The address cannot be listened on, or the server failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// A setting that cannot work.
+    #[error("{0}")]
+    Setting(String),
+    /// An actor crashed too often, and nothing above it could be restarted.
+    #[error("{kind} {instance:?} crashed too often: {reason}", kind = .0.kind, instance = .0.instance, reason = .0.reason)]
+    Root(RootFailure),
+}
+
+/// A hub that is wired and listens, before it serves.
+pub struct Hub {
+    state: Arc<State>,
+    listener: TcpListener,
+    root_failures: mpsc::Receiver<RootFailure>,
+    /// Keeps other hubs out of the data directory.
+    _lock: crate::store::DirectoryLock,
+}
+
+impl Hub {
+    /// Opens the store, wires the parts, starts the singletons of the table.
+    pub async fn start(options: HubOptions, listener: TcpListener) -> Result<Self, HubError> {
+        panic_hook::install();
+        let clock = Clock::system();
+        let started_ms = clock.unix_ms();
+        let directory = DataDirectory::prepare(&options.data_dir)?;
+        let lock = directory.lock()?;
+        let store_options =
+            StoreOptions { queue_requests_max: options.settings.store.queue_max, ..StoreOptions::default() };
+        let store = Store::open(&directory.database(), &store_options, started_ms)?;
+        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms).await?;
+        let (failed, root_failures) = mpsc::channel(1);
+        let on_root_failure = Arc::new(move |failure| {
+            // A second failure while the hub is stopping for the first changes nothing.
+            drop(failed.try_send(failure));
+        });
+        let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure);
+        let node = host_node(&options.settings)?;
+        let state = wire(options, Parts { clock, started_ms, store, auth, tree, node: node.clone() });
+        start_singletons(&state, node);
+        Ok(Self { state, listener, root_failures, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Result<SocketAddr, HubError> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// A link that logs the browser in as admin, once.
+    pub fn login_url(&self) -> Result<String, HubError> {
+        let address = self.address()?;
+        if self.state.dev {
+            return Ok(format!("http://{address}/"));
+        }
+        let now_ms = self.state.services.clock.unix_ms();
+        let token = self.state.services.auth.login_links().make("admin", Role::Admin, now_ms);
+        Ok(format!("http://{address}/#login={token}"))
+    }
+
+    /// What handlers work with; for tests.
+    pub fn state(&self) -> Arc<State> {
+        self.state.clone()
+    }
+
+    /// Serves until `shutdown` resolves, then drains: connections leave in batches, actors end up the table,
+    /// the store is flushed.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), HubError> {
+        let Self { state, listener, mut root_failures, _lock } = self;
+        let server = listener::serve(&state, listener)?;
+        let handle = server.handle();
+        let serving = actix_rt::spawn(server);
+        let failure = tokio::select! {
+            () = shutdown => None,
+            failure = root_failures.recv() => failure,
+        };
+        tracing::info!("draining");
+        drain_connections(&state).await;
+        handle.stop(false).await;
+        drop(serving.await);
+        let left = state.services.tree.stop_all(Duration::from_millis(STOP_MS_MAX)).await;
+        for (kind, stuck) in left {
+            tracing::warn!(kind, stuck, "actors did not end");
+        }
+        state.store.close().await;
+        failure.map_or(Ok(()), |failure| Err(HubError::Root(failure)))
+    }
+}
+
+struct Parts {
+    clock: Clock,
+    started_ms: u64,
+    store: Store,
+    auth: Auth,
+    tree: Tree,
+    node: NodeName,
+}
+
+fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
+    let Parts { clock, started_ms, store, auth, tree, node } = parts;
+    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _ } = options;
+    let broker = Broker::new(BrokerArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        settings: Arc::new(settings.topic),
+        clock: clock.clone(),
+    });
+    let rooms = Rooms::new(tree.clone(), broker.clone(), clock.clone());
+    let fleet =
+        Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
+    let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
+    let shards = Shards::default();
+    let services = Services {
+        broker,
+        rooms,
+        ingest,
+        auth: Arc::new(auth),
+        clients: Clients::new(shards.clone()),
+        tree,
+        settings: settings.connection,
+        rate_limits,
+        hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
+        clock,
+    };
+    Arc::new(State {
+        services: Arc::new(services),
+        shards,
+        fleet,
+        store,
+        settings: settings.http,
+        sampler: settings.sampler,
+        store_settings: settings.store,
+        dev,
+        started_ms,
+        workers,
+        data_dir,
+        draining: AtomicBool::new(false),
+    })
+}
+
+/// Starts what exists once, in the order of the table. Workers start their shards themselves.
+fn start_singletons(state: &Arc<State>, node: NodeName) {
+    let services = &state.services;
+    let tree = &services.tree;
+    let keeper = KeeperArgs { state: Arc::downgrade(state) };
+    tree.start("keeper", KeeperActor::new(keeper), None);
+    tree.start("broker", BrokerActor::new(services.broker.clone()), None);
+    tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
+    tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
+    if state.sampler.enabled {
+        let args = SamplerArgs {
+            ingest: services.ingest.clone(),
+            node,
+            interval_ms: state.sampler.interval_ms,
+            clock: services.clock.clone(),
+        };
+        tree.start("sampler", SamplerActor::new(args), None);
+    }
+}
+
+/// The name of the hub's own node: as set, else the host's.
+fn host_node(settings: &Settings) -> Result<NodeName, HubError> {
+    if !settings.sampler.node.is_empty() {
+        return NodeName::parse(&settings.sampler.node)
+            .map_err(|error| HubError::Setting(format!("sampler.node: {error}")));
+    }
+    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(NodeName::parse(&hostname).unwrap_or_else(|_| NodeName::hub()))
+}
+
+/// Refuses new connections, tells those that are here when to come back, and closes them in batches.
+async fn drain_connections(state: &State) {
+    state.draining.store(true, Ordering::Relaxed);
+    let services = &state.services;
+    for part in 0..DRAIN_BATCHES {
+        let reconnect_after_ms = RECONNECT_SPREAD_MS * (part as u64 + 1) / DRAIN_BATCHES as u64;
+        let payload = json!({ "reconnect_after_ms": reconnect_after_ms });
+        let farewell = server::control("draining", services.clock.unix_ms(), None, &payload);
+        let closed = state.shards.close_some(part, DRAIN_BATCHES, Close::Restart, Some(&farewell)).await;
+        if closed > 0 {
+            tokio::time::sleep(Duration::from_millis(DRAIN_PAUSE_MS)).await;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The port: one listener serves the application and the WebSocket upgrades.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_codec::Framed;
+use actix_http::{HttpService, Request, h1};
+use actix_server::Server;
+use actix_service::{fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::web;
+use tokio::net::TcpStream;
+
+use crate::http::upgrade::{Door, address_limiter};
+use crate::http::{self, State};
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4_096;
+
+/// How long a client may take to send a request's head, in milliseconds.
+const REQUEST_MS_MAX: u64 = 5_000;
+
+/// How long an idle HTTP connection is kept, in milliseconds.
+const KEEP_ALIVE_MS: u64 = 15_000;
+
+/// Binds the address; port 0 takes a free one.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+    // The standard library listens with a backlog of 128; a reconnect storm needs more.
+    rustix::net::listen(&listener, i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Starts the workers. Each has its shard, started before it accepts.
+pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Server> {
+    let (state, limiter) = (state.clone(), address_limiter(state));
+    let next_worker = Arc::new(AtomicUsize::new(0));
+    let connections_max = state.services.settings.connections_max;
+    let workers = state.workers;
+    Ok(Server::build()
+        .workers(workers)
+        .backlog(BACKLOG)
+        .max_concurrent_connections(connections_max)
+        .shutdown_timeout(1)
+        .disable_signals()
+        .listen("hub", listener, move || {
+            let worker = next_worker.fetch_add(1, Ordering::Relaxed);
+            let shard = state.shards.start(worker, &state.services);
+            let door = Rc::new(Door { state: state.clone(), shard, worker, limiter: limiter.clone() });
+            let data = web::Data::from(state.clone());
+            HttpService::build()
+                .keep_alive(Duration::from_millis(KEEP_ALIVE_MS))
+                .client_request_timeout(Duration::from_millis(REQUEST_MS_MAX))
+                .upgrade(fn_service(move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
+                    let door = door.clone();
+                    async move {
+                        door.enter(request, framed).await;
+                        Ok::<(), actix_web::Error>(())
+                    }
+                }))
+                .finish(map_config(http::app(data), |_| AppConfig::default()))
+                .tcp()
+        })?
+        .run())
+}

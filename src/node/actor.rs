@@ -1,0 +1,383 @@
+//! The actor of one machine.
+//!
+//! Takes reports from ingest, publishes `metrics_update`, `metrics:{node}` and `nodes`, and keeps what a
+//! restarted hub must know in the store. A crash loses the newest snapshot until the next report.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde::Serialize;
+use serde_json::json;
+
+use super::fleet::Census;
+use super::liveness::{Liveness, State, Transition};
+use crate::broker::{Broker, Draft};
+use crate::clock::{Clock, rfc3339};
+use crate::ids::{NodeName, TopicName};
+use crate::store::{Column, NodeRecord, Store};
+use crate::supervision::{Queued, Restart, supervised};
+use crate::telemetry::{Cause, Counter};
+use crate::topic::Reply;
+
+/// Transitions that are remembered in the node's view.
+const TRANSITIONS_MAX: usize = 20;
+
+/// Time between writes of `last_seen` to the store, in milliseconds.
+const TOUCH_INTERVAL_MS: u64 = 5_000;
+
+/// Where a node's samples come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The hub's own sampler.
+    Sampler,
+    /// An agent.
+    Agent,
+}
+
+impl Source {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sampler => "sampler",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// Samples of one moment: as many values as columns, NaN for what is missing.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// When it was sampled, unix milliseconds.
+    pub unix_ms: u64,
+    /// What each position is.
+    pub columns: Arc<[Column]>,
+    /// The values.
+    pub values: Vec<f64>,
+}
+
+/// Checked samples of one node. Refused when the mailbox is full: the sender answers `overloaded`.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Report {
+    /// Where from.
+    pub source: Source,
+    /// Oldest first.
+    pub batches: Vec<Batch>,
+    /// The node's labels, when they were told.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// What the machine is, when it was told.
+    pub inventory: Option<serde_json::Value>,
+    /// The promised time between reports, when it was told.
+    pub interval_ms: Option<u64>,
+    /// The silence after which it is offline, when it was told.
+    pub ttl_ms: Option<u64>,
+}
+
+/// The state of the node.
+#[derive(Message)]
+#[rtype(result = "NodeView")]
+pub struct NodeSnapshot;
+
+/// A node as the API shows it.
+#[derive(Debug, Clone, Serialize, actix::MessageResponse, utoipa::ToSchema)]
+pub struct NodeView {
+    /// The node's name.
+    pub id: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// Where its samples come from.
+    pub source: Source,
+    /// When it was last heard, RFC 3339; null when never.
+    pub last_seen: Option<String>,
+    /// How long ago that was.
+    pub age_ms: Option<u64>,
+    /// The promised time between reports.
+    pub interval_ms: u64,
+    /// The silence after which it is offline.
+    pub ttl_ms: u64,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What the machine is.
+    #[schema(value_type = Option<Object>)]
+    pub inventory: Option<serde_json::Value>,
+    /// When the newest snapshot was taken, RFC 3339.
+    pub sampled_at: Option<String>,
+    /// The newest snapshot of the host's flat metrics.
+    pub metrics: BTreeMap<String, f64>,
+    /// The latest changes of state, oldest first.
+    #[schema(value_type = Vec<Object>)]
+    pub transitions: Vec<serde_json::Value>,
+}
+
+/// What a node is made of, again after each crash.
+#[derive(Clone)]
+pub struct NodeArgs {
+    /// Its name.
+    pub name: NodeName,
+    /// Publishes.
+    pub broker: Broker,
+    /// Remembers.
+    pub store: Store,
+    /// Counts nodes by state.
+    pub census: Arc<Census>,
+    /// Silence after which a node that says nothing else is offline.
+    pub ttl_ms: u64,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// One machine.
+pub struct NodeActor {
+    liveness: Liveness,
+    source: Source,
+    labels: BTreeMap<String, String>,
+    inventory: Option<serde_json::Value>,
+    last_seen_ms: Option<u64>,
+    first_seen_ms: u64,
+    newest: Option<Batch>,
+    transitions: VecDeque<serde_json::Value>,
+    /// A check is on its way.
+    watched: bool,
+    touched_ms: u64,
+    args: NodeArgs,
+}
+
+impl NodeActor {
+    /// A node that nothing is known of yet.
+    pub fn new(args: NodeArgs) -> Self {
+        Self {
+            liveness: Liveness::new(State::Enrolling, 1_000, args.ttl_ms),
+            source: Source::Agent,
+            labels: BTreeMap::new(),
+            inventory: None,
+            last_seen_ms: None,
+            first_seen_ms: args.clock.unix_ms(),
+            newest: None,
+            transitions: VecDeque::new(),
+            watched: false,
+            touched_ms: 0,
+            args,
+        }
+    }
+
+    fn recall(&mut self, record: NodeRecord) {
+        // Whatever it was when the hub last wrote: since then nobody heard it.
+        let state = match record.state.as_str() {
+            "retired" => State::Retired,
+            "enrolling" => State::Enrolling,
+            _ => State::Offline,
+        };
+        self.liveness = Liveness::new(state, record.interval_ms, record.ttl_ms);
+        self.source = if record.source == "sampler" { Source::Sampler } else { Source::Agent };
+        self.labels = record.labels;
+        self.inventory = record.inventory;
+        self.last_seen_ms = Some(record.last_seen_ms);
+        self.first_seen_ms = record.first_seen_ms;
+        self.args.census.note(&self.args.name, state);
+    }
+
+    fn record(&self) -> NodeRecord {
+        NodeRecord {
+            name: self.args.name.to_string(),
+            state: self.liveness.state().as_str().to_owned(),
+            source: self.source.as_str().to_owned(),
+            labels: self.labels.clone(),
+            inventory: self.inventory.clone(),
+            interval_ms: self.liveness.interval_ms(),
+            ttl_ms: self.liveness.ttl_ms(),
+            first_seen_ms: self.first_seen_ms,
+            last_seen_ms: self.last_seen_ms.unwrap_or(self.first_seen_ms),
+        }
+    }
+
+    /// Writes what a restarted hub must know. The node is not acknowledged by it, so nobody waits.
+    fn remember(&mut self, ctx: &mut Context<Self>) {
+        self.touched_ms = self.args.clock.unix_ms();
+        let written = self.args.store.put_node(self.record());
+        let name = self.args.name.clone();
+        ctx.spawn(written.into_actor(self).map(move |written, _actor, _ctx| {
+            if let Err(error) = written {
+                tracing::warn!(node = %name, %error, "node not written to the store");
+            }
+        }));
+    }
+
+    fn describe(&mut self, report: &mut Report) -> bool {
+        let mut changed = false;
+        if let Some(labels) = report.labels.take().filter(|labels| *labels != self.labels) {
+            self.labels = labels;
+            changed = true;
+        }
+        if let Some(inventory) = report.inventory.take().filter(|i| Some(i) != self.inventory.as_ref()) {
+            self.inventory = Some(inventory);
+            changed = true;
+        }
+        let interval_ms = report.interval_ms.unwrap_or(self.liveness.interval_ms());
+        let ttl_ms = report.ttl_ms.unwrap_or(self.liveness.ttl_ms());
+        if (interval_ms, ttl_ms) != (self.liveness.interval_ms(), self.liveness.ttl_ms()) {
+            self.liveness.promise(interval_ms, ttl_ms);
+            changed = true;
+        }
+        self.source = report.source;
+        changed
+    }
+
+    /// Sends the check for silence on its way, unless one is.
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let Some(due_ms) = self.liveness.due_ms().filter(|_| !self.watched) else { return };
+        self.watched = true;
+        let pause_ms = due_ms.saturating_sub(self.args.clock.monotonic_ms()).max(1);
+        ctx.run_later(Duration::from_millis(pause_ms), |actor, ctx| {
+            actor.watched = false;
+            if let Some(transition) = actor.liveness.check(actor.args.clock.monotonic_ms()) {
+                actor.changed(transition, "no report", &Cause::own());
+                actor.remember(ctx);
+            }
+            actor.watch(ctx);
+        });
+    }
+
+    fn changed(&mut self, transition: Transition, reason: &str, cause: &Cause) {
+        let Transition { from, to } = transition;
+        let at = rfc3339(self.args.clock.unix_ms());
+        Counter::NodeTransitions.add_for(to.as_str(), 1);
+        self.args.census.note(&self.args.name, to);
+        tracing::info!(node = %self.args.name, from = from.as_str(), to = to.as_str(), reason, cause = %cause, "node changed");
+        self.transitions.push_back(json!({ "at": at, "from": from, "to": to, "reason": reason }));
+        while self.transitions.len() > TRANSITIONS_MAX {
+            self.transitions.pop_front();
+        }
+        self.tell(to.as_str(), Some(transition), reason, at, cause);
+    }
+
+    fn tell(&self, event: &str, transition: Option<Transition>, reason: &str, at: String, cause: &Cause) {
+        let payload = json!({
+            "node": self.args.name,
+            "event": event,
+            "from": transition.map(|t| t.from),
+            "to": transition.map(|t| t.to),
+            "reason": reason,
+            "at": at,
+            "labels": self.labels,
+            "inventory": if transition.is_none() { self.inventory.as_ref() } else { None },
+        });
+        self.publish(&TopicName::well_known("nodes"), &payload, cause);
+    }
+
+    fn publish<T: Serialize>(&self, topic: &TopicName, payload: &T, cause: &Cause) {
+        let drafted = Draft::of(payload).map(|draft| draft.keyed(self.args.name.shared()));
+        match drafted.map(|draft| self.args.broker.publish(topic, draft, Reply::Nobody, cause)) {
+            Ok(Ok(())) => {}
+            // Counted as a refusal by whoever refused; the next report brings newer values.
+            Ok(Err(error)) => tracing::debug!(node = %self.args.name, %topic, %error, "not published"),
+            Err(error) => tracing::error!(node = %self.args.name, %error, "payload does not serialize"),
+        }
+    }
+
+    fn publish_samples(&self, batch: &Batch, cause: &Cause) {
+        let timestamp = rfc3339(batch.unix_ms);
+        let update = json!({
+            "node": self.args.name,
+            "timestamp": timestamp,
+            "metrics": flat(batch),
+            "gpus": [],
+        });
+        self.publish(&TopicName::well_known("metrics_update"), &update, cause);
+        let samples: Vec<_> = batch
+            .columns
+            .iter()
+            .zip(&batch.values)
+            .filter(|(_, value)| value.is_finite())
+            .map(|(column, value)| json!({ "name": column.name, "labels": column.labels, "value": value }))
+            .collect();
+        let all = json!({ "node": self.args.name, "timestamp": timestamp, "samples": samples });
+        self.publish(&TopicName::of_node(&self.args.name), &all, cause);
+    }
+}
+
+/// The metrics of the host as a whole: those without labels.
+fn flat(batch: &Batch) -> BTreeMap<String, f64> {
+    let pairs = batch.columns.iter().zip(&batch.values);
+    pairs
+        .filter(|(column, value)| column.labels.is_empty() && value.is_finite())
+        .map(|(column, value)| (column.name.clone(), *value))
+        .collect()
+}
+
+impl Restart for NodeActor {
+    const KIND: &'static str = "node";
+
+    fn fresh(&self) -> Self {
+        Self::new(self.args.clone())
+    }
+}
+
+supervised!(NodeActor);
+
+impl Actor for NodeActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.args.census.note(&self.args.name, self.liveness.state());
+        let (store, name) = (self.args.store.clone(), self.args.name.clone());
+        let read = async move { store.node(name.as_str()).await };
+        ctx.wait(read.into_actor(self).map(|read, actor, _ctx| match read {
+            Ok(Some(record)) => actor.recall(record),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(node = %actor.args.name, %error, "node not read from the store"),
+        }));
+    }
+}
+
+impl Handler<Queued<Report>> for NodeActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<Report>, ctx: &mut Self::Context) {
+        let (mut report, cause) = (queued.msg, &queued.cause);
+        let now_ms = self.args.clock.unix_ms();
+        let described = self.describe(&mut report);
+        self.last_seen_ms = Some(now_ms);
+        let transition = self.liveness.heard(self.args.clock.monotonic_ms());
+        if let Some(transition) = transition {
+            self.changed(transition, "report", cause);
+        }
+        if described {
+            self.tell("inventory", None, "described", rfc3339(now_ms), cause);
+        }
+        let newest = report.batches.into_iter().max_by_key(|batch| batch.unix_ms);
+        // What an agent replays from its spool is history, not news.
+        if let Some(batch) = newest.filter(|b| self.newest.as_ref().is_none_or(|n| n.unix_ms <= b.unix_ms)) {
+            self.publish_samples(&batch, cause);
+            self.newest = Some(batch);
+        }
+        if described || transition.is_some() || now_ms.saturating_sub(self.touched_ms) >= TOUCH_INTERVAL_MS {
+            self.remember(ctx);
+        }
+        self.watch(ctx);
+    }
+}
+
+impl Handler<Queued<NodeSnapshot>> for NodeActor {
+    type Result = NodeView;
+
+    fn handle(&mut self, _question: Queued<NodeSnapshot>, _ctx: &mut Self::Context) -> NodeView {
+        let now_ms = self.args.clock.unix_ms();
+        NodeView {
+            id: self.args.name.to_string(),
+            state: self.liveness.state(),
+            source: self.source,
+            last_seen: self.last_seen_ms.map(rfc3339),
+            age_ms: self.last_seen_ms.map(|seen_ms| now_ms.saturating_sub(seen_ms)),
+            interval_ms: self.liveness.interval_ms(),
+            ttl_ms: self.liveness.ttl_ms(),
+            labels: self.labels.clone(),
+            inventory: self.inventory.clone(),
+            sampled_at: self.newest.as_ref().map(|batch| rfc3339(batch.unix_ms)),
+            metrics: self.newest.as_ref().map(flat).unwrap_or_default(),
+            transitions: self.transitions.iter().cloned().collect(),
+        }
+    }
+}

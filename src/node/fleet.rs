@@ -1,0 +1,200 @@
+//! All machines: a name to an actor, made on first sight or remembered from the store.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use parking_lot::{Mutex, RwLock};
+
+use super::actor::{NodeActor, NodeArgs, NodeSnapshot, NodeView, Report};
+use super::liveness::State;
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::config::IngestSection;
+use crate::ids::NodeName;
+use crate::protocol::codes::Code;
+use crate::store::Store;
+use crate::supervision::{Inbox, Restart, Tree, supervised};
+use crate::telemetry::{Cause, Gauge};
+
+/// How long a question to a node may take, in milliseconds.
+const ASK_TIMEOUT_MS: u64 = 2_000;
+
+/// Nodes read from the store at once when the hub starts.
+const RECALL_PAGE: usize = 500;
+
+/// Time before the store is asked again for the fleet, in milliseconds.
+const RECALL_RETRY_MS: u64 = 1_000;
+
+/// Why a report was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FleetError {
+    /// The hub knows as many nodes as it may.
+    #[error("the hub knows {nodes_max} nodes, which is its limit")]
+    TooManyNodes {
+        /// The bound.
+        nodes_max: usize,
+    },
+    /// The node's mailbox is full.
+    #[error("the node is overloaded; try again")]
+    Overloaded,
+}
+
+impl FleetError {
+    /// Row of the table of codes.
+    pub fn code(&self) -> Code {
+        Code::Overloaded
+    }
+}
+
+/// How many nodes are in which state. Nodes note their own changes.
+#[derive(Debug, Default)]
+pub struct Census(Mutex<HashMap<NodeName, State>>);
+
+impl Census {
+    pub(super) fn note(&self, node: &NodeName, state: State) {
+        let mut states = self.0.lock();
+        states.insert(node.clone(), state);
+        for each in State::ALL {
+            let count = states.values().filter(|s| **s == each).count();
+            Gauge::Nodes.set_for(each.as_str(), count as u64);
+        }
+    }
+
+    /// Nodes by state.
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let states = self.0.lock();
+        State::ALL.iter().map(|s| (s.as_str(), states.values().filter(|v| *v == s).count())).collect()
+    }
+}
+
+/// The directory of nodes. Cheap to clone.
+#[derive(Clone)]
+pub struct Fleet(Arc<Shared>);
+
+struct Shared {
+    nodes: RwLock<BTreeMap<NodeName, Inbox<NodeActor>>>,
+    census: Arc<Census>,
+    tree: Tree,
+    broker: Broker,
+    store: Store,
+    settings: IngestSection,
+    clock: Clock,
+}
+
+impl Fleet {
+    /// A directory without nodes.
+    pub fn new(tree: Tree, broker: Broker, store: Store, settings: IngestSection, clock: Clock) -> Self {
+        let census = Arc::new(Census::default());
+        Self(Arc::new(Shared { nodes: RwLock::default(), census, tree, broker, store, settings, clock }))
+    }
+
+    /// Hands a report to its node.
+    pub fn report(&self, node: &NodeName, report: Report, cause: &Cause) -> Result<(), FleetError> {
+        self.open(node)?.try_send(report, cause).map_err(|_refused| FleetError::Overloaded)
+    }
+
+    fn open(&self, name: &NodeName) -> Result<Inbox<NodeActor>, FleetError> {
+        if let Some(node) = self.0.nodes.read().get(name).filter(|n| !n.is_closed()) {
+            return Ok(node.clone());
+        }
+        let mut nodes = self.0.nodes.write();
+        if let Some(node) = nodes.get(name).filter(|n| !n.is_closed()) {
+            return Ok(node.clone());
+        }
+        let nodes_max = self.0.settings.nodes_max;
+        if nodes.len() >= nodes_max && !nodes.contains_key(name) {
+            return Err(FleetError::TooManyNodes { nodes_max });
+        }
+        let args = NodeArgs {
+            name: name.clone(),
+            broker: self.0.broker.clone(),
+            store: self.0.store.clone(),
+            census: self.0.census.clone(),
+            ttl_ms: self.0.settings.node_ttl_ms,
+            clock: self.0.clock.clone(),
+        };
+        let inbox = self.0.tree.start(name.shared(), NodeActor::new(args), None);
+        nodes.insert(name.clone(), inbox.clone());
+        Ok(inbox)
+    }
+
+    /// One node; `None` when it is not known.
+    pub async fn view(&self, node: &NodeName, cause: &Cause) -> Option<NodeView> {
+        let inbox = self.0.nodes.read().get(node).cloned()?;
+        inbox.ask(NodeSnapshot, cause, Duration::from_millis(ASK_TIMEOUT_MS)).await.ok()
+    }
+
+    /// At most `limit` nodes by name, after `after`.
+    pub async fn page(&self, after: Option<&str>, limit: usize, cause: &Cause) -> Vec<NodeView> {
+        let names: Vec<NodeName> = {
+            let nodes = self.0.nodes.read();
+            let names = nodes.keys().filter(|name| after.is_none_or(|after| name.as_str() > after));
+            names.take(limit).cloned().collect()
+        };
+        let mut views = Vec::with_capacity(names.len());
+        for name in names {
+            views.extend(self.view(&name, cause).await);
+        }
+        views
+    }
+
+    /// Nodes by state.
+    pub fn census(&self) -> BTreeMap<&'static str, usize> {
+        self.0.census.counts()
+    }
+}
+
+/// The parent of the nodes: brings back the fleet that the store remembers.
+///
+/// Owns nothing that a restart could lose: the directory is shared.
+pub struct FleetActor {
+    fleet: Fleet,
+}
+
+impl FleetActor {
+    /// The parent of the nodes of `fleet`.
+    pub fn new(fleet: Fleet) -> Self {
+        Self { fleet }
+    }
+
+    fn recall(&mut self, ctx: &mut Context<Self>, after: Option<String>) {
+        let store = self.fleet.0.store.clone();
+        let page = async move { store.nodes(after.as_deref(), RECALL_PAGE).await };
+        ctx.spawn(page.into_actor(self).map(|page, actor, ctx| match page {
+            Ok(records) => {
+                for name in records.iter().filter_map(|record| NodeName::parse(&record.name).ok()) {
+                    if let Err(error) = actor.fleet.open(&name) {
+                        tracing::warn!(node = %name, %error, "remembered node not opened");
+                    }
+                }
+                if let Some(last) = records.last().filter(|_| records.len() == RECALL_PAGE) {
+                    actor.recall(ctx, Some(last.name.clone()));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "fleet not read from the store");
+                ctx.run_later(Duration::from_millis(RECALL_RETRY_MS), |actor, ctx| actor.recall(ctx, None));
+            }
+        }));
+    }
+}
+
+impl Restart for FleetActor {
+    const KIND: &'static str = "fleet";
+
+    fn fresh(&self) -> Self {
+        Self::new(self.fleet.clone())
+    }
+}
+
+supervised!(FleetActor);
+
+impl Actor for FleetActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.recall(ctx, None);
+    }
+}

@@ -1,0 +1,13 @@
+//! One monitored machine: its newest samples, inventory, liveness.
+//!
+//! - [`liveness`]: online, late, offline (pure)
+//! - [`actor`]: the machine's actor; publishes what changes
+//! - [`fleet`]: all machines: the directory, and the parent of the node actors
+
+pub mod actor;
+pub mod fleet;
+pub mod liveness;
+
+pub use actor::{Batch, NodeActor, NodeView, Report, Source};
+pub use fleet::{Fleet, FleetActor, FleetError};
+pub use liveness::{Liveness, State, Transition};

@@ -1,0 +1,13 @@
+//! A topic with membership: who is in, who comes and goes.
+//!
+//! - [`membership`]: who is in (pure)
+//! - [`actor`]: one room; lets members in through its topic, so that nobody misses a message
+//! - [`rooms`]: all rooms: the directory, and the parent of the room actors
+
+pub mod actor;
+pub mod membership;
+pub mod rooms;
+
+pub use actor::{Join, Part, RoomActor};
+pub use membership::{Membership, RoomMember};
+pub use rooms::{RoomError, Rooms, RoomsActor};

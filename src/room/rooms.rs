@@ -1,0 +1,171 @@
+//! All rooms: a name to an actor, made on first join, forgotten when empty.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use parking_lot::{Mutex, RwLock};
+
+use super::actor::{Join, Part, RoomActor, RoomArgs};
+use super::membership::{Membership, RoomMember};
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::ids::RoomName;
+use crate::protocol::codes::Code;
+use crate::supervision::{Inbox, Restart, Tree, supervised};
+use crate::telemetry::{Cause, Gauge};
+
+/// Rooms that may exist at once.
+const ROOMS_MAX: usize = 50_000;
+
+/// Time between sweeps for empty rooms, in milliseconds.
+const SWEEP_INTERVAL_MS: u64 = 10_000;
+
+/// Why a room could not be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RoomError {
+    /// The hub has as many rooms as it may.
+    #[error("the hub has {ROOMS_MAX} rooms, which is its limit")]
+    TooManyRooms,
+    /// The room's mailbox is full.
+    #[error("the room is overloaded; try again")]
+    Overloaded,
+}
+
+impl RoomError {
+    /// Row of the table of codes.
+    pub fn code(self) -> Code {
+        Code::Overloaded
+    }
+}
+
+struct Room {
+    membership: Arc<Mutex<Membership>>,
+    inbox: Inbox<RoomActor>,
+}
+
+/// The directory of rooms. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms(Arc<Shared>);
+
+struct Shared {
+    rooms: RwLock<BTreeMap<RoomName, Room>>,
+    tree: Tree,
+    broker: Broker,
+    clock: Clock,
+}
+
+/// One room in a list.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct RoomRow {
+    /// Its name.
+    pub room: String,
+    /// How many are in.
+    pub members: usize,
+    /// Since when somebody has been in, RFC 3339.
+    pub occupied_since: Option<String>,
+}
+
+impl Rooms {
+    /// A directory without rooms.
+    pub fn new(tree: Tree, broker: Broker, clock: Clock) -> Self {
+        Self(Arc::new(Shared { rooms: RwLock::default(), tree, broker, clock }))
+    }
+
+    /// Lets a connection in.
+    pub fn join(&self, room: &RoomName, join: Join, cause: &Cause) -> Result<(), RoomError> {
+        // Sent under the lock, so that a sweep does not take the room away in between.
+        let mut rooms = self.0.rooms.write();
+        if rooms.get(room).is_none_or(|known| known.inbox.is_closed()) {
+            if rooms.len() >= ROOMS_MAX {
+                return Err(RoomError::TooManyRooms);
+            }
+            let membership = rooms.get(room).map(|known| known.membership.clone()).unwrap_or_default();
+            let args = RoomArgs {
+                name: room.clone(),
+                membership: membership.clone(),
+                broker: self.0.broker.clone(),
+                clock: self.0.clock.clone(),
+            };
+            let inbox = self.0.tree.start(room.shared(), RoomActor::new(args), None);
+            rooms.insert(room.clone(), Room { membership, inbox });
+        }
+        let sent = rooms.get(room).map(|known| known.inbox.try_send(join, cause).is_ok());
+        if sent == Some(true) { Ok(()) } else { Err(RoomError::Overloaded) }
+    }
+
+    /// Lets a client out; `Err` when the mailbox is full: tell again later.
+    pub fn part(&self, room: &RoomName, client_id: Arc<str>, cause: &Cause) -> Result<(), RoomError> {
+        let inbox = self.0.rooms.read().get(room).map(|known| known.inbox.clone());
+        match inbox {
+            Some(inbox) => {
+                inbox.try_send(Part { client_id }, cause).map_err(|_refused| RoomError::Overloaded)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The members of a room; `None` when nobody is in.
+    pub fn members(&self, room: &RoomName) -> Option<Vec<RoomMember>> {
+        let rooms = self.0.rooms.read();
+        let membership = rooms.get(room)?.membership.lock();
+        (!membership.is_empty()).then(|| membership.members().cloned().collect())
+    }
+
+    /// At most `limit` occupied rooms by name, after `after`.
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<RoomRow> {
+        let rooms = self.0.rooms.read();
+        let rows = rooms.iter().filter(|(name, _)| after.is_none_or(|after| name.as_str() > after));
+        rows.filter_map(|(name, room)| {
+            let membership = room.membership.lock();
+            (!membership.is_empty()).then(|| RoomRow {
+                room: name.to_string(),
+                members: membership.len(),
+                occupied_since: membership.occupied_since().map(str::to_owned),
+            })
+        })
+        .take(limit)
+        .collect()
+    }
+
+    /// Occupied rooms.
+    pub fn occupied(&self) -> usize {
+        self.0.rooms.read().values().filter(|room| !room.membership.lock().is_empty()).count()
+    }
+
+    fn sweep(&self) {
+        self.0.rooms.write().retain(|_, room| !room.membership.lock().is_empty());
+        Gauge::Rooms.set(self.occupied() as u64);
+    }
+}
+
+/// The parent of the rooms: sweeps empty ones. Owns nothing that a restart could lose.
+pub struct RoomsActor {
+    rooms: Rooms,
+}
+
+impl RoomsActor {
+    /// The parent of these rooms.
+    pub fn new(rooms: Rooms) -> Self {
+        Self { rooms }
+    }
+}
+
+impl Restart for RoomsActor {
+    const KIND: &'static str = "rooms";
+
+    fn fresh(&self) -> Self {
+        Self::new(self.rooms.clone())
+    }
+}
+
+supervised!(RoomsActor);
+
+impl Actor for RoomsActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), |actor, _ctx| actor.rooms.sweep());
+    }
+}

@@ -1,0 +1,47 @@
+import type { AuthSession } from './session';
+import { problemOf, unreachable } from './problem';
+
+/** REST calls with the session's bearer token. A 401 renews the token once and repeats the call. */
+export class ApiClient {
+  constructor(private readonly session: AuthSession) {}
+
+  get<T>(path: string, query: Record<string, string | number | undefined> = {}, signal?: AbortSignal): Promise<T> {
+    const parameters = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) parameters.set(name, String(value));
+    }
+    const suffix = parameters.size > 0 ? `?${parameters.toString()}` : '';
+    return this.call<T>('GET', `${path}${suffix}`, signal);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.call('DELETE', path);
+  }
+
+  private async call<T>(method: string, path: string, signal?: AbortSignal): Promise<T> {
+    let response = await this.send(method, path, signal);
+    if (response.status === 401 && (await this.session.ensureFresh(true)) === 'ok') {
+      response = await this.send(method, path, signal);
+    }
+    // An unhealthy hub answers its health check with 503 and the whole report.
+    if (!response.ok && !(response.status === 503 && path === HEALTH_PATH)) throw await problemOf(response);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  private async send(method: string, path: string, signal?: AbortSignal): Promise<Response> {
+    await this.session.ensureFresh(false);
+    const token = this.session.token();
+    try {
+      return await fetch(path, {
+        method,
+        headers: token === null ? {} : { authorization: `Bearer ${token}` },
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw unreachable();
+    }
+  }
+}
+
+export const HEALTH_PATH = '/api/health';

@@ -1,0 +1,35 @@
+import type { ReactNode } from 'react';
+import type { HealthStatus, NodeState, SupervisedKind } from '../api/types';
+import { Icon, type IconName } from './icons';
+
+export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'none';
+
+const STATUSES: Readonly<Record<string, { tone: Tone; icon: IconName }>> = {
+  online: { tone: 'ok', icon: 'check' },
+  late: { tone: 'warn', icon: 'clock' },
+  offline: { tone: 'bad', icon: 'cross' },
+  enrolling: { tone: 'info', icon: 'dots' },
+  retired: { tone: 'none', icon: 'minus' },
+  healthy: { tone: 'ok', icon: 'check' },
+  degraded: { tone: 'warn', icon: 'warning' },
+  unhealthy: { tone: 'bad', icon: 'cross' },
+  running: { tone: 'ok', icon: 'check' },
+  restarting: { tone: 'warn', icon: 'clock' },
+  failed: { tone: 'bad', icon: 'cross' },
+  idle: { tone: 'none', icon: 'minus' },
+  connected: { tone: 'ok', icon: 'check' },
+  disconnected: { tone: 'none', icon: 'minus' },
+};
+
+type Word = NodeState | HealthStatus | SupervisedKind['state'] | 'connected' | 'disconnected';
+
+/** A state as icon and word: colour only repeats what they say. */
+export function Status({ word }: { readonly word: Word | null | undefined }): ReactNode {
+  const status = word ? STATUSES[word] : undefined;
+  return (
+    <span className={`status tone-${status?.tone ?? 'none'}`}>
+      <Icon name={status?.icon ?? 'minus'} size={13} />
+      {word ?? 'unknown'}
+    </span>
+  );
+}

@@ -1,0 +1,76 @@
+import * as Dialog from '@radix-ui/react-dialog';
+import { Suspense, useEffect, useState, type ReactNode } from 'react';
+import { Outlet, useLocation } from 'react-router';
+import { useViewControls } from '../../state/view';
+import { Icon, Logo } from '../icons';
+import { ConnectionPill } from './ConnectionPill';
+import { Keyboard } from './Keyboard';
+import { RangeMenu, UserMenu } from './Menus';
+import { Navigation } from './Navigation';
+import { Notice } from './Notice';
+import { PAGES } from './pages';
+
+interface ShellProps {
+  readonly subject: string;
+  readonly role: string;
+}
+
+/** The frame around every page. */
+export function Shell({ subject, role }: ShellProps): ReactNode {
+  const location = useLocation();
+  const page = PAGES.find((candidate) => candidate.path === `/${location.pathname.split('/')[1] ?? ''}`);
+  const { paused_at_ms, togglePause } = useViewControls();
+  const has_range = location.pathname === '/' || /^\/nodes\/./.test(location.pathname);
+  const detail = decodeURIComponent(location.pathname.split('/')[2] ?? '');
+  const title = detail === '' ? (page?.label ?? 'Not found') : detail;
+  useEffect(() => {
+    document.title = `${title} · InfraWatch`;
+  }, [title]);
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">Skip to the content</a>
+      <aside className="rail">
+        <div className="brand"><Logo /><span>InfraWatch</span></div>
+        <Navigation />
+      </aside>
+      <header className="topbar">
+        <Drawer />
+        <h1>{title}</h1>
+        <div className="topbar-controls">
+          {has_range && <RangeMenu />}
+          <button type="button" className="control" aria-pressed={paused_at_ms !== null} onClick={togglePause}
+            aria-label="Auto-refresh paused">
+            <Icon name={paused_at_ms === null ? 'pause' : 'play'} size={14} />
+            <span className="wide-only">{paused_at_ms === null ? 'Pause' : 'Resume'}</span>
+          </button>
+          <ConnectionPill />
+          <UserMenu subject={subject} role={role} />
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        <Notice />
+        <Suspense fallback={<div className="skeleton" role="status" aria-label="Loading"><span /><span /><span /></div>}>
+          <Outlet />
+        </Suspense>
+      </main>
+      <Keyboard />
+    </div>
+  );
+}
+
+/** The navigation where there is no room for it beside the page. */
+function Drawer(): ReactNode {
+  const [open, setOpen] = useState(false);
+  return (
+    <Dialog.Root open={open} onOpenChange={setOpen}>
+      <Dialog.Trigger className="control drawer-trigger" aria-label="Pages"><Icon name="menu" size={18} /></Dialog.Trigger>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className="drawer" aria-describedby={undefined}>
+          <Dialog.Title className="brand"><Logo /><span>InfraWatch</span></Dialog.Title>
+          <Navigation onNavigate={() => setOpen(false)} />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

@@ -1,0 +1,9 @@
+import type { IconName } from '../icons';
+
+/** The pages in the navigation; `key` follows `g` on the keyboard. */
+export const PAGES: readonly { path: string; label: string; icon: IconName; key: string }[] = [
+  { path: '/', label: 'Command Center', icon: 'command', key: 'h' },
+  { path: '/nodes', label: 'Nodes', icon: 'nodes', key: 'n' },
+  { path: '/connections', label: 'Connections', icon: 'connections', key: 'c' },
+  { path: '/operations', label: 'Operations', icon: 'operations', key: 'o' },
+];
