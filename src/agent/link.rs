@@ -3,21 +3,18 @@
 //!
 //! A live sample is sent at once, or, when that cannot be, spooled. Sent ones are remembered until the hub
 //! acknowledged them as durable. When the connection breaks before that they are spooled too. So a sample
-//! is acknowledged, in the spool, or (only when the spool is full) counted as dropped.
-//!
-//! The spool holds samples in the order they were taken: before one is spooled, all older ones that are on
-//! their way are (they stay on their way; their acknowledgement then frees the spooled copy).
+//! is acknowledged, in the spool, or (only when the spool is full) counted as dropped: see `custody`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
-use super::Inventory;
+use super::custody::{Counts, Custody, Kept};
 use super::frames::{Connected, Description, HubError, HubFrame, MetricsAck, metrics_frame};
 use super::pace::Flow;
 use super::reconnect::Ending;
-use super::spool::Spool;
+use super::{Inventory, Spool, SpoolError};
 
 /// Frames sent and not acknowledged. Further live samples are spooled.
 pub(super) const IN_FLIGHT_MAX: usize = 32;
@@ -45,32 +42,6 @@ pub(super) struct LinkSettings {
     pub(super) replay_hz: u32,
 }
 
-/// Frames by what became of them, since the start.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) sent: u64,
-    pub(super) replayed: u64,
-    pub(super) acknowledged: u64,
-    pub(super) spooled: u64,
-    /// Given up: refused by the hub, larger than it takes, or the spool could not write.
-    pub(super) lost: u64,
-    pub(super) samples_rejected: u64,
-}
-
-struct InFlight {
-    frame: u64,
-    sent_ms: u64,
-    kept: Kept,
-}
-
-/// Where a frame in flight is kept until it is acknowledged.
-enum Kept {
-    Here(String),
-    Spooled(u64),
-    /// The spool could not take it.
-    Nowhere,
-}
-
 /// One connection, from the opened socket to its end.
 struct Connection {
     heard_ms: u64,
@@ -85,27 +56,16 @@ struct Connection {
 /// See the module.
 pub(super) struct Link {
     settings: LinkSettings,
-    spool: Spool,
+    custody: Custody,
     connection: Option<Connection>,
-    in_flight: VecDeque<InFlight>,
-    last_frame: u64,
     next_replay_ms: u64,
     next_live_ms: u64,
-    counts: Counts,
 }
 
 impl Link {
     pub(super) fn new(settings: LinkSettings, spool: Spool) -> Self {
-        Self {
-            settings,
-            spool,
-            connection: None,
-            in_flight: VecDeque::new(),
-            last_frame: 0,
-            next_replay_ms: 0,
-            next_live_ms: 0,
-            counts: Counts::default(),
-        }
+        let custody = Custody::new(spool);
+        Self { settings, custody, connection: None, next_replay_ms: 0, next_live_ms: 0 }
     }
 
     /// The socket is open.
@@ -123,9 +83,7 @@ impl Link {
     /// The socket is gone. What was not acknowledged is in the spool afterwards.
     /// Gives the time the connection lived and the hub's hint when to come back, both in milliseconds.
     pub(super) fn ended(&mut self, now_ms: u64) -> (u64, Option<u64>) {
-        self.spool_in_flight();
-        self.in_flight.clear();
-        self.spool.rewind();
+        self.custody.return_all();
         self.connection.take().map_or((0, None), |connection| {
             let lived_ms = if connection.hub.is_some() { now_ms - connection.opened_ms } else { 0 };
             (lived_ms, connection.reconnect_hint_ms)
@@ -144,16 +102,13 @@ impl Link {
         for payload in payloads {
             match self.may_send_live(now_ms) {
                 true => self.send_live(now_ms, payload, inventory, outbox),
-                false => {
-                    self.spool_in_flight();
-                    self.spool_one(&payload, false);
-                }
+                false => self.custody.spool_unsent(&payload),
             }
         }
     }
 
     fn may_send_live(&self, now_ms: u64) -> bool {
-        self.in_flight.len() < IN_FLIGHT_MAX
+        self.custody.in_flight() < IN_FLIGHT_MAX
             && self.connection.as_ref().is_some_and(|c| c.hub.is_some() && c.flow.next_ms() <= now_ms)
     }
 
@@ -167,7 +122,7 @@ impl Link {
             labels: &self.settings.labels,
             inventory,
         });
-        let text = metrics_frame(self.last_frame + 1, &payload, description.as_ref());
+        let text = metrics_frame(self.custody.next_frame(), &payload, description.as_ref());
         if self.send(now_ms, text, Kept::Here(payload), outbox)
             && let Some(connection) = &mut self.connection
         {
@@ -178,18 +133,17 @@ impl Link {
     /// Sends spooled frames that are due.
     pub(super) fn replay(&mut self, now_ms: u64, outbox: &mut Outbox) {
         while self.next_replay_at(now_ms).is_some_and(|at_ms| at_ms <= now_ms) {
-            let Some(record) = self.spool.take() else {
+            let Some(record) = self.custody.take_spooled() else {
                 return;
             };
             self.next_replay_ms = now_ms + 1_000_u64.div_ceil(u64::from(self.settings.replay_hz));
             let Ok(payload) = String::from_utf8(record.payload) else {
-                self.counts.lost += 1;
-                self.spool.acknowledge(record.seq);
+                self.custody.give_up(&Kept::Spooled(record.seq));
                 continue;
             };
-            let text = metrics_frame(self.last_frame + 1, &payload, None);
+            let text = metrics_frame(self.custody.next_frame(), &payload, None);
             if self.send(now_ms, text, Kept::Spooled(record.seq), outbox) {
-                self.counts.replayed += 1;
+                self.custody.counts.replayed += 1;
             }
         }
     }
@@ -197,7 +151,7 @@ impl Link {
     /// When the next spooled frame may be sent; `None` while only an event can change that.
     fn next_replay_at(&self, now_ms: u64) -> Option<u64> {
         let connection = self.connection.as_ref().filter(|c| c.described.is_some())?;
-        if !self.spool.has_more() || self.in_flight.len() >= REPLAY_IN_FLIGHT_MAX {
+        if !self.custody.spool().has_more() || self.custody.in_flight() >= REPLAY_IN_FLIGHT_MAX {
             return None;
         }
         connection.flow.next_beside_live_ms(now_ms.max(self.next_replay_ms), self.next_live_ms)
@@ -211,16 +165,11 @@ impl Link {
         let bytes_max = connection.hub.as_ref().map_or(0, |hub| hub.limits.frame_bytes);
         if text.len() > bytes_max {
             warn!(bytes = text.len(), bytes_max, "a frame is larger than the hub takes and is given up");
-            self.counts.lost += 1;
-            if let Kept::Spooled(seq) = kept {
-                self.spool.acknowledge(seq);
-            }
+            self.custody.give_up(&kept);
             return false;
         }
         connection.flow.sent(now_ms);
-        self.last_frame += 1;
-        self.counts.sent += 1;
-        self.in_flight.push_back(InFlight { frame: self.last_frame, sent_ms: now_ms, kept });
+        self.custody.sent(now_ms, kept);
         outbox.push_back(text);
         true
     }
@@ -247,7 +196,7 @@ impl Link {
                 connection.hub = Some(hub);
             }
             HubFrame::Draining { reconnect_after_ms } => {
-                connection.reconnect_hint_ms = Some(reconnect_after_ms)
+                connection.reconnect_hint_ms = Some(reconnect_after_ms);
             }
             HubFrame::Flow(order) => {
                 info!(max_rate_hz = order.max_rate_hz, pause_ms = order.pause_ms, reason = %order.reason, "the hub limits the flow");
@@ -261,11 +210,11 @@ impl Link {
 
     fn answered(&mut self, now_ms: u64, frame: u64, ack: &MetricsAck) {
         if ack.rejected > 0 {
-            self.counts.samples_rejected += ack.rejected;
+            self.custody.counts.samples_rejected += ack.rejected;
             warn!(rejected = ack.rejected, reasons = ?ack.reasons, "the hub rejected samples");
         }
         match ack.durable {
-            true => self.counts.acknowledged += u64::from(self.settle(frame)),
+            true => self.custody.counts.acknowledged += u64::from(self.custody.settle(frame)),
             false => self.send_again(frame, now_ms + NOT_DURABLE_RETRY_MS),
         }
     }
@@ -278,71 +227,14 @@ impl Link {
                 self.send_again(frame, now_ms + retry_after_ms.min(HUB_TIME_MAX_MS));
             }
             // The same frame would fail again.
-            Some(frame) => self.counts.lost += u64::from(self.settle(frame)),
+            Some(frame) => self.custody.counts.lost += u64::from(self.custody.settle(frame)),
             None => {}
         }
     }
 
-    /// False for a frame that is not in flight (any more).
-    fn settle(&mut self, frame: u64) -> bool {
-        let Some(index) = self.in_flight.iter().position(|sent| sent.frame == frame) else {
-            return false;
-        };
-        if let Some(InFlight { kept: Kept::Spooled(seq), .. }) = self.in_flight.remove(index) {
-            self.spool.acknowledge(seq);
-            if self.spool.bytes() == 0 {
-                info!(
-                    dropped = self.spool.dropped(),
-                    damaged = self.spool.damaged(),
-                    "everything spooled reached the hub"
-                );
-            }
-        }
-        true
-    }
-
     fn send_again(&mut self, frame: u64, not_before_ms: u64) {
-        self.spool_in_flight();
-        let Some(index) = self.in_flight.iter().position(|sent| sent.frame == frame) else {
-            return;
-        };
-        if let Some(InFlight { kept: Kept::Spooled(seq), .. }) = self.in_flight.remove(index) {
-            self.spool.give_back(seq);
-        }
+        self.custody.return_to_spool(frame);
         self.next_replay_ms = self.next_replay_ms.max(not_before_ms);
-    }
-
-    /// Spools what is in flight and not spooled yet, oldest first.
-    fn spool_in_flight(&mut self) {
-        let mut in_flight = std::mem::take(&mut self.in_flight);
-        for sent in &mut in_flight {
-            if let Kept::Here(payload) = &sent.kept {
-                sent.kept = self.spool_one(payload, true).map_or(Kept::Nowhere, Kept::Spooled);
-            }
-        }
-        self.in_flight = in_flight;
-    }
-
-    fn spool_one(&mut self, payload: &str, taken: bool) -> Option<u64> {
-        let dropped = self.spool.dropped();
-        let spooled = match taken {
-            true => self.spool.append_taken(payload.as_bytes()),
-            false => self.spool.append(payload.as_bytes()),
-        };
-        if self.spool.dropped() > dropped {
-            warn!(dropped = self.spool.dropped(), "the spool is full and drops its oldest samples");
-        }
-        match spooled {
-            Ok(seq) => {
-                self.counts.spooled += 1;
-                Some(seq)
-            }
-            Err(error) => {
-                self.counts.lost += 1;
-                warn!(%error, lost = self.counts.lost, "a sample is lost");
-                None
-            }
-        }
     }
 
     /// Whether the connection must be given up, and why.
@@ -363,7 +255,7 @@ impl Link {
             return Some((connection.opened_ms + CONNECTED_TIMEOUT_MS, Ending::NoAnswer));
         };
         let silent_at_ms = connection.heard_ms + hub.ping_interval_ms + SILENCE_GRACE_MS;
-        let unacknowledged_at_ms = self.in_flight.front().map(|oldest| oldest.sent_ms + ACK_TIMEOUT_MS);
+        let unacknowledged_at_ms = self.custody.oldest_sent_ms().map(|sent_ms| sent_ms + ACK_TIMEOUT_MS);
         match unacknowledged_at_ms.filter(|at_ms| *at_ms < silent_at_ms) {
             Some(at_ms) => Some((at_ms, Ending::Unacknowledged)),
             None => Some((silent_at_ms, Ending::Silent)),
@@ -375,18 +267,12 @@ impl Link {
         self.connection.as_ref().is_some_and(|connection| connection.hub.is_some())
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        self.counts
-    }
-
     pub(super) fn spool(&self) -> &Spool {
-        &self.spool
+        self.custody.spool()
     }
 
     /// Puts what is not acknowledged into the spool and closes it.
-    pub(super) fn close(mut self, now_ms: u64) -> Result<Counts, super::SpoolError> {
-        self.ended(now_ms);
-        self.spool.close()?;
-        Ok(self.counts)
+    pub(super) fn close(self) -> Result<Counts, SpoolError> {
+        self.custody.close()
     }
 }

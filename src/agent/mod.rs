@@ -7,6 +7,7 @@
 //! - [`Spool`] keeps on disk, bounded and in order, what the hub has not acknowledged.
 
 mod columns;
+mod custody;
 mod disk;
 mod error;
 mod frames;
@@ -32,3 +33,6 @@ pub use sampler::{SLOW_PROBES_INTERVAL_MS, Sampler};
 pub use settings::AgentSettings;
 pub use spool::{Record, Spool, SpoolError};
 pub use token::AgentToken;
+
+#[cfg(test)]
+mod tests;

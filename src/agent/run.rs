@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use tokio_tungstenite::WebSocketStream;
 use tracing::{error, info, warn};
 
 use super::frames::PayloadWriter;
@@ -64,7 +63,7 @@ pub(super) struct Agent<S, C: Connect> {
     phase: Phase<C::Stream>,
 }
 
-type Opening<S> = Pin<Box<dyn Future<Output = Result<WebSocketStream<S>, Ending>>>>;
+type Opening<S> = Pin<Box<dyn Future<Output = Result<Box<Socket<S>>, Ending>>>>;
 
 enum Phase<S> {
     Waiting(Instant),
@@ -74,7 +73,7 @@ enum Phase<S> {
 
 enum Step<S> {
     Retry,
-    Opened(Result<WebSocketStream<S>, Ending>),
+    Opened(Result<Box<Socket<S>>, Ending>),
     Heard(Result<Heard, Ending>),
 }
 
@@ -172,7 +171,7 @@ impl<S: Source, C: Connect> Agent<S, C> {
             Step::Retry => self.open(),
             Step::Opened(Ok(socket)) => {
                 self.link.opened(self.now_ms());
-                self.phase = Phase::Open(Box::new(Socket::new(socket)));
+                self.phase = Phase::Open(socket);
             }
             Step::Heard(Ok(heard)) => self.heard(&heard),
             Step::Opened(Err(ending)) | Step::Heard(Err(ending)) => return self.ended(&ending),
@@ -182,8 +181,11 @@ impl<S: Source, C: Connect> Agent<S, C> {
 
     fn open(&mut self) {
         let target = self.target.clone();
-        let connecting = self.connect.connect(target.host.clone(), target.port);
-        let opening = async move { upgrade(connecting.await.map_err(Ending::Network)?, target).await };
+        let connecting = self.connect.clone().connect(target.host.clone(), target.port);
+        let opening = async move {
+            let socket = upgrade(connecting.await.map_err(Ending::Network)?, target).await?;
+            Ok(Box::new(Socket::new(socket)))
+        };
         self.phase = Phase::Opening(Box::pin(async move {
             timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(Ending::NoAnswer))
         }));
@@ -249,8 +251,7 @@ impl<S: Source, C: Connect> Agent<S, C> {
     }
 
     async fn finish(self) {
-        let now_ms = self.now_ms();
-        match self.link.close(now_ms) {
+        match self.link.close() {
             Ok(counts) => info!(?counts, "the agent stops"),
             Err(error) => error!(%error, "the spool could not be closed"),
         }

@@ -26,26 +26,25 @@ const BUFFER_BYTES: usize = 8 * 1024;
 const DETAIL_CHARS_MAX: usize = 300;
 
 /// How a byte stream to the hub comes about; tests bring their own.
-pub(super) trait Connect {
+pub(super) trait Connect: Clone + 'static {
     /// The byte stream.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
 
     /// Connects to a host and port.
-    fn connect(&self, host: String, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + 'static;
+    fn connect(self, host: String, port: u16) -> impl Future<Output = io::Result<Self::Stream>>;
 }
 
 /// Connects by TCP.
+#[derive(Clone)]
 pub(super) struct Tcp;
 
 impl Connect for Tcp {
     type Stream = TcpStream;
 
-    fn connect(&self, host: String, port: u16) -> impl Future<Output = io::Result<TcpStream>> + 'static {
-        async move {
-            let stream = TcpStream::connect((host, port)).await?;
-            stream.set_nodelay(true)?;
-            Ok(stream)
-        }
+    async fn connect(self, host: String, port: u16) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }
 

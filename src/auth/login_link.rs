@@ -62,3 +62,39 @@ impl LoginLinks {
         (open.expires_at_ms > now_ms).then_some(open.link)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_good_once() {
+        let links = LoginLinks::default();
+        let (token, other) = (links.make("admin", Role::Admin, 0), links.make("guest", Role::Viewer, 0));
+        assert_eq!(token.len(), 43);
+        let link = LoginLink { subject: "admin".into(), role: Role::Admin };
+        assert_eq!(links.take(&token, 1), Some(link));
+        assert_eq!(links.take(&token, 1), None);
+        for wrong in ["", "x", &token[1..], &other.to_lowercase()] {
+            assert_eq!(links.take(wrong, 1), None, "{wrong:?}");
+        }
+        assert_eq!(links.take(&other, 1).unwrap().role, Role::Viewer);
+    }
+
+    #[test]
+    fn a_link_ages_and_is_used_up_even_when_it_is_too_old() {
+        let links = LoginLinks::default();
+        let (in_time, late) = (links.make("a", Role::Admin, 0), links.make("a", Role::Admin, 0));
+        assert!(links.take(&in_time, LOGIN_LINK_TTL_MS - 1).is_some());
+        assert_eq!(links.take(&late, LOGIN_LINK_TTL_MS), None);
+        assert_eq!(links.take(&late, 0), None);
+    }
+
+    #[test]
+    fn their_number_is_bounded_and_the_oldest_goes() {
+        let links = LoginLinks::default();
+        let tokens: Vec<_> = (0..LINKS_MAX + 1).map(|_| links.make("a", Role::Admin, 0)).collect();
+        assert_eq!(links.take(&tokens[0], 1), None);
+        assert!(tokens[1..].iter().all(|token| links.take(token, 1).is_some()));
+    }
+}

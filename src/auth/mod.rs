@@ -16,6 +16,8 @@ mod refresh;
 mod revocation;
 mod role;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod token;
 mod users;
 

@@ -105,3 +105,69 @@ impl Drop for Counted<'_> {
         self.0.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argon2::password_hash::phc::PasswordHash;
+
+    #[tokio::test]
+    async fn a_password_is_recognised_and_nothing_else_is() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash("correct horse").await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_ne!(passwords.hash("correct horse").await.unwrap(), hash, "salted");
+        assert!(passwords.verify("correct horse", Some(hash.clone())).await.unwrap());
+        for wrong in ["", "correct hors", "correct horse ", "Correct horse", &"x".repeat(1 << 20)] {
+            assert!(!passwords.verify(wrong, Some(hash.clone())).await.unwrap(), "{wrong:.20}");
+        }
+        assert!(!passwords.verify("correct horse", None).await.unwrap());
+        assert!(!passwords.verify("correct horse", Some("damaged".into())).await.unwrap());
+    }
+
+    #[test]
+    fn an_unknown_user_costs_what_a_known_one_does() {
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        let somebody = argon2().unwrap().hash_password(b"correct horse").unwrap();
+        assert_eq!((nobody.algorithm, nobody.version), (somebody.algorithm, somebody.version));
+        assert_eq!(nobody.params, somebody.params);
+        let lengths = |hash: &PasswordHash| (hash.salt.unwrap().len(), hash.hash.unwrap().len());
+        assert_eq!(lengths(&nobody), lengths(&somebody));
+        // The same work is only done when the hash is well formed: an error would come at once.
+        let error = argon2().unwrap().verify_password(b"correct horse", NOBODY).unwrap_err();
+        assert_eq!(error, argon2::password_hash::Error::PasswordInvalid);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_takes_as_long_as_a_known_one() {
+        let passwords = Passwords::default();
+        let known = passwords.hash("correct horse").await.unwrap();
+        let time = async |hash| {
+            let start = tokio::time::Instant::now();
+            passwords.verify("wrong horse", hash).await.unwrap();
+            start.elapsed()
+        };
+        let (known, unknown) = (time(Some(known)).await, time(None).await);
+        // Without the work it would be thousands of times faster; the factor leaves room for a busy machine.
+        assert!(unknown * 10 > known, "{unknown:?} against {known:?}");
+    }
+
+    #[tokio::test]
+    async fn lengths_have_a_rule() {
+        let passwords = Passwords::default();
+        for bad in ["", "1234567", &"x".repeat(PASSWORD_BYTES_MAX + 1)] {
+            assert!(matches!(passwords.hash(bad).await, Err(AuthError::Invalid(_))));
+        }
+        passwords.hash("12345678").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn too_many_at_once_are_refused() {
+        let passwords = Passwords::default();
+        let all = (0..HASHES_MAX + WAITING_MAX + 3).map(|_| passwords.run(|| Ok(())));
+        let answers = futures_util::future::join_all(all).await;
+        let busy = answers.iter().filter(|answer| **answer == Err(AuthError::Busy)).count();
+        assert_eq!((busy, answers.len() - busy), (3, HASHES_MAX + WAITING_MAX));
+        assert_eq!(passwords.run(|| Ok(())).await, Ok(()), "and then there is room again");
+    }
+}

@@ -37,8 +37,9 @@ impl TopicPattern {
         if let Some(found) = text.chars().find(|c| !allowed(*c)) {
             return Err(PatternError::Character(found));
         }
-        let front = text.strip_suffix('*').unwrap_or(text);
-        if front.split(':').any(|segment| segment.contains('*') && segment != "*") {
+        let (front, last) = text.rsplit_once(':').unwrap_or(("", text));
+        let is_whole = |segment: &str| segment == "*" || !segment.contains('*');
+        if !front.split(':').all(is_whole) || last.strip_suffix('*').unwrap_or(last).contains('*') {
             return Err(PatternError::Wildcard(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
@@ -86,9 +87,9 @@ pub(super) fn covers(pattern: &str, asked: &str) -> bool {
         }
         let (wanted, pattern_rest) = split(pattern);
         let (segment, asked_rest) = split(asked);
-        // A star at the end of `asked` is any rest, which one segment does not cover.
-        let is_rest = asked_rest.is_none() && segment.ends_with('*');
-        if is_rest || (wanted != "*" && wanted != segment) {
+        // A star that reaches here has a segment behind it, so that a star at the end of `asked` (any rest)
+        // is never taken for the one segment it stands for.
+        if wanted != "*" && wanted != segment {
             return false;
         }
         match (pattern_rest, asked_rest) {
@@ -160,6 +161,10 @@ mod tests {
             ("site:*:events", "site:*", false),
             ("site:*:ev*", "site:a:events:x", true),
             ("site:*:ev*", "site:a:*", false),
+            ("site:*:*", "site:*", false),
+            ("site:*:*", "site:a:*", true),
+            ("site:*:*", "site:a:b:c", true),
+            ("site:*:events", "*", false),
             ("site:a:events", "site:*:events", false),
             ("*:events", "a:events", true),
             ("*:events", "a:b:events", false),

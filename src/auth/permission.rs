@@ -202,10 +202,12 @@ fn rule_allows(rule: &TopicRule, claims: &Claims, client_id: Option<&str>, topic
     if topic.is_empty() {
         return false;
     }
-    let own_client = rule.own_client && client_id.is_some() && topic.strip_prefix("client:") == client_id;
-    let own_user = rule.own_user && topic.strip_prefix("user:") == Some(claims.sub.as_str());
-    // A wildcard in a subject or client id is text, so it must not pass as one's own.
-    if (own_client || own_user) && !topic.contains('*') {
+    // A name that is empty, or a wildcard that somebody carries as a name, is nobody's own.
+    let is_own =
+        |owner: &str, own: Option<&str>| own == Some(owner) && !owner.is_empty() && !owner.contains('*');
+    let own_client = topic.strip_prefix("client:").is_some_and(|owner| is_own(owner, client_id));
+    let own_user = topic.strip_prefix("user:").is_some_and(|owner| is_own(owner, Some(&claims.sub)));
+    if (rule.own_client && own_client) || (rule.own_user && own_user) {
         return true;
     }
     rule.allow.iter().any(|pattern| covers(pattern, topic))

@@ -109,3 +109,57 @@ impl Revocations {
         self.changed.send_modify(|generation| *generation += 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Role;
+
+    fn claims(subject: &str, jti: &str, issued_at_ms: u64) -> Claims {
+        Claims {
+            sub: subject.into(),
+            jti: jti.into(),
+            iat: issued_at_ms / 1_000,
+            role: Role::Viewer,
+            ..Claims::development()
+        }
+    }
+
+    #[test]
+    fn a_token_or_all_of_a_subject_until_a_moment() {
+        let revocations = Revocations::new(RevocationRecords::default());
+        let watch = revocations.watch();
+        assert!(!revocations.contain(&claims("alice", "a", 0)));
+        revocations.add_token("a", 9_000, 0);
+        assert!(revocations.contain(&claims("alice", "a", 0)));
+        assert!(!revocations.contain(&claims("alice", "b", 0)));
+        revocations.add_subject("alice", 5_000, 9_000, 0);
+        assert!(revocations.contain(&claims("alice", "b", 4_000)));
+        assert!(!revocations.contain(&claims("alice", "b", 5_000)), "issued afterwards");
+        assert!(!revocations.contain(&claims("bob", "b", 4_000)));
+        assert_eq!(*watch.borrow(), 2);
+    }
+
+    #[test]
+    fn what_ran_out_makes_room() {
+        let revocations = Revocations::new(RevocationRecords::default());
+        for n in 0..100_000_u64 {
+            revocations.add_token(&format!("jti-{n}"), n + 10, n);
+        }
+        assert!(revocations.lists.read().tokens.len() <= PRUNE_AT_MIN);
+        assert!(revocations.contain(&claims("alice", "jti-99999", 0)));
+    }
+
+    #[test]
+    fn what_another_process_took_back_is_merged_and_told_once() {
+        let first = RevocationRecords { tokens: vec![("a".into(), 9)], subjects: vec![] };
+        let revocations = Revocations::new(first.clone());
+        assert!(revocations.contain(&claims("alice", "a", 0)));
+        revocations.merge(first, 0);
+        assert_eq!(*revocations.watch().borrow(), 0);
+        let more = RevocationRecords { tokens: vec![("b".into(), 9)], subjects: vec![("bob".into(), 5, 9)] };
+        revocations.merge(more, 0);
+        assert!(revocations.contain(&claims("alice", "b", 0)) && revocations.contain(&claims("bob", "x", 0)));
+        assert_eq!(*revocations.watch().borrow(), 1);
+    }
+}

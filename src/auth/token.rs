@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -184,7 +184,8 @@ impl Tokens {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong);
         }
-        let claims = decode::<Claims>(token, &self.verifying, &self.validation).map_err(refusal)?.claims;
+        let decoded = decode::<Claims>(token, &self.verifying, &self.validation);
+        let claims = decoded.map_err(|error| refusal(token, error))?.claims;
         if claims.sub.is_empty() || claims.jti.is_empty() {
             return Err(TokenError::Claims("sub and jti must not be empty".into()));
         }
@@ -195,13 +196,18 @@ impl Tokens {
     }
 }
 
-fn refusal(error: jsonwebtoken::errors::Error) -> TokenError {
+fn refusal(token: &str, error: jsonwebtoken::errors::Error) -> TokenError {
     match error.into_kind() {
         ErrorKind::InvalidSignature => TokenError::Signature,
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
             TokenError::Algorithm
         }
-        ErrorKind::Json(error) if error.is_data() => TokenError::Claims(error.to_string()),
+        // JSON is wrong in the header, before the signature was looked at, or in the claims after it.
+        ErrorKind::Json(error) => match decode_header(token) {
+            Ok(_) => TokenError::Claims(error.to_string()),
+            Err(_) if error.is_data() => TokenError::Algorithm,
+            Err(_) => TokenError::Malformed,
+        },
         _ => TokenError::Malformed,
     }
 }

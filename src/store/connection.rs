@@ -1,5 +1,8 @@
 //! Connections to the file: the settings that make "acknowledged" mean "on the disk".
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,8 +21,8 @@ const WAL_BYTES_MAX: i64 = 64 << 20;
 /// `synchronous = FULL` in WAL mode syncs the log on every commit, so that a commit survives a power
 /// failure and not only the death of the process. Group commit pays for it.
 pub(super) fn open_writable(path: &Path) -> Result<Connection, StoreError> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    make_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -33,6 +36,20 @@ pub(super) fn open_writable(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Makes the file when it is missing, readable for its owner only: it holds the hashes of passwords. SQLite
+/// gives its log the same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_empty) => Ok(()),
+        Err(error) => match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Err(StoreError::DiskFull),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Err(StoreError::ReadOnly),
+            _ => Err(StoreError::Unavailable(error.to_string())),
+        },
+    }
 }
 
 /// Opens an existing file for reading.

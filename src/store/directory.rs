@@ -85,3 +85,49 @@ fn refused(path: &Path, error: &io::Error) -> StoreError {
     };
     StoreError::Open { path: path.to_path_buf(), problem: error.to_string(), advice }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_directory_is_made_private_and_left_clean() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/data");
+        let directory = DataDirectory::prepare(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn one_hub_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::prepare(parent.path()).unwrap();
+        let lock = directory.lock().unwrap();
+        let error = directory.lock().unwrap_err().to_string();
+        assert!(error.contains("another hub serves from this directory"), "{error}");
+        drop(lock);
+        directory.lock().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_a_directory_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().join("data");
+        let error = DataDirectory::prepare(&path).unwrap_err().to_string();
+        assert!(error.starts_with(path.to_str().unwrap()) && error.contains("--data-dir"), "{error}");
+    }
+
+    #[test]
+    fn each_kind_of_refusal_says_what_to_do() {
+        for (kind, advice) in [
+            (io::ErrorKind::StorageFull, "Make room"),
+            (io::ErrorKind::ReadOnlyFilesystem, "mount it writable"),
+            (io::ErrorKind::PermissionDenied, "Make it writable for this user"),
+        ] {
+            let error = refused(Path::new("/data"), &kind.into()).to_string();
+            assert!(error.starts_with("/data: ") && error.contains(advice), "{error}");
+        }
+    }
+}

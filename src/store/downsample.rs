@@ -9,6 +9,9 @@ pub struct Series {
     pub points: Vec<(u64, f64)>,
 }
 
+/// Most buckets that are ever made, whatever was asked.
+const POINTS_MAX: usize = 10_000;
+
 /// Averages samples into equal buckets of `since_ms..=until_ms`, at most `points` of them.
 /// Takes samples in any order; values that are not finite and times outside the span are left out.
 #[derive(Debug)]
@@ -22,15 +25,15 @@ pub struct Downsampler {
 #[derive(Debug, Clone, Copy, Default)]
 struct Bucket {
     count: u64,
-    // Sum of the offsets from the bucket's start: keeps the mean time exact.
-    offset_sum_ms: u64,
+    // Sum of the offsets from the bucket's start: keeps the mean time exact, and no span overflows it.
+    offset_sum_ms: u128,
     value_mean: f64,
 }
 
 impl Downsampler {
-    /// `points` of 0 counts as 1; a span that ends before it begins has no room for any sample.
+    /// `points` is held between 1 and 10,000; a span that ends before it begins has no room for any sample.
     pub fn new(since_ms: u64, until_ms: u64, points: usize) -> Self {
-        let points = points.max(1) as u64;
+        let points = points.clamp(1, POINTS_MAX) as u64;
         let span_ms = until_ms.saturating_sub(since_ms).saturating_add(1);
         let resolution_ms = span_ms.div_ceil(points).max(1);
         let buckets = if until_ms < since_ms { 0 } else { span_ms.div_ceil(resolution_ms) };
@@ -45,7 +48,7 @@ impl Downsampler {
         let offset_ms = ts_ms - self.since_ms;
         if let Some(bucket) = self.buckets.get_mut((offset_ms / self.resolution_ms) as usize) {
             bucket.count += 1;
-            bucket.offset_sum_ms += offset_ms % self.resolution_ms;
+            bucket.offset_sum_ms += u128::from(offset_ms % self.resolution_ms);
             // The running mean neither overflows nor loses a long sum's low digits.
             bucket.value_mean += (value - bucket.value_mean) / bucket.count as f64;
         }
@@ -60,7 +63,10 @@ impl Downsampler {
             .enumerate()
             .filter(|(_, bucket)| bucket.count > 0)
             .map(|(position, bucket)| {
-                (start_ms(position) + bucket.offset_sum_ms / bucket.count, bucket.value_mean)
+                (
+                    start_ms(position) + (bucket.offset_sum_ms / u128::from(bucket.count)) as u64,
+                    bucket.value_mean,
+                )
             })
             .collect();
         Series { resolution_ms: self.resolution_ms, points }
@@ -132,9 +138,10 @@ mod tests {
 
     #[test]
     fn extreme_values_do_not_overflow() {
-        let mut downsampler = Downsampler::new(0, u64::MAX, 2);
-        downsampler.add(1, f64::MAX);
-        downsampler.add(2, f64::MAX);
-        assert_eq!(downsampler.finish().points[0].1, f64::MAX);
+        let mut downsampler = Downsampler::new(0, u64::MAX, 1);
+        downsampler.add(u64::MAX - 3, f64::MAX);
+        downsampler.add(u64::MAX - 1, f64::MAX);
+        assert_eq!(downsampler.finish().points, [(u64::MAX - 2, f64::MAX)]);
+        assert_eq!(Downsampler::new(0, u64::MAX, usize::MAX).buckets.len(), POINTS_MAX);
     }
 }

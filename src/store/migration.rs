@@ -177,3 +177,127 @@ impl Drop for Immediate<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> (tempfile::TempDir, std::path::PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("infrawatch.db");
+        (directory, path)
+    }
+
+    fn execute(path: &Path, sql: &str) {
+        open_writable(path).unwrap().execute_batch(sql).unwrap();
+    }
+
+    #[test]
+    fn a_new_file_gets_every_migration_once() {
+        let (_directory, path) = database();
+        assert_eq!(check(&path).unwrap().pending.len(), MIGRATIONS.len());
+        assert_eq!(migrate(&path, 7).unwrap().first().unwrap(), "0001_samples");
+        assert_eq!(migrate(&path, 8).unwrap(), Vec::<String>::new());
+        assert_eq!(check(&path).unwrap(), SchemaReport { pending: vec![], problems: vec![] });
+        let connection = open_read_only(&path).unwrap();
+        let (count, at_ms): (u32, i64) = connection
+            .query_row("SELECT count(*), max(applied_at_ms) FROM schema_migrations", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!((count as usize, at_ms), (MIGRATIONS.len(), 7));
+    }
+
+    #[test]
+    fn every_file_is_listed_and_the_numbers_have_no_gap() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+        let mut files: Vec<_> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let listed: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", label(migration))).collect();
+        assert_eq!(files, listed);
+        assert!(MIGRATIONS.iter().zip(1..).all(|(migration, number)| migration.version == number));
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let (_directory, path) = database();
+        migrate(&path, 0).unwrap();
+        execute(&path, "INSERT INTO schema_migrations VALUES (999, 'future', 'x', 0)");
+        let error = migrate(&path, 0).unwrap_err();
+        assert!(matches!(error, StoreError::SchemaNewer { found: 999, .. }), "{error}");
+        assert!(error.to_string().contains("infrawatch.db"), "{error}");
+        assert_eq!(check(&path).unwrap_err(), error);
+    }
+
+    #[test]
+    fn an_altered_schema_is_refused() {
+        for (change, version) in [
+            ("UPDATE schema_migrations SET checksum = 'other' WHERE version = 2", 2),
+            ("UPDATE schema_migrations SET name = 'other' WHERE version = 3", 3),
+            ("DELETE FROM schema_migrations WHERE version = 1", 2),
+        ] {
+            let (_directory, path) = database();
+            migrate(&path, 0).unwrap();
+            execute(&path, change);
+            let error = migrate(&path, 0).unwrap_err();
+            assert!(
+                matches!(error, StoreError::SchemaAltered { version: found, .. } if found == version),
+                "{change}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_nothing_of_itself() {
+        let (_directory, path) = database();
+        let broken = [
+            Migration { version: 1, name: "good", sql: "CREATE TABLE good (a)" },
+            Migration {
+                version: 2,
+                name: "bad",
+                sql: "CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)",
+            },
+        ];
+        let connection = open_writable(&path).unwrap();
+        assert!(migrate_connection(&connection, &path, &broken, 0).is_err());
+        assert!(connection.is_autocommit());
+        let tables: Vec<String> = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(tables, ["good", "schema_migrations"]);
+        let mended = [broken[0], Migration { sql: "CREATE TABLE whole (a)", ..broken[1] }];
+        assert_eq!(migrate_connection(&connection, &path, &mended, 0).unwrap(), ["0002_bad"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_named_with_advice() {
+        let (_directory, path) = database();
+        std::fs::write(&path, vec![b'x'; 8_192]).unwrap();
+        for error in [migrate(&path, 0).unwrap_err(), check(&path).unwrap_err()] {
+            let text = error.to_string();
+            assert!(text.starts_with(path.to_str().unwrap()), "{text}");
+            assert!(text.contains("not a database") && text.contains("restore a backup"), "{text}");
+        }
+    }
+
+    #[test]
+    fn damage_inside_is_found_by_the_check() {
+        let (_directory, path) = database();
+        migrate(&path, 0).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let page = bytes.chunks_mut(4_096).nth(3).unwrap();
+        page.fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        match check(&path) {
+            Ok(report) => assert!(!report.problems.is_empty()),
+            Err(error) => assert!(error.to_string().contains("damaged"), "{error}"),
+        }
+    }
+}

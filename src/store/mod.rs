@@ -24,6 +24,8 @@ mod sample_sets;
 mod samples;
 mod sessions;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod users;
 mod writer;

@@ -81,9 +81,10 @@ impl<T> Future for Reply<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Refused(error) => Poll::Ready(Err(error.take().unwrap_or(StoreError::Closed))),
-            State::Waiting(receiver) => Pin::new(receiver).poll(context).map(|answer| {
-                answer.unwrap_or_else(|_| Err(StoreError::WriterFailed("the writer went away".into())))
-            }),
+            // A request is dropped without an answer only when it was still queued as the writer ended.
+            State::Waiting(receiver) => {
+                Pin::new(receiver).poll(context).map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+            }
         }
     }
 }

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn short_values_take_little_room() {
         assert_eq!(encode(&[0.0, 1.0, f64::NAN, 16_384.0]).len(), 1 + 2 + 2 + 2);
-        assert_eq!(encode(&[f64::from(17.3_f32)]).len(), 1 + 1 + 4);
+        assert_eq!(encode(&[f64::from(17.3_f32)]).len(), 1 + 1 + 5);
         assert_eq!(decode(&encode(&[1.0, 2.0])[..3], 2), None, "cut off");
     }
 }

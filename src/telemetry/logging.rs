@@ -1,6 +1,6 @@
 //! Log lines: human on a terminal, JSON for machines. Levels by `INFRAWATCH_LOG` (tracing directives).
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
@@ -19,7 +19,7 @@ pub enum LogFormat {
 pub fn start(format: LogFormat, directives: &str) -> Result<(), String> {
     let filter =
         EnvFilter::builder().parse(directives).map_err(|e| format!("log directives {directives:?}: {e}"))?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let started = match format {
         LogFormat::Human => builder.compact().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),

@@ -1,0 +1,111 @@
+use bytes::Bytes;
+
+use super::super::{Event, StoreError, TopicHead};
+use super::{Fixture, fixture};
+
+fn event(offset: u64) -> Event {
+    Event {
+        offset,
+        id: format!("id-{offset}"),
+        ts_ms: 1_000 + offset,
+        key: offset.is_multiple_of(2).then(|| "even".to_owned()),
+        priority: "normal".into(),
+        kind: "message".into(),
+        payload: Bytes::from(format!("{{\"n\":{offset}}}")),
+    }
+}
+
+async fn append(f: &Fixture, topic: &str, epoch: &str, offsets: std::ops::RangeInclusive<u64>) {
+    for offset in offsets {
+        f.store.append_event(topic, epoch, event(offset)).await.unwrap();
+    }
+}
+
+fn offsets(events: &[Event]) -> Vec<u64> {
+    events.iter().map(|event| event.offset).collect()
+}
+
+fn head(epoch: &str, last_offset: u64) -> Option<TopicHead> {
+    Some(TopicHead { epoch: epoch.into(), last_offset })
+}
+
+#[tokio::test]
+async fn a_log_is_read_from_its_end_and_after_a_position() {
+    let f = fixture();
+    assert_eq!(f.store.topic_head("room:a").await.unwrap(), None);
+    append(&f, "room:a", "e1", 1..=10).await;
+    append(&f, "room:b", "e1", 1..=2).await;
+    assert_eq!(f.store.topic_head("room:a").await.unwrap(), head("e1", 10));
+    let tail = f.store.tail_events("room:a", 3, None).await.unwrap();
+    assert_eq!(tail, [event(8), event(9), event(10)], "whole messages, oldest first");
+    assert_eq!(offsets(&f.store.tail_events("room:a", 3, Some(4)).await.unwrap()), [1, 2, 3]);
+    assert_eq!(offsets(&f.store.events_after("room:a", "e1", 7, 2).await.unwrap()), [8, 9]);
+    assert_eq!(f.store.events_after("room:a", "other", 7, 2).await.unwrap(), []);
+    assert_eq!(f.store.tail_events("room:c", 3, None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn offsets_are_never_given_twice() {
+    let f = fixture();
+    append(&f, "room:a", "e1", 1..=3).await;
+    f.store.append_event("room:a", "e1", event(2)).await.unwrap();
+    let other = Event { id: "other".into(), ..event(2) };
+    let answer = f.store.append_event("room:a", "e1", other).await;
+    assert_eq!(answer, Err(StoreError::Conflict("offset 2 of the topic is taken".into())));
+    assert_eq!(f.store.topic_head("room:a").await.unwrap(), head("e1", 3));
+    assert_eq!(offsets(&f.store.tail_events("room:a", 9, None).await.unwrap()), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn the_head_outlives_its_messages() {
+    let f = fixture();
+    append(&f, "room:a", "e1", 1..=10).await;
+    assert_eq!(f.store.trim_topic("room:a", 4).await.unwrap(), 6);
+    assert_eq!(offsets(&f.store.tail_events("room:a", 9, None).await.unwrap()), [7, 8, 9, 10]);
+    assert_eq!(f.store.trim_topic("room:a", 0).await.unwrap(), 4);
+    assert_eq!(f.store.topic_head("room:a").await.unwrap(), head("e1", 10));
+    assert!(f.store.append_event("room:a", "e1", event(10)).await.is_err());
+    f.store.append_event("room:a", "e1", event(11)).await.unwrap();
+    assert_eq!(f.store.trim_topic("nowhere", 0).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_new_epoch_starts_afresh() {
+    let f = fixture();
+    append(&f, "room:a", "e1", 1..=3).await;
+    append(&f, "room:a", "e2", 1..=1).await;
+    assert_eq!(f.store.topic_head("room:a").await.unwrap(), head("e2", 1));
+    assert_eq!(offsets(&f.store.tail_events("room:a", 9, None).await.unwrap()), [1]);
+    assert_eq!(f.store.trim_topic("room:a", 2).await.unwrap(), 2, "older epochs go first");
+}
+
+#[tokio::test]
+async fn a_listing_goes_back_page_by_page_over_what_may_be_read() {
+    let f = fixture();
+    for n in 1..=5 {
+        append(&f, "room:a", "e1", n..=n).await;
+        append(&f, "client:secret", "e1", n..=n).await;
+    }
+    let may_read = |topic: &str| !topic.starts_with("client:");
+    let mut seen = Vec::new();
+    let mut before = None;
+    let mut pages = 0;
+    loop {
+        let page = f.store.list_events(None, before, 2, may_read).await.unwrap();
+        assert!(page.items.len() <= 2);
+        seen.extend(page.items.iter().map(|item| (item.topic.clone(), item.event.offset)));
+        pages += 1;
+        match page.next {
+            Some(next) => before = Some(next),
+            None => break,
+        }
+    }
+    let expected: Vec<_> = (1..=5).rev().map(|offset| ("room:a".to_owned(), offset)).collect();
+    assert_eq!((seen, pages), (expected, 3));
+
+    let one = f.store.list_events(Some("client:secret"), None, 10, |_| true).await.unwrap();
+    assert_eq!((one.items.len(), one.next), (5, None));
+    assert_eq!(one.items[0].event, event(5));
+    assert!(f.store.list_events(Some("client:secret"), None, 10, may_read).await.unwrap().items.is_empty());
+    assert!(f.store.list_events(Some("nowhere"), None, 10, |_| true).await.unwrap().items.is_empty());
+}
