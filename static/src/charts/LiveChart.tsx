@@ -12,13 +12,15 @@ import { ChartTable } from './ChartTable';
 import { observeWidth, useDrawLoop } from './drawLoop';
 import { moveCursor } from './keyboardCursor';
 import { plotOptions } from './plotOptions';
-import { useSeries, type SeriesRequest } from './useSeries';
+import { useSeries, windowOf, type SeriesRequest } from './useSeries';
 
 export interface LiveChartProps {
   readonly title: string;
   /** Said to screen readers after the title: `percent`, `bytes per second`. */
   readonly unit: string;
   readonly format: (value: number) => string;
+  /** The same for the scale, where round numbers need fewer digits. */
+  readonly axis?: (value: number) => string;
   readonly requests: readonly SeriesRequest[];
   readonly range_ms: number;
   readonly max?: number;
@@ -28,12 +30,10 @@ export interface LiveChartProps {
 }
 
 const EMPTY: Columns = [[]];
-/** Series without history are shown over what there is, but never over less than this. */
-const MIN_WINDOW_MS = 60_000;
 const ANNOUNCE_AFTER_MS = 500;
 
 export function LiveChart(props: LiveChartProps): ReactNode {
-  const { title, unit, format, range_ms, max, soft_max = 1, height = 180, aside } = props;
+  const { title, unit, format, axis = format, range_ms, max, soft_max = 1, height = 180, aside } = props;
   const lines = useSeries(props.requests, range_ms);
   const { theme } = useTheme();
   const skew_ms = useConnection().clock_skew_ms;
@@ -48,7 +48,7 @@ export function LiveChart(props: LiveChartProps): ReactNode {
   const title_id = useId();
   const table_id = useId();
 
-  const showValues = useEffectEvent((chart: uPlot) => {
+  const showValues = (chart: uPlot): void => {
     const index = chart.cursor.idx ?? null;
     const spans = legend.current?.querySelectorAll<HTMLElement>('[data-value]') ?? [];
     spans.forEach((span, position) => {
@@ -58,9 +58,10 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     const at_s = index === null ? undefined : columns.current[0][index];
     const time = legend.current?.querySelector<HTMLElement>('[data-time]');
     if (time) time.textContent = at_s === undefined ? '' : clock(at_s * 1000);
-  });
+  };
+  const onCursor = useEffectEvent(showValues);
 
-  const draw = useEffectEvent(() => {
+  const draw = (): void => {
     const chart = plot.current;
     if (chart === null) return;
     const until_ms = Date.now() + skew_ms;
@@ -73,8 +74,9 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     });
     showValues(chart);
     setFilling(fillingOf(lines));
-  });
+  };
   useDrawLoop(draw);
+  const drawAtOnce = useEffectEvent(draw);
 
   const labels = lines.map((line) => line.label).join('\n');
   useEffect(() => {
@@ -83,20 +85,20 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     const chart = new uPlot(
       plotOptions({
         labels: labels === '' ? [] : labels.split('\n'), width: element.clientWidth || 300, height, max, soft_max,
-        format, sync: 'page', onCursor: showValues,
+        axis, sync: 'page', onCursor,
       }),
       [[]] as unknown as uPlot.AlignedData,
       element,
     );
     plot.current = chart;
     const unobserve = observeWidth(element, (width) => chart.setSize({ width, height }));
-    draw();
+    drawAtOnce();
     return () => {
       unobserve();
       chart.destroy();
       plot.current = null;
     };
-  }, [labels, height, max, soft_max, format, theme]);
+  }, [labels, height, max, soft_max, axis, theme]);
 
   useEffect(() => {
     lines.forEach((line, index) => plot.current?.setSeries(index + 1, { show: !hidden.has(line.label) }));
@@ -151,12 +153,6 @@ function fillingOf(lines: ReturnType<typeof useSeries>): 'loading' | 'failed' | 
   if (lines.some((line) => line.series.buffer.size > 0)) return 'filled';
   if (lines.some((line) => line.series.load === 'loading')) return 'loading';
   return lines.some((line) => line.series.load === 'failed') ? 'failed' : 'empty';
-}
-
-function windowOf(lines: ReturnType<typeof useSeries>, range_ms: number, until_ms: number): number {
-  if (lines.length === 0) return range_ms;
-  const oldest_ms = Math.min(...lines.map((line) => line.series.buffer.oldestAt() ?? until_ms));
-  return Math.min(range_ms, Math.max(MIN_WINDOW_MS, until_ms - oldest_ms));
 }
 
 /** Where only another series has a point at the cursor, the value shortly before it stands. */

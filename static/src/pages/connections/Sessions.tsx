@@ -64,7 +64,7 @@ function SessionTable({ sessions }: { readonly sessions: ClientSession[] }): Rea
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),
   });
-  return <DataTable table={table} caption="Sessions" min_width={1100} />;
+  return <DataTable table={table} caption="Sessions" min_width={1190} />;
 }
 
 /** Sessions that have every word of `text` somewhere and, when asked for, the state. */

@@ -82,7 +82,7 @@ function InventoryFacts({ node }: { readonly node: LiveNode }): ReactNode {
 function Transitions({ node }: { readonly node: FleetNodeDetail }): ReactNode {
   if (node.transitions.length === 0) return <Empty title="No transition yet" />;
   return (
-    <table className="data">
+    <table className="data fitted">
       <caption className="visually-hidden">Transitions, newest first</caption>
       <thead><tr><th scope="col">When</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Reason</th></tr></thead>
       <tbody>

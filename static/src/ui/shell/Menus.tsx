@@ -34,7 +34,7 @@ export function RangeMenu(): ReactNode {
   const [range, setRange] = useRange();
   return (
     <Menu.Root modal={false}>
-      <Menu.Trigger className="control" aria-label={`Time range: ${range.label}`}>
+      <Menu.Trigger className="control range" aria-label={`Time range: ${range.label}`}>
         <Icon name="clock" size={14} />
         {range.short}
         <Icon name="chevron" size={12} />

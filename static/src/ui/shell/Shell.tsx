@@ -1,6 +1,7 @@
 import * as Dialog from '@radix-ui/react-dialog';
 import { Suspense, useEffect, useState, type ReactNode } from 'react';
 import { Outlet, useLocation } from 'react-router';
+import { useConnection } from '../../state/context';
 import { useViewControls } from '../../state/view';
 import { Icon, Logo } from '../icons';
 import { ConnectionPill } from './ConnectionPill';
@@ -32,6 +33,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
       <aside className="rail">
         <div className="brand"><Logo /><span>InfraWatch</span></div>
         <Navigation />
+        <RailFoot />
       </aside>
       <header className="topbar">
         <Drawer />
@@ -53,7 +55,17 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
           <Outlet />
         </Suspense>
       </main>
+    </div>
+  );
+}
+
+/** Which hub this is, and the keys. */
+function RailFoot(): ReactNode {
+  const hello = useConnection().hello;
+  return (
+    <div className="rail-foot">
       <Keyboard />
+      {hello !== null && <p className="muted" title="Hub">{hello.hub_node} {hello.hub_version}</p>}
     </div>
   );
 }
