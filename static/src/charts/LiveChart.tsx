@@ -5,14 +5,14 @@ import { useConnection } from '../state/context';
 import { clock } from '../format/times';
 import { UNKNOWN } from '../format/numbers';
 import { useTheme } from '../theme/theme';
-import { align, type Columns } from './align';
+import { align, gapOf, type Columns } from './align';
 import './chart.css';
 import { ChartLegend } from './ChartLegend';
 import { ChartTable } from './ChartTable';
 import { observeWidth, useDrawLoop } from './drawLoop';
 import { moveCursor } from './keyboardCursor';
 import { plotOptions } from './plotOptions';
-import { useSeries, windowOf, type SeriesRequest } from './useSeries';
+import { useSeries, windowOf, type ChartLine, type SeriesRequest } from './useSeries';
 
 export interface LiveChartProps {
   readonly title: string;
@@ -52,7 +52,7 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     const index = chart.cursor.idx ?? null;
     const spans = legend.current?.querySelectorAll<HTMLElement>('[data-value]') ?? [];
     spans.forEach((span, position) => {
-      const value = index === null ? lines[position]?.series.buffer.newest()?.value : valueNear(columns.current, position + 1, index);
+      const value = index === null ? currentOf(lines[position], Date.now() + skew_ms) : valueNear(columns.current, position + 1, index);
       span.textContent = typeof value === 'number' ? format(value) : UNKNOWN;
     });
     const at_s = index === null ? undefined : columns.current[0][index];
@@ -149,10 +149,16 @@ const NOTES = {
   empty: 'No samples in this range yet',
 } as const;
 
-function fillingOf(lines: ReturnType<typeof useSeries>): 'loading' | 'failed' | 'empty' | 'filled' {
+function fillingOf(lines: readonly ChartLine[]): 'loading' | 'failed' | 'empty' | 'filled' {
   if (lines.some((line) => line.series.buffer.size > 0)) return 'filled';
   if (lines.some((line) => line.series.load === 'loading')) return 'loading';
   return lines.some((line) => line.series.load === 'failed') ? 'failed' : 'empty';
+}
+
+/** The newest value while it is current: what was not heard of lately is unknown now. */
+function currentOf(line: ChartLine | undefined, now_ms: number): number | null {
+  const newest = line?.series.buffer.newest() ?? null;
+  return line === undefined || newest === null || now_ms - newest.at_ms > gapOf(line.series.buffer.step_ms) ? null : newest.value;
 }
 
 /** Where only another series has a point at the cursor, the value shortly before it stands. */

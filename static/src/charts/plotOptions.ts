@@ -34,7 +34,7 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
   return {
     width: spec.width,
     height: spec.height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: spec.sync, scales: ['x', null] },

@@ -60,6 +60,7 @@ function SessionTable({ sessions }: { readonly sessions: ClientSession[] }): Rea
     state: { sorting },
     onSortingChange,
     enableSortingRemoval: false,
+    autoResetPageIndex: false,
     getRowId: (session) => session.client_id,
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),

@@ -24,19 +24,19 @@ export function sessionColumns(own_id: string | null, may_disconnect: boolean) {
     }),
     column.accessor('state', { header: 'State', size: 126, cell: (cell) => <Status word={cell.getValue()} /> }),
     column.accessor('subject', {
-      header: 'Subject', size: 132,
+      header: 'Subject', size: 124,
       cell: (cell) => <>{cell.getValue()} <span className="muted">{cell.row.original.role}</span></>,
     }),
     column.accessor('since', { ...NUMBER, header: 'For', size: 92, cell: (cell) => <Age at={cell.getValue()} /> }),
     column.accessor('remote_address', { header: 'Address', size: 128, cell: (cell) => cell.getValue() ?? UNKNOWN }),
     column.accessor((session) => session.topics.length + session.rooms.length, {
-      id: 'topics', header: 'Topics and rooms', size: 150,
+      id: 'topics', header: 'Topics and rooms', size: 130,
       cell: (cell) => <Names topics={cell.row.original.topics} rooms={cell.row.original.rooms} />,
     }),
-    column.accessor('bytes_in', { ...NUMBER, header: 'In', size: 74, cell: (cell) => bytes(cell.getValue()) }),
-    column.accessor('bytes_out', { ...NUMBER, header: 'Out', size: 74, cell: (cell) => bytes(cell.getValue()) }),
-    column.accessor('outbox_bytes', { ...NUMBER, header: 'Outbox', size: 70, cell: (cell) => bytes(cell.getValue()) }),
-    column.accessor('reconnects', { ...NUMBER, header: () => <abbr title="Reconnects">Rec.</abbr>, size: 56, cell: (cell) => count(cell.getValue()) }),
+    column.accessor('bytes_in', { ...NUMBER, header: 'In', size: 82, cell: (cell) => bytes(cell.getValue()) }),
+    column.accessor('bytes_out', { ...NUMBER, header: 'Out', size: 82, cell: (cell) => bytes(cell.getValue()) }),
+    column.accessor('outbox_bytes', { ...NUMBER, header: 'Outbox', size: 80, cell: (cell) => bytes(cell.getValue()) }),
+    column.accessor('reconnects', { ...NUMBER, header: () => <abbr title="Reconnects">Rec.</abbr>, size: 64, cell: (cell) => count(cell.getValue()) }),
     ...(may_disconnect
       ? [column.display({
         id: 'actions', size: 108, header: () => <span className="visually-hidden">Actions</span>,

@@ -40,8 +40,8 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
         <h1>{title}</h1>
         <div className="topbar-controls">
           {has_range && <RangeMenu />}
-          <button type="button" className="control" aria-pressed={paused_at_ms !== null} onClick={togglePause}
-            aria-label="Auto-refresh paused">
+          <button type="button" className="control" data-paused={paused_at_ms !== null} onClick={togglePause}
+            aria-label={paused_at_ms === null ? 'Pause auto-refresh' : 'Resume auto-refresh'}>
             <Icon name={paused_at_ms === null ? 'pause' : 'play'} size={14} />
             <span className="wide-only">{paused_at_ms === null ? 'Pause' : 'Resume'}</span>
           </button>
