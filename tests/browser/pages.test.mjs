@@ -41,7 +41,11 @@ async function show(path) {
   await page.goto(hub.url(path));
   await waitForPhase(page, 'live');
   await page.locator('.skeleton').first().waitFor({ state: 'detached' });
-  if (path === '/' || path === '/nodes/web-1') await page.locator('.chart-key-value').first().filter({ hasText: /\d/ }).waitFor();
+  if (path === '/' || path === '/nodes/web-1') {
+    await page.locator('.chart-key-value').first().filter({ hasText: /\d/ }).waitFor();
+    // The history of the charts is loaded.
+    await page.waitForFunction(() => ![...document.querySelectorAll('.chart-note')].some((note) => note.textContent === 'Loading…'));
+  }
 }
 
 /** Serious and critical findings of axe on what is on screen. */

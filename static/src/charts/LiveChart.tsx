@@ -150,8 +150,8 @@ const NOTES = {
 } as const;
 
 function fillingOf(lines: readonly ChartLine[]): 'loading' | 'failed' | 'empty' | 'filled' {
-  if (lines.some((line) => line.series.buffer.size > 0)) return 'filled';
   if (lines.some((line) => line.series.load === 'loading')) return 'loading';
+  if (lines.some((line) => line.series.buffer.size > 0)) return 'filled';
   return lines.some((line) => line.series.load === 'failed') ? 'failed' : 'empty';
 }
 

@@ -20,7 +20,7 @@ const MIN_WINDOW_MS = 60_000;
 
 /** The part of the range to show. */
 export function windowOf(lines: readonly ChartLine[], range_ms: number, until_ms: number): number {
-  if (lines.length === 0) return range_ms;
+  if (lines.length === 0 || lines.some((line) => line.series.load === 'loading')) return range_ms;
   const oldest_ms = Math.min(...lines.map((line) => line.series.buffer.oldestAt() ?? until_ms));
   return Math.min(range_ms, Math.max(MIN_WINDOW_MS, until_ms - oldest_ms));
 }

@@ -53,7 +53,7 @@ export function NodeCharts({ node }: { readonly node: LiveNode }): ReactNode {
     <>
       <div className="chart-grid">
         {CHARTS.map((spec) => ('lines' in spec
-          ? <TotalChart key={spec.title} node={node.id} spec={spec} range_ms={range.ms} />
+          ? <TotalChart key={spec.title} node={node} spec={spec} range_ms={range.ms} />
           : <LabelledChart key={spec.title} node={node.id} spec={spec} samples={samples} range_ms={range.ms} />))}
       </div>
       <DiskMeters samples={samples} />
@@ -62,16 +62,18 @@ export function NodeCharts({ node }: { readonly node: LiveNode }): ReactNode {
 }
 
 interface TotalChartProps {
-  readonly node: string;
+  readonly node: LiveNode;
   readonly spec: TotalSpec;
   readonly range_ms: number;
 }
 
 function TotalChart({ node, spec, range_ms }: TotalChartProps): ReactNode {
   const { lines, ...chart } = spec;
+  // Without swap there is no share of it in use: a line at zero would say otherwise.
+  const shown = node.metrics.swap_total_bytes === 0 ? lines.filter(([series]) => series !== 'swap_percent') : lines;
   return (
     <section className="panel" aria-label={spec.title}>
-      <LiveChart {...chart} range_ms={range_ms} requests={lines.map(([series, label]) => ({ node, series, label, has_history: true }))} />
+      <LiveChart {...chart} range_ms={range_ms} requests={shown.map(([series, label]) => ({ node: node.id, series, label, has_history: true }))} />
     </section>
   );
 }

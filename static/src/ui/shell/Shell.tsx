@@ -4,6 +4,7 @@ import { Outlet, useLocation } from 'react-router';
 import { useConnection } from '../../state/context';
 import { useViewControls } from '../../state/view';
 import { Icon, Logo } from '../icons';
+import { ErrorBoundary } from '../ErrorBoundary';
 import { ConnectionPill } from './ConnectionPill';
 import { Keyboard } from './Keyboard';
 import { RangeMenu, UserMenu } from './Menus';
@@ -22,7 +23,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
   const page = PAGES.find((candidate) => candidate.path === `/${location.pathname.split('/')[1] ?? ''}`);
   const { paused_at_ms, togglePause } = useViewControls();
   const has_range = location.pathname === '/' || /^\/nodes\/./.test(location.pathname);
-  const detail = decodeURIComponent(location.pathname.split('/')[2] ?? '');
+  const detail = decoded(location.pathname.split('/')[2] ?? '');
   const title = detail === '' ? (page?.label ?? 'Not found') : detail;
   useEffect(() => {
     document.title = `${title} · InfraWatch`;
@@ -51,12 +52,23 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
       </header>
       <main id="main" tabIndex={-1}>
         <Notice />
-        <Suspense fallback={<div className="skeleton" role="status" aria-label="Loading"><span /><span /><span /></div>}>
-          <Outlet />
-        </Suspense>
+        <ErrorBoundary key={location.pathname}>
+          <Suspense fallback={<div className="skeleton" role="status" aria-label="Loading"><span /><span /><span /></div>}>
+            <Outlet />
+          </Suspense>
+        </ErrorBoundary>
       </main>
     </div>
   );
+}
+
+/** A part of the path as text; one that is no valid encoding stays as it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Which hub this is, and the keys. */
