@@ -48,20 +48,23 @@ const columns = [
     header: 'Back-off', size: 112,
     cell: (cell) => `${milliseconds(cell.getValue())} to ${milliseconds(cell.row.original.backoff_max_ms)}`,
   }),
-  column.accessor('placement', { header: 'Placement', size: 100, meta: { className: 'fine' } }),
+  column.accessor('placement', {
+    header: 'Placement', size: 100, meta: { className: 'fine' }, cell: (cell) => <span title={cell.getValue()}>{cell.getValue()}</span>,
+  }),
   column.accessor('queue_bound', {
     ...NUMBER, header: 'Queue', size: 88,
     cell: (cell) => <QueueDepth depth={cell.row.original.mailbox_depth} bound={cell.getValue()} />,
   }),
   column.accessor('when_full', {
     header: 'When full', size: 132, meta: { className: 'fine' },
-    cell: (cell) => <span title={cell.getValue() ?? undefined}>{cell.getValue() ?? UNKNOWN}</span>,
+    cell: (cell) => <span title={cell.getValue() ?? undefined}>{cell.getValue()?.replaceAll('_', ' ') ?? UNKNOWN}</span>,
   }),
   column.accessor('last_failure', { header: 'Last failure', size: 184, meta: { className: 'wrap' }, cell: (cell) => <LastFailure failure={cell.getValue()} /> }),
 ];
 
+/** What waits in all mailboxes of the kind, and the bound of each. */
 function QueueDepth({ depth, bound }: { readonly depth: number | null; readonly bound: number | null }): ReactNode {
-  return <span title="Waiting of the bound"><strong>{count(depth)}</strong> / {count(bound)}</span>;
+  return <span title="Waiting in all mailboxes of this kind / bound of each mailbox"><strong>{count(depth)}</strong> / {count(bound)}</span>;
 }
 
 function LastFailure({ failure }: { readonly failure: SupervisedKind['last_failure'] }): ReactNode {
