@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { totalmem } from 'node:os';
 import { after, afterEach, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { openBrowser, openTab, overflow, PHONE, published, waitForPhase } from './browser.mjs';
 import { Hub } from './hub.mjs';
 
@@ -93,6 +94,19 @@ test('every page opens from the navigation and again from its own address', asyn
     assert.equal(new URL(page.url()).pathname, path);
     assert.equal(await page.locator('.failure').count(), 0, `${name} shows no failure`);
   }
+});
+
+test('the first page weighs less than 250 kB compressed', async () => {
+  const other = await openTab(browser.context);
+  const bodies = [];
+  other.page.on('response', (response) => {
+    if (/document|script|stylesheet/.test(response.request().resourceType())) bodies.push(response.body());
+  });
+  await other.page.goto(hub.url('/'));
+  await waitForPhase(other.page, 'live');
+  const weight = (await Promise.all(bodies)).reduce((sum, body) => sum + gzipSync(body).length, 0);
+  assert.ok(bodies.length > 2 && weight < 250_000, `${bodies.length} files, ${Math.round(weight / 1000)} kB`);
+  await other.page.close();
 });
 
 test('no page keeps the browser busy', async () => {
