@@ -107,7 +107,8 @@ test_browser() {
   step 'browser: hub' "$root" cargo build --locked --workspace --all-features
   step 'browser: install' "$root/tests/browser" \
     env PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
-  step 'browser: tests' "$root/tests/browser" env "INFRAWATCH_BIN=$binary" node --test
+  step 'browser: tests' "$root/tests/browser" \
+    env "INFRAWATCH_BIN=$binary" "CHROMIUM_BIN=${CHROMIUM_BIN:-$(chromium_path)}" npm test
 }
 
 nothing_left_running() {
@@ -139,6 +140,10 @@ fi
 
 need cargo node npm
 cd "$root"
+# The program reads INFRAWATCH_...; what happens to be set here is no part of a test.
+for variable in "${!INFRAWATCH_@}"; do
+  [[ $variable == INFRAWATCH_TOOLS ]] || unset "$variable"
+done
 rm -rf "$log_dir"
 mkdir -p "$log_dir"
 if [[ -n ${CI:-} ]]; then

@@ -3,6 +3,9 @@
 //! Takes messages from the socket in order, a bounded number a turn. What a client has (topics, rooms,
 //! claims) is in its seat and survives a crash; the request that crashed it gets no answer.
 
+mod rooms;
+mod samples;
+
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
@@ -12,28 +15,22 @@ use serde_json::json;
 
 use super::hold::Answer;
 use super::requests::{FramesArrived, Gone};
-use super::shard::{Seat, Shard};
+use super::seat::Seat;
+use super::shard::Shard;
 use super::socket::{Inbound, Phase};
 use crate::auth::permission;
 use crate::broker::Draft;
 use crate::clock::rfc3339;
-use crate::ids::{IdError, NodeName, RoomName, TopicName};
-use crate::ingest::MetricsFrame;
-use crate::protocol::client::{
-    ClientFrame, FrameError, FrameType, Ping, Publish, Refresh, Room, RoomMessage, Topics,
-};
+use crate::ids::{IdError, TopicName};
+use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Publish, Refresh, Topics};
 use crate::protocol::codes::{Close, Code};
 use crate::protocol::server::{self, Pong};
-use crate::room::Join;
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::Cause;
 use crate::topic::{Reply, Subscribe};
 
 /// Messages of one client before others get their turn.
 const FRAMES_PER_TURN: usize = 64;
-
-/// `metrics` frames of one connection that wait for the store.
-const UNACKED_METRICS_MAX: usize = 256;
 
 /// The actor of one connection.
 pub struct ConnectionActor {
@@ -238,85 +235,6 @@ impl ConnectionActor {
         Ok(())
     }
 
-    fn join_room(&mut self, wanted: &Room<'_>, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
-        let room = RoomName::parse(&wanted.room)?;
-        let (identity, claims) = (self.seat.identity.borrow().clone(), self.seat.claims());
-        let topic = TopicName::of_room(&room);
-        if !permission::may_subscribe(&claims, Some(identity.client_id.as_str()), topic.as_str()) {
-            return Err(Failure::new(Code::Forbidden, format!("not allowed to join {room}")));
-        }
-        let rooms_max = self.shard.services.settings.rooms_max;
-        if !self.seat.rooms.borrow().contains(&room) && self.seat.rooms.borrow().len() >= rooms_max {
-            let message = format!("a connection may be in at most {rooms_max} rooms");
-            return Err(Failure::new(Code::TooManyRooms, message));
-        }
-        let request = self.request();
-        self.seat.hold(request, reply_to.map(Box::from), Answer::RoomJoined, 1);
-        let join = Join {
-            client_id: identity.client_id.shared(),
-            subject: claims.sub.as_str().into(),
-            outlet: self.shard.outlet.clone(),
-            member: self.seat.member,
-            request,
-        };
-        if let Err(error) = self.shard.services.rooms.join(&room, join, cause) {
-            self.seat.unhold(request);
-            return Err(Failure::new(error.code(), error.to_string()));
-        }
-        if !self.seat.rooms.borrow().contains(&room) {
-            self.seat.rooms.borrow_mut().push(room);
-        }
-        Ok(())
-    }
-
-    fn leave_room(&self, wanted: &Room<'_>, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
-        let room = RoomName::parse(&wanted.room)?;
-        self.in_room(&room)?;
-        self.seat.rooms.borrow_mut().retain(|known| *known != room);
-        self.shard.unsubscribe(&self.seat, TopicName::of_room(&room).as_str());
-        self.part(&room, cause);
-        let payload = json!({ "room": room });
-        self.seat.reply(&server::control("room_left", self.now_ms(), reply_to, &payload));
-        Ok(())
-    }
-
-    fn part(&self, room: &RoomName, cause: &Cause) {
-        let client_id = self.seat.identity.borrow().client_id.shared();
-        if let Err(error) = self.shard.services.rooms.part(room, client_id, cause) {
-            tracing::warn!(%room, %error, "leave not told to the room");
-        }
-    }
-
-    fn in_room(&self, room: &RoomName) -> Result<(), Failure> {
-        if self.seat.rooms.borrow().contains(room) {
-            return Ok(());
-        }
-        Err(Failure::new(Code::NotInRoom, format!("not a member of {room}; join it first")))
-    }
-
-    fn room_message(
-        &self,
-        said: &RoomMessage<'_>,
-        reply_to: Option<&str>,
-        cause: &Cause,
-    ) -> Result<(), Failure> {
-        let room = RoomName::parse(&said.room)?;
-        self.in_room(&room)?;
-        let topic = TopicName::of_room(&room);
-        let claims = self.seat.claims();
-        if !permission::may_publish(&claims, topic.as_str()) {
-            return Err(Failure::new(Code::Forbidden, format!("not allowed to speak in {room}")));
-        }
-        let from = self.seat.identity.borrow().client_id.clone();
-        let payload =
-            json!({ "room": room, "from": { "client_id": from, "subject": claims.sub }, "data": said.data });
-        let draft = Draft::of(&payload).map_err(|e| Failure::new(Code::InvalidField, e.to_string()))?;
-        let draft = Draft { kind: "room_message", ..draft };
-        let reply = self.reply_route(reply_to, "room_message_sent");
-        let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
-        published.map_err(|error| Failure::new(error.code(), error.to_string()))
-    }
-
     fn publish(&self, publish: Publish<'_>, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
         let topic = TopicName::parse(&publish.topic)?;
         if !permission::may_publish(&self.seat.claims(), topic.as_str()) {
@@ -332,45 +250,6 @@ impl ConnectionActor {
         let reply = self.reply_route(reply_to, "published");
         let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
         published.map_err(|error| Failure::new(error.code(), error.to_string()))
-    }
-
-    fn metrics(
-        &mut self,
-        frame: MetricsFrame<'_>,
-        reply_to: Option<&str>,
-        cause: &Cause,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), Failure> {
-        let node = NodeName::parse(&frame.node)?;
-        if !permission::may_report(&self.seat.claims(), node.as_str()) {
-            let message = format!("the token does not allow samples of node {node}");
-            return Err(Failure::new(Code::Forbidden, message));
-        }
-        if self.unacked_metrics >= UNACKED_METRICS_MAX {
-            let now_ms = self.now_ms();
-            let flow = json!({ "max_rate_hz": 1, "pause_ms": 1_000, "reason": "the store is behind" });
-            self.seat.reply(&server::control("flow", now_ms, None, &flow));
-            return Err(Failure::new(Code::Overloaded, "too many frames wait for the store"));
-        }
-        let ingest = &self.shard.services.ingest;
-        let parsed = frame.parse(ingest.now_ms(), ingest.settings());
-        let receipt = parsed.and_then(|parsed| ingest.submit(&node, parsed, cause));
-        let mut receipt = receipt.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        let reply_to = reply_to.map(str::to_owned);
-        self.unacked_metrics += 1;
-        let committed = async move { (receipt.durable().await, receipt) };
-        ctx.spawn(committed.into_actor(self).map(move |(durable, receipt), actor, _ctx| {
-            actor.unacked_metrics -= 1;
-            let payload = json!({
-                "accepted": receipt.accepted,
-                "rejected": receipt.rejected.values().sum::<u64>(),
-                "reasons": receipt.rejected,
-                "durable": durable,
-            });
-            let now_ms = actor.now_ms();
-            actor.seat.reply(&server::control("metrics_ack", now_ms, reply_to.as_deref(), &payload));
-        }));
-        Ok(())
     }
 
     fn refresh(&self, refresh: &Refresh<'_>, reply_to: Option<&str>) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::shard::Seat;
+use super::seat::Seat;
 use super::{Identity, Shards};
 use crate::ids::ClientId;
 use crate::protocol::codes::Close;

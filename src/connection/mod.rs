@@ -12,12 +12,16 @@
 
 pub mod actor;
 pub mod clients;
+mod deadlines;
+mod fanout;
 pub mod hold;
 pub mod outbox;
 pub mod requests;
+pub mod seat;
 pub mod shard;
 pub mod shard_actor;
 pub mod socket;
+pub mod socket_task;
 pub mod wheel;
 
 use std::net::IpAddr;

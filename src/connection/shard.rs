@@ -9,50 +9,23 @@ use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use slab::Slab;
 
 use super::actor::ConnectionActor;
-use super::hold::{Answer, HistoryItem, Hold};
-use super::outbox::NO_TOPIC;
-use super::requests::{FramesArrived, Gone};
-use super::socket::{Phase, SCRATCH_BYTES, Socket, SocketIo, SocketOwner, SocketTask, limits};
+use super::deadlines::TokenDue;
+use super::hold::HistoryItem;
+use super::requests::Gone;
+use super::seat::Seat;
+use super::socket::{Socket, SocketIo};
+use super::socket_task::{SCRATCH_BYTES, SocketOwner, SocketTask, limits};
 use super::{Identity, Services};
-use crate::auth::Claims;
 use crate::protocol::codes::Close;
 use crate::protocol::priority::Priority;
 use crate::protocol::server::{self, SubscribedTopic};
-use crate::supervision::Inbox;
 use crate::telemetry::{Cause, Counter, Gauge};
-use crate::topic::{Delivery, Member, Outlet, TopicError, TopicHandle};
+use crate::topic::{Member, Outlet, TopicError, TopicHandle};
 use crate::websocket::Decoder;
-
-/// How many clients back an answer looks for others to the same one.
-const REPLIES_LOOK_BACK: usize = 8;
-
-/// One connection in the worker's table.
-pub struct Seat {
-    /// Which tenant of the slot.
-    pub member: Member,
-    /// The bytes.
-    pub socket: Rc<Socket>,
-    /// Who is on it. Claims change with `refresh`.
-    pub identity: RefCell<Identity>,
-    /// When it was opened, unix milliseconds.
-    pub since_ms: u64,
-    /// Subscribed topics.
-    pub topics: RefCell<Vec<TopicHandle>>,
-    /// Rooms it is in.
-    pub rooms: RefCell<Vec<crate::ids::RoomName>>,
-    /// Requests whose answer comes before messages.
-    holds: RefCell<Vec<Hold>>,
-    /// Its actor; set right after the seat is taken.
-    actor: RefCell<Option<Inbox<ConnectionActor>>>,
-    /// A wake-up is on its way to the actor.
-    actor_woken: Cell<bool>,
-    /// Since when the outbox has not moved: (unix ms, bytes out at that time).
-    stuck_since: Cell<Option<(u64, u64)>>,
-}
 
 /// A connection whose handshake is done.
 pub struct Arrival {
@@ -68,26 +41,19 @@ pub struct Arrival {
     pub response: Vec<u8>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct TokenDue {
-    at_ms: u64,
-    slot: u32,
-    generation: u32,
-}
-
 /// The worker's table.
 pub struct Shard {
     /// What connections work with.
     pub services: Arc<Services>,
     /// Where topics deliver to.
     pub outlet: Outlet,
-    seats: RefCell<Slab<Rc<Seat>>>,
-    members: RefCell<HashMap<u32, Vec<u32>>>,
+    pub(super) seats: RefCell<Slab<Rc<Seat>>>,
+    pub(super) members: RefCell<HashMap<u32, Vec<u32>>>,
     next_generation: Cell<u32>,
-    token_dues: RefCell<BinaryHeap<Reverse<TokenDue>>>,
+    pub(super) token_dues: RefCell<BinaryHeap<Reverse<TokenDue>>>,
     scratch: Rc<RefCell<Vec<u8>>>,
     /// Leaves that a full topic mailbox refused; told again at the next tick.
-    untold: RefCell<Vec<TopicHandle>>,
+    pub(super) untold: RefCell<Vec<TopicHandle>>,
 }
 
 impl Shard {
@@ -117,18 +83,7 @@ impl Shard {
             let mut seats = self.seats.borrow_mut();
             let entry = seats.vacant_entry();
             let member = Member { slot: u32::try_from(entry.key()).unwrap_or(u32::MAX), generation };
-            let seat = Rc::new(Seat {
-                member,
-                socket: socket.clone(),
-                identity: RefCell::new(identity),
-                since_ms: now_ms,
-                topics: RefCell::default(),
-                rooms: RefCell::default(),
-                holds: RefCell::default(),
-                actor: RefCell::new(None),
-                actor_woken: Cell::new(false),
-                stuck_since: Cell::new(None),
-            });
+            let seat = Rc::new(Seat::new(member, socket.clone(), identity, now_ms));
             entry.insert(seat.clone());
             seat
         };
@@ -154,8 +109,9 @@ impl Shard {
         }
         let owner = Owner { shard: self.clone(), seat };
         let decoder = Decoder::new(limits(&self.services.settings));
-        let (settings, scratch) = (self.services.clone(), self.scratch.clone());
-        actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, settings, scratch });
+        let inbound_bytes_max = self.services.settings.inbound_bytes_max;
+        let scratch = self.scratch.clone();
+        actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, inbound_bytes_max, scratch });
         member
     }
 
@@ -180,85 +136,8 @@ impl Shard {
         self.seats.borrow().get(slot).cloned()
     }
 
-    /// Hands on what topics have delivered. Messages of one topic that stand together become one write.
-    pub fn deliver(&self, deliveries: &mut Vec<Delivery>) {
-        let mut bundles: HashMap<u32, Vec<(Bytes, Priority)>> = HashMap::new();
-        let mut replies: Vec<(Member, Vec<(Bytes, Priority)>)> = Vec::new();
-        // Permits are given back when the frames are with the sockets.
-        let mut permits = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries.drain(..) {
-            match delivery {
-                Delivery::Message { topic, frame, priority, permit } => {
-                    permits.extend(permit);
-                    bundles.entry(topic).or_default().push((frame, priority));
-                }
-                Delivery::Subscribed {
-                    member,
-                    request,
-                    topic,
-                    name,
-                    position,
-                    current,
-                    history,
-                    attachment,
-                } => {
-                    // Earlier messages of the topic are not for the newcomer.
-                    if let Some(frames) = bundles.remove(&topic.number()) {
-                        self.fan_out(vec![(topic.number(), frames)]);
-                    }
-                    let (epoch, offset) = position;
-                    let told = SubscribedTopic {
-                        topic: name.to_string(),
-                        epoch,
-                        offset,
-                        recovered: false,
-                        recovered_count: 0,
-                    };
-                    self.subscribed(member, request, topic.number(), told, current, &history, attachment);
-                }
-                Delivery::SubscribeFailed { member, request, error } => {
-                    self.subscribe_failed(member, request, &error);
-                }
-                Delivery::Reply { member, frame } => match replies.iter_mut().find(|(to, _)| *to == member) {
-                    Some((_, frames)) => frames.push((frame, Priority::Normal)),
-                    None => replies.push((member, vec![(frame, Priority::Normal)])),
-                },
-            }
-        }
-        self.fan_out(bundles.into_iter().collect());
-        for (member, frames) in replies {
-            if let Some(seat) = self.seat(member) {
-                seat.socket.send(NO_TOPIC, &frames, &join(&frames));
-            }
-        }
-    }
-
-    /// Writes the messages of each topic to its members, most urgent topic first.
-    fn fan_out(&self, mut bundles: Vec<(u32, Vec<(Bytes, Priority)>)>) {
-        bundles.sort_by_key(|(_, frames)| frames.iter().map(|(_, priority)| *priority).min());
-        let mut delivered = 0u64;
-        for (topic, frames) in bundles {
-            let joined = join(&frames);
-            let members = self.members.borrow();
-            let Some(slots) = members.get(&topic) else { continue };
-            let seats = self.seats.borrow();
-            for slot in slots {
-                let Some(seat) = seats.get(*slot as usize) else { continue };
-                if seat.holds.borrow().is_empty() {
-                    seat.socket.send(topic, &frames, &joined);
-                } else {
-                    seat.send_or_hold(topic, &frames, &joined);
-                }
-            }
-            delivered += slots.len() as u64 * frames.len() as u64;
-        }
-        if delivered > 0 {
-            Counter::Delivered.add(delivered);
-        }
-    }
-
     #[expect(clippy::too_many_arguments, reason = "the parts of one delivery")]
-    fn subscribed(
+    pub(super) fn subscribed(
         &self,
         member: Member,
         request: u32,
@@ -292,7 +171,7 @@ impl Shard {
         self.finish_holds(&seat);
     }
 
-    fn subscribe_failed(&self, member: Member, request: u32, error: &TopicError) {
+    pub(super) fn subscribe_failed(&self, member: Member, request: u32, error: &TopicError) {
         let Some(seat) = self.seat(member) else { return };
         let mut reply_to = None;
         if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
@@ -329,7 +208,7 @@ impl Shard {
         }
     }
 
-    fn tell_leave(&self, topic: TopicHandle) {
+    pub(super) fn tell_leave(&self, topic: TopicHandle) {
         if topic.leave(&self.outlet, 1).is_err() && !topic.is_closed() {
             self.untold.borrow_mut().push(topic);
         }
@@ -376,144 +255,6 @@ impl Shard {
             drop(actor.try_send(Gone, &Cause::own()));
         }
     }
-
-    /// Notes when the seat's token must be warned about.
-    pub fn watch_token(&self, member: Member, expires_at_ms: u64) {
-        let at_ms = expires_at_ms.saturating_sub(self.services.settings.token_warning_ms);
-        let due = TokenDue { at_ms, slot: member.slot, generation: member.generation };
-        self.token_dues.borrow_mut().push(Reverse(due));
-    }
-
-    /// Closes connections whose token was taken back.
-    pub fn check_revocations(&self) {
-        for seat in self.seats() {
-            if self.services.auth.revocations().contain(&seat.claims()) {
-                seat.socket.close(Close::Forbidden);
-            }
-        }
-    }
-
-    /// Warns of tokens that are about to expire, and closes connections whose token has.
-    pub fn check_tokens(&self, now_ms: u64) {
-        loop {
-            let due = {
-                let mut dues = self.token_dues.borrow_mut();
-                if dues.peek().is_none_or(|Reverse(due)| due.at_ms > now_ms) {
-                    return;
-                }
-                dues.pop()
-            };
-            let Some(Reverse(due)) = due else { return };
-            let Some(seat) = self.seat(Member { slot: due.slot, generation: due.generation }) else {
-                continue;
-            };
-            let expires_at_ms = seat.identity.borrow().claims.expires_at_ms();
-            if expires_at_ms <= now_ms {
-                seat.socket.close(Close::TokenExpired);
-            } else if expires_at_ms.saturating_sub(self.services.settings.token_warning_ms) <= now_ms {
-                let payload = serde_json::json!({ "expires_at": crate::clock::rfc3339(expires_at_ms) });
-                seat.reply(&server::control("token_expiring", now_ms, None, &payload));
-                let due = TokenDue { at_ms: expires_at_ms, ..due };
-                self.token_dues.borrow_mut().push(Reverse(due));
-            }
-        }
-    }
-
-    /// Closes connections whose outbox has not moved for the write deadline; ends those that do not finish closing.
-    pub fn check_deadlines(&self, now_ms: u64) {
-        let settings = &self.services.settings;
-        for (_, seat) in self.seats.borrow().iter() {
-            let closing = matches!(seat.socket.phase(), Phase::Closing(_));
-            if seat.socket.outbox_bytes() == 0 && !closing {
-                seat.stuck_since.set(None);
-                continue;
-            }
-            let bytes_out = seat.socket.bytes_out.get();
-            let (since_ms, at) = seat.stuck_since.get().unwrap_or((now_ms, bytes_out));
-            if at != bytes_out {
-                seat.stuck_since.set(Some((now_ms, bytes_out)));
-                continue;
-            }
-            seat.stuck_since.set(Some((since_ms, at)));
-            let limit_ms = if closing { settings.close_grace_ms } else { settings.write_deadline_ms };
-            if now_ms.saturating_sub(since_ms) >= limit_ms {
-                // A client that does not read cannot be told: cut.
-                seat.socket.cut(Close::Slow);
-            }
-        }
-        for topic in std::mem::take(&mut *self.untold.borrow_mut()) {
-            self.tell_leave(topic);
-        }
-    }
-}
-
-impl Seat {
-    /// Sends an answer or a push that belongs to no topic.
-    pub fn reply(&self, frame: &Bytes) {
-        self.socket.send_one(NO_TOPIC, Priority::Normal, frame);
-    }
-
-    /// Sends an `error`.
-    pub fn error(
-        &self,
-        code: crate::protocol::codes::Code,
-        message: &str,
-        reply_to: Option<&str>,
-        now_ms: u64,
-    ) {
-        Counter::ErrorsSent.add_for(code.row().name, 1);
-        self.reply(&server::error(code, message, now_ms, reply_to));
-    }
-
-    /// Opens a hold: the answer of `request` comes when `remaining` topics have answered.
-    pub fn hold(&self, request: u32, reply_to: Option<Box<str>>, answer: Answer, remaining: usize) {
-        self.holds.borrow_mut().push(Hold {
-            request,
-            reply_to,
-            answer,
-            remaining,
-            topics: Vec::new(),
-            room: None,
-            history: Vec::new(),
-            frames: Vec::new(),
-        });
-    }
-
-    /// Takes a hold back whose request could not be sent on.
-    pub fn unhold(&self, request: u32) {
-        self.holds.borrow_mut().retain(|hold| hold.request != request);
-    }
-
-    fn send_or_hold(&self, topic: u32, frames: &[(Bytes, Priority)], joined: &Bytes) {
-        let mut holds = self.holds.borrow_mut();
-        match holds.iter_mut().find(|hold| hold.covers(topic)) {
-            Some(hold) => {
-                hold.frames.extend(frames.iter().map(|(frame, priority)| (topic, frame.clone(), *priority)));
-            }
-            None => self.socket.send(topic, frames, joined),
-        }
-    }
-
-    /// Tells the actor that messages wait, unless it has been told.
-    pub fn wake_actor(&self, cause: &Cause) {
-        if self.actor_woken.replace(true) {
-            return;
-        }
-        if let Some(actor) = &*self.actor.borrow() {
-            // Never full: at most one wake-up is under way.
-            drop(actor.try_send(FramesArrived, cause));
-        }
-    }
-
-    /// The actor begins to take what waits.
-    pub fn actor_is_awake(&self) {
-        self.actor_woken.set(false);
-    }
-
-    /// What the token says.
-    pub fn claims(&self) -> Arc<Claims> {
-        self.identity.borrow().claims.clone()
-    }
 }
 
 struct Owner {
@@ -528,18 +269,5 @@ impl SocketOwner for Owner {
 
     fn gone(&self, close: Close) {
         self.shard.leave(&self.seat, close);
-    }
-}
-
-fn join(frames: &[(Bytes, Priority)]) -> Bytes {
-    match frames {
-        [(only, _)] => only.clone(),
-        frames => {
-            let mut joined = BytesMut::with_capacity(frames.iter().map(|(frame, _)| frame.len()).sum());
-            for (frame, _) in frames {
-                joined.extend_from_slice(frame);
-            }
-            joined.freeze()
-        }
     }
 }

@@ -5,7 +5,7 @@ export interface PlotSpec {
   readonly labels: readonly string[];
   readonly width: number;
   readonly height: number;
-  readonly format: (value: number) => string;
+  readonly axis: (value: number) => string;
   /** Upper end of the scale where the unit has one (100 for percent). */
   readonly max: number | undefined;
   /** Smallest upper end, so that noise near zero does not fill the chart. */
@@ -34,7 +34,7 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
   return {
     width: spec.width,
     height: spec.height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: spec.sync, scales: ['x', null] },
@@ -57,7 +57,7 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
       },
       {
         stroke: muted, grid, font: FONT, ticks: { show: false }, gap: 8, size: AXIS_WIDTH, space: 32,
-        values: (_plot, splits) => splits.map(spec.format),
+        values: (_plot, splits) => splits.map((split) => spec.axis(split)),
       },
     ],
     series: [

@@ -1,0 +1,105 @@
+//! What a client asks of rooms.
+
+use serde_json::json;
+
+use super::{ConnectionActor, Failure};
+use crate::auth::permission;
+use crate::broker::Draft;
+use crate::connection::hold::Answer;
+use crate::ids::{RoomName, TopicName};
+use crate::protocol::client::{Room, RoomMessage};
+use crate::protocol::codes::Code;
+use crate::protocol::server;
+use crate::room::Join;
+use crate::telemetry::Cause;
+
+impl ConnectionActor {
+    pub(super) fn join_room(
+        &mut self,
+        wanted: &Room<'_>,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<(), Failure> {
+        let room = RoomName::parse(&wanted.room)?;
+        let (identity, claims) = (self.seat.identity.borrow().clone(), self.seat.claims());
+        let topic = TopicName::of_room(&room);
+        if !permission::may_subscribe(&claims, Some(identity.client_id.as_str()), topic.as_str()) {
+            return Err(Failure::new(Code::Forbidden, format!("not allowed to join {room}")));
+        }
+        let rooms_max = self.shard.services.settings.rooms_max;
+        if !self.seat.rooms.borrow().contains(&room) && self.seat.rooms.borrow().len() >= rooms_max {
+            let message = format!("a connection may be in at most {rooms_max} rooms");
+            return Err(Failure::new(Code::TooManyRooms, message));
+        }
+        let request = self.request();
+        self.seat.hold(request, reply_to.map(Box::from), Answer::RoomJoined, 1);
+        let join = Join {
+            client_id: identity.client_id.shared(),
+            subject: claims.sub.as_str().into(),
+            outlet: self.shard.outlet.clone(),
+            member: self.seat.member,
+            request,
+        };
+        if let Err(error) = self.shard.services.rooms.join(&room, join, cause) {
+            self.seat.unhold(request);
+            return Err(Failure::new(error.code(), error.to_string()));
+        }
+        if !self.seat.rooms.borrow().contains(&room) {
+            self.seat.rooms.borrow_mut().push(room);
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave_room(
+        &self,
+        wanted: &Room<'_>,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<(), Failure> {
+        let room = RoomName::parse(&wanted.room)?;
+        self.in_room(&room)?;
+        self.seat.rooms.borrow_mut().retain(|known| *known != room);
+        self.shard.unsubscribe(&self.seat, TopicName::of_room(&room).as_str());
+        self.part(&room, cause);
+        let payload = json!({ "room": room });
+        self.seat.reply(&server::control("room_left", self.now_ms(), reply_to, &payload));
+        Ok(())
+    }
+
+    pub(super) fn part(&self, room: &RoomName, cause: &Cause) {
+        let client_id = self.seat.identity.borrow().client_id.shared();
+        if let Err(error) = self.shard.services.rooms.part(room, client_id, cause) {
+            tracing::warn!(%room, %error, "leave not told to the room");
+        }
+    }
+
+    fn in_room(&self, room: &RoomName) -> Result<(), Failure> {
+        if self.seat.rooms.borrow().contains(room) {
+            return Ok(());
+        }
+        Err(Failure::new(Code::NotInRoom, format!("not a member of {room}; join it first")))
+    }
+
+    pub(super) fn room_message(
+        &self,
+        said: &RoomMessage<'_>,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<(), Failure> {
+        let room = RoomName::parse(&said.room)?;
+        self.in_room(&room)?;
+        let topic = TopicName::of_room(&room);
+        let claims = self.seat.claims();
+        if !permission::may_publish(&claims, topic.as_str()) {
+            return Err(Failure::new(Code::Forbidden, format!("not allowed to speak in {room}")));
+        }
+        let from = self.seat.identity.borrow().client_id.clone();
+        let payload =
+            json!({ "room": room, "from": { "client_id": from, "subject": claims.sub }, "data": said.data });
+        let draft = Draft::of(&payload).map_err(|e| Failure::new(Code::InvalidField, e.to_string()))?;
+        let draft = Draft { kind: "room_message", ..draft };
+        let reply = self.reply_route(reply_to, "room_message_sent");
+        let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
+        published.map_err(|error| Failure::new(error.code(), error.to_string()))
+    }
+}
