@@ -82,7 +82,7 @@ pub struct Session {
 
 /// Counts over all connections.
 #[utoipa::path(get, path = "/api/v1/connections/stats", tag = "connections",
-    responses((status = 200, body = Stats), super::openapi::Refused))]
+    responses((status = 200, body = Stats, description = "The counts"), super::openapi::Refused))]
 pub async fn stats(state: web::Data<State>) -> web::Json<Stats> {
     let services = &state.services;
     let (active_connections, _peak, reconnects) = services.clients.counts();
@@ -106,7 +106,7 @@ pub async fn stats(state: web::Data<State>) -> web::Json<Stats> {
 /// Sessions by client id: those that are connected, and those that are remembered.
 #[utoipa::path(get, path = "/api/v1/connections/list", tag = "connections",
     params(super::openapi::PageParams),
-    responses((status = 200, body = Page<Session>), super::openapi::Refused))]
+    responses((status = 200, body = Page<Session>, description = "Sessions"), super::openapi::Refused))]
 pub async fn list(
     state: web::Data<State>,
     mut query: Query,

@@ -55,7 +55,7 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// The page that shows the API.
 #[utoipa::path(get, path = "/docs", tag = "documentation", security(()),
-    responses((status = 200, body = String, content_type = "text/html")))]
+    responses((status = 200, body = String, description = "A page", content_type = "text/html")))]
 pub async fn docs(request: HttpRequest) -> HttpResponse {
     docs_file(&request, "docs").unwrap_or_else(|| not_found(&request).render(&cause_of(&request)))
 }

@@ -64,7 +64,7 @@ pub struct PublishedEvent {
 
 /// Publishes an event. Answered when the topic has it, and the store, where the topic is kept there.
 #[utoipa::path(post, path = "/api/v1/events/publish", tag = "events", request_body = NewEvent,
-    responses((status = 202, body = PublishedEvent), super::openapi::Refused))]
+    responses((status = 202, body = PublishedEvent, description = "Taken by the topic"), super::openapi::Refused))]
 pub async fn publish(
     state: web::Data<State>,
     caller: Caller,

@@ -110,14 +110,14 @@ pub async fn health(state: web::Data<State>) -> HttpResponse {
 
 /// Whether the process answers at all.
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()),
-    responses((status = 200, body = String, content_type = "text/plain")))]
+    responses((status = 200, body = String, description = "It does", content_type = "text/plain")))]
 pub async fn live() -> &'static str {
     "ok"
 }
 
 /// Whether the hub takes work: not while it stops, nor without its store.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
-    responses((status = 200, body = String, content_type = "text/plain"), super::openapi::Refused))]
+    responses((status = 200, body = String, description = "It does", content_type = "text/plain"), super::openapi::Refused))]
 pub async fn ready(state: web::Data<State>) -> Result<&'static str, Problem> {
     if state.is_draining() {
         return Err(Problem::new(Code::Draining, "the hub is stopping"));

@@ -70,7 +70,7 @@ pub struct RefreshToken {
 
 /// Signs in with name and password.
 #[utoipa::path(post, path = "/api/v1/connections/login", tag = "sign-in", request_body = Credentials,
-    responses((status = 200, body = SignedIn), super::openapi::Refused), security(()))]
+    responses((status = 200, body = SignedIn, description = "Signed in"), super::openapi::Refused), security(()))]
 pub async fn login(
     state: web::Data<State>,
     request: HttpRequest,
@@ -98,7 +98,7 @@ pub async fn login(
 
 /// Signs in with the one-time token of a login link. The refresh token comes as a cookie.
 #[utoipa::path(post, path = "/api/v1/connections/exchange", tag = "sign-in", request_body = LoginToken,
-    responses((status = 200, body = SignedIn), super::openapi::Refused), security(()))]
+    responses((status = 200, body = SignedIn, description = "Signed in"), super::openapi::Refused), security(()))]
 pub async fn exchange(state: web::Data<State>, body: Body) -> Result<HttpResponse, Problem> {
     if state.dev {
         return Ok(HttpResponse::Ok().json(development()));
@@ -113,7 +113,7 @@ pub async fn exchange(state: web::Data<State>, body: Body) -> Result<HttpRespons
 
 /// Exchanges the refresh token of the body or the cookie for a new pair; it comes the same way.
 #[utoipa::path(post, path = "/api/v1/connections/refresh", tag = "sign-in", request_body = Option<RefreshToken>,
-    responses((status = 200, body = SignedIn), super::openapi::Refused), security(()))]
+    responses((status = 200, body = SignedIn, description = "Signed in"), super::openapi::Refused), security(()))]
 pub async fn refresh(
     state: web::Data<State>,
     request: HttpRequest,

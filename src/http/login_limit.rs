@@ -12,9 +12,11 @@ use governor::{Quota, RateLimiter};
 /// Addresses that are remembered; beyond that the quiet ones are forgotten.
 const ADDRESSES_MAX: usize = 10_000;
 
+type ByAddress<C> = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
 /// Counts sign-ins by address; shared by all workers.
 pub struct LoginLimit<C: Clock = DefaultClock> {
-    limiter: Option<RateLimiter<IpAddr, DashMapStateStore<IpAddr>, C, NoOpMiddleware<C::Instant>>>,
+    limiter: Option<ByAddress<C>>,
     clock: C,
 }
 

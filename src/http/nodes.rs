@@ -14,7 +14,7 @@ use crate::protocol::codes::Code;
 /// Nodes by name.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes",
     params(super::openapi::PageParams),
-    responses((status = 200, body = Page<NodeView>), super::openapi::Refused))]
+    responses((status = 200, body = Page<NodeView>, description = "Nodes"), super::openapi::Refused))]
 pub async fn list(
     state: web::Data<State>,
     mut query: Query,
@@ -29,7 +29,7 @@ pub async fn list(
 /// One node.
 #[utoipa::path(get, path = "/api/v1/nodes/{id}", tag = "nodes",
     params(("id" = String, Path, description = "The node's name")),
-    responses((status = 200, body = NodeView), super::openapi::Refused))]
+    responses((status = 200, body = NodeView, description = "The node"), super::openapi::Refused))]
 pub async fn one(
     state: web::Data<State>,
     id: web::Path<String>,

@@ -68,7 +68,7 @@ pub fn text() -> &'static str {
 
 /// This document.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "documentation", security(()),
-    responses((status = 200, body = Object, content_type = "application/json")))]
+    responses((status = 200, body = Object, description = "The document", content_type = "application/json")))]
 pub async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(web::Bytes::from_static(text().as_bytes()))
 }

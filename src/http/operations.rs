@@ -90,7 +90,7 @@ pub struct Supervision {
 
 /// The Command Center's figures.
 #[utoipa::path(get, path = "/api/v1/operations/overview", tag = "operations",
-    responses((status = 200, body = Overview), super::openapi::Refused))]
+    responses((status = 200, body = Overview, description = "The figures"), super::openapi::Refused))]
 pub async fn overview(state: web::Data<State>) -> web::Json<Overview> {
     let health = state.desk.health(&state).await.status;
     let services = &state.services;
@@ -129,7 +129,7 @@ pub async fn overview(state: web::Data<State>) -> web::Json<Overview> {
 
 /// All metrics in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operations",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")), security(()))]
+    responses((status = 200, body = String, description = "All metrics", content_type = "application/openmetrics-text")), security(()))]
 pub async fn metrics(state: web::Data<State>) -> HttpResponse {
     refresh(&state);
     HttpResponse::Ok()

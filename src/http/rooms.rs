@@ -79,7 +79,7 @@ pub(super) fn json_text(bytes: &[u8]) -> Box<RawValue> {
 /// Rooms that somebody is in, by name.
 #[utoipa::path(get, path = "/api/v1/connections/rooms", tag = "rooms",
     params(super::openapi::PageParams),
-    responses((status = 200, body = Page<RoomRow>), super::openapi::Refused))]
+    responses((status = 200, body = Page<RoomRow>, description = "Rooms"), super::openapi::Refused))]
 pub async fn list(state: web::Data<State>, mut query: Query) -> Result<web::Json<Page<RoomRow>>, Problem> {
     let page = AskedPage::read(&mut query, |key| RoomName::parse(key).is_ok());
     query.check()?;
@@ -90,7 +90,7 @@ pub async fn list(state: web::Data<State>, mut query: Query) -> Result<web::Json
 /// One room that somebody is in.
 #[utoipa::path(get, path = "/api/v1/connections/rooms/{room}", tag = "rooms",
     params(("room" = String, Path, description = "The room's name")),
-    responses((status = 200, body = Room), super::openapi::Refused))]
+    responses((status = 200, body = Room, description = "The room"), super::openapi::Refused))]
 pub async fn one(
     state: web::Data<State>,
     room: web::Path<String>,
@@ -117,7 +117,7 @@ pub async fn one(
 /// The newest messages of a room, oldest first. A room keeps them while nobody is in.
 #[utoipa::path(get, path = "/api/v1/connections/rooms/{room}/history", tag = "rooms",
     params(("room" = String, Path, description = "The room's name")),
-    responses((status = 200, body = Page<RoomMessage>), super::openapi::Refused))]
+    responses((status = 200, body = Page<RoomMessage>, description = "Messages"), super::openapi::Refused))]
 pub async fn history(
     state: web::Data<State>,
     caller: Caller,

@@ -56,7 +56,7 @@ pub struct History {
 /// The newest samples of a node; the hub's own when none is named.
 #[utoipa::path(get, path = "/api/v1/streaming/metrics/current", tag = "metrics",
     params(("node" = Option<String>, Query, description = "The node's name")),
-    responses((status = 200, body = Current), super::openapi::Refused))]
+    responses((status = 200, body = Current, description = "The newest samples"), super::openapi::Refused))]
 pub async fn current(
     state: web::Data<State>,
     mut query: Query,
@@ -87,7 +87,7 @@ pub async fn current(
         ("until" = Option<String>, Query, description = "RFC 3339 or Unix milliseconds; now when left out"),
         ("points" = Option<usize>, Query, minimum = 1, maximum = 1920, description = "At most so many points; 300 when left out"),
     ),
-    responses((status = 200, body = History), super::openapi::Refused))]
+    responses((status = 200, body = History, description = "The points"), super::openapi::Refused))]
 pub async fn history(state: web::Data<State>, mut query: Query) -> Result<web::Json<History>, Problem> {
     let node = node(&state, &mut query);
     let metric = query.parsed("metric", |text| MetricName::parse(text).map(|name| name.to_string()));

@@ -19,7 +19,7 @@ pub struct Supervision {
 
 /// Every kind of actor: how it is run, and how it does.
 #[utoipa::path(get, path = "/api/v1/supervision", tag = "operations",
-    responses((status = 200, body = Supervision), super::openapi::Refused))]
+    responses((status = 200, body = Supervision, description = "The tree"), super::openapi::Refused))]
 pub async fn tree(state: web::Data<State>) -> web::Json<Supervision> {
     let kinds = state.services.tree.snapshot();
     web::Json(Supervision {

@@ -94,7 +94,7 @@ impl Before {
 #[utoipa::path(get, path = "/api/v1/events", tag = "events",
     params(super::super::openapi::PageParams,
         ("topic" = Option<String>, Query, description = "The topic's name; `events` when left out")),
-    responses((status = 200, body = Page<Event>), super::super::openapi::Refused))]
+    responses((status = 200, body = Page<Event>, description = "Events"), super::super::openapi::Refused))]
 pub async fn list(
     state: web::Data<State>,
     caller: Caller,
