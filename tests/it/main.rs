@@ -7,6 +7,12 @@ mod hub;
 
 /// Whatever a client sends: its own clear error or close code, counted, and nobody else is harmed.
 mod bad_input;
+/// The command line: what each command answers, and how it complains.
+mod cli;
+/// A hub that is told to stop says so, sends its clients away in good order, and goes.
+mod drain;
+/// One slow client never slows down another, and what waits for it is bounded.
+mod slow_client;
 
 /// The rules of the house that no lint knows: layers, sizes, names, documents that hold.
 mod tidy;
