@@ -13,6 +13,8 @@ mod cli;
 mod drain;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
+/// The native WebSocket protocol, as documented.
+mod wire;
 
 /// The rules of the house that no lint knows: layers, sizes, names, documents that hold.
 mod tidy;

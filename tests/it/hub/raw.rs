@@ -187,6 +187,16 @@ impl RawSocket {
         .await
     }
 
+    /// As [`RawSocket::next`], past pings.
+    pub(crate) async fn next_but_pings(&mut self) -> RawEvent {
+        loop {
+            match self.next().await {
+                RawEvent::Ping => {}
+                event => return event,
+            }
+        }
+    }
+
     /// Reads to the end without answering anything; the code of the close frame, if one came.
     pub(crate) async fn closed(&mut self) -> Option<u16> {
         let mut code = None;
