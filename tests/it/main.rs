@@ -11,6 +11,8 @@ mod bad_input;
 mod cli;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
+/// What the hub acknowledged is not lost, whenever it is killed.
+mod durability;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
 /// The native WebSocket protocol, as documented.

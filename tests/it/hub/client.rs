@@ -132,6 +132,18 @@ impl Client {
         self.first(&format!("the answer to {id}"), |frame| frame["metadata"]["reply_to"] == *id).await
     }
 
+    /// As [`Client::answer_to`]; `None` when the connection ends before.
+    pub(crate) async fn answer_or_end(&mut self, id: &str) -> Option<Value> {
+        loop {
+            let is_answer = |frame: &Value| frame["metadata"]["reply_to"] == *id;
+            if let Some(at) = self.waiting.iter().position(is_answer) {
+                return self.waiting.remove(at);
+            }
+            let frame = within("an answer", self.hear()).await.ok()?;
+            self.waiting.push_back(frame);
+        }
+    }
+
     /// The next frame of this type; what comes before it waits.
     pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
         self.first(kind, |frame| frame["type"] == *kind).await
