@@ -5,5 +5,21 @@
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
 
+/// Fixtures: the real binary as a process, clients that behave and clients that do not.
+mod hub;
+
+/// Whatever a client sends: its own clear error or close code, counted, and nobody else is harmed.
+mod bad_input;
+/// The command line: what each command answers, and how it complains.
+mod cli;
+/// A hub that is told to stop says so, sends its clients away in good order, and goes.
+mod drain;
+/// What the hub acknowledged is not lost, whenever it is killed.
+mod durability;
+/// One slow client never slows down another, and what waits for it is bounded.
+mod slow_client;
+/// The native WebSocket protocol, as documented.
+mod wire;
+
 /// The rules of the house that no lint knows: layers, sizes, names, documents that hold.
 mod tidy;

@@ -1,0 +1,25 @@
+//! What the tests work with: the real binary as a process, clients, and bounded waiting.
+//!
+//! - [`Hub`]: `infrawatch serve` on a free port over a directory of its own; stopped and waited for on drop
+//! - [`Client`]: a WebSocket client that behaves; [`RawSocket`]: one that does what it is told, byte by byte
+//! - [`Witness`]: a client that must get every message in order while others misbehave
+//! - [`within`], [`until`]: every wait is for a condition and has a bound
+
+mod client;
+mod command;
+mod patience;
+mod process;
+mod raw;
+mod witness;
+
+pub(crate) use client::{Client, Ended, Message};
+pub(crate) use command::{Finished, infrawatch};
+pub(crate) use patience::{PATIENCE, until, within};
+pub(crate) use process::{Hub, Running};
+pub(crate) use raw::{RawEvent, RawSocket, Refusal, Upgrade, frame};
+pub(crate) use witness::Witness;
+
+/// Opcode of a text frame, with the bit that says that the message ends with it.
+pub(crate) const TEXT: u8 = 0x81;
+/// Opcode of a binary frame, as [`TEXT`].
+pub(crate) const BINARY: u8 = 0x82;
