@@ -94,6 +94,12 @@ pub fn table() -> Vec<ChildSpec> {
         },
         ChildSpec {
             placement: Placement::Caller,
+            queue_bound: 8,
+            when_full: WhenFull::DropAndCount,
+            ..row("lag_probe", None, "hub", "how late one event loop is")
+        },
+        ChildSpec {
+            placement: Placement::Caller,
             queue_bound: 4_096,
             when_full: WhenFull::DropAndCount,
             ..row(
@@ -148,6 +154,9 @@ pub enum HubError {
     /// A setting that cannot work.
     #[error("{0}")]
     Setting(String),
+    /// The workers ended by themselves.
+    #[error("the workers ended: {0}")]
+    Workers(String),
     /// An actor crashed too often, and nothing above it could be restarted.
     #[error("{kind} {instance:?} crashed too often: {reason}", kind = .0.kind, instance = .0.instance, reason = .0.reason)]
     Root(RootFailure),
@@ -213,21 +222,24 @@ impl Hub {
         let Self { state, listener, mut root_failures, _lock } = self;
         let server = listener::serve(&state, listener)?;
         let handle = server.handle();
-        let serving = actix_rt::spawn(server);
+        let mut serving = actix_rt::spawn(server);
         let failure = tokio::select! {
             () = shutdown => None,
-            failure = root_failures.recv() => failure,
+            failure = root_failures.recv() => failure.map(HubError::Root),
+            ended = &mut serving => Some(HubError::Workers(format!("{ended:?}"))),
         };
         tracing::info!("draining");
         drain_connections(&state).await;
         handle.stop(false).await;
-        drop(serving.await);
+        if !serving.is_finished() {
+            drop(serving.await);
+        }
         let left = state.services.tree.stop_all(Duration::from_millis(STOP_MS_MAX)).await;
         for (kind, stuck) in left {
             tracing::warn!(kind, stuck, "actors did not end");
         }
         state.store.close().await;
-        failure.map_or(Ok(()), |failure| Err(HubError::Root(failure)))
+        failure.map_or(Ok(()), Err)
     }
 }
 

@@ -60,8 +60,8 @@ export class Hub {
   /** Starts an agent for `node` against this hub; returns the function that stops it. */
   startAgent(node) {
     const token = execFileSync(BIN, ['token', '--data-dir', this.data_dir, '--role', 'agent', '--node', node], { encoding: 'utf8' }).trim();
-    const child = spawn(BIN, ['agent', '--hub', `ws://${this.address}`, '--token', token], {
-      // The spool of the agent, wherever it is by default, stays inside the test's own directory.
+    const child = spawn(BIN, ['agent', '--hub', `ws://${this.address}`, '--token', token, '--spool-dir', `${this.data_dir}/spool-${node}`], {
+      // A spool of its own: another agent of the same node may run on this machine.
       cwd: this.data_dir,
       stdio: 'ignore',
     });

@@ -14,7 +14,7 @@ export function sessionColumns(own_id: string | null, may_disconnect: boolean) {
   return [
     column.accessor('client_id', {
       header: 'Client',
-      size: 196,
+      size: 182,
       cell: (cell) => (
         <span className="client-cell">
           <span className="mono" title={cell.getValue()}>{cell.getValue()}</span>
@@ -24,13 +24,13 @@ export function sessionColumns(own_id: string | null, may_disconnect: boolean) {
     }),
     column.accessor('state', { header: 'State', size: 126, cell: (cell) => <Status word={cell.getValue()} /> }),
     column.accessor('subject', {
-      header: 'Subject', size: 124,
+      header: 'Subject', size: 150,
       cell: (cell) => <>{cell.getValue()} <span className="muted">{cell.row.original.role}</span></>,
     }),
     column.accessor('since', { ...NUMBER, header: 'For', size: 92, cell: (cell) => <Age at={cell.getValue()} /> }),
     column.accessor('remote_address', { header: 'Address', size: 128, cell: (cell) => cell.getValue() ?? UNKNOWN }),
     column.accessor((session) => session.topics.length + session.rooms.length, {
-      id: 'topics', header: 'Topics and rooms', size: 130,
+      id: 'topics', header: 'Topics', size: 118,
       cell: (cell) => <Names topics={cell.row.original.topics} rooms={cell.row.original.rooms} />,
     }),
     column.accessor('bytes_in', { ...NUMBER, header: 'In', size: 82, cell: (cell) => bytes(cell.getValue()) }),

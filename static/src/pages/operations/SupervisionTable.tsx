@@ -15,7 +15,7 @@ const NUMBER = { meta: { className: 'number' } } as const;
 const columns = [
   column.accessor('kind', {
     header: 'Kind',
-    size: 164,
+    size: 150,
     cell: (cell) => {
       const { row } = cell;
       return (
@@ -41,7 +41,7 @@ const columns = [
   }),
   column.accessor('policy', { header: 'Policy', size: 92 }),
   column.accessor('intensity_max', {
-    header: 'Intensity', size: 84,
+    header: 'Intensity', size: 98,
     cell: (cell) => `${cell.getValue()} in ${milliseconds(cell.row.original.intensity_window_ms)}`,
   }),
   column.accessor('backoff_min_ms', {
@@ -49,17 +49,17 @@ const columns = [
     cell: (cell) => `${milliseconds(cell.getValue())} to ${milliseconds(cell.row.original.backoff_max_ms)}`,
   }),
   column.accessor('placement', {
-    header: 'Placement', size: 100, meta: { className: 'fine' }, cell: (cell) => <span title={cell.getValue()}>{cell.getValue()}</span>,
+    header: 'Placement', size: 114, meta: { className: 'fine' }, cell: (cell) => <span title={cell.getValue()}>{cell.getValue()}</span>,
   }),
   column.accessor('queue_bound', {
-    ...NUMBER, header: 'Queue', size: 88,
+    ...NUMBER, header: 'Queue', size: 98,
     cell: (cell) => <QueueDepth depth={cell.row.original.mailbox_depth} bound={cell.getValue()} />,
   }),
   column.accessor('when_full', {
-    header: 'When full', size: 132, meta: { className: 'fine' },
+    header: 'When full', size: 116, meta: { className: 'fine' },
     cell: (cell) => <span title={cell.getValue() ?? undefined}>{cell.getValue()?.replaceAll('_', ' ') ?? UNKNOWN}</span>,
   }),
-  column.accessor('last_failure', { header: 'Last failure', size: 184, meta: { className: 'wrap' }, cell: (cell) => <LastFailure failure={cell.getValue()} /> }),
+  column.accessor('last_failure', { header: 'Last failure', size: 176, meta: { className: 'wrap' }, cell: (cell) => <LastFailure failure={cell.getValue()} /> }),
 ];
 
 /** What waits in all mailboxes of the kind, and the bound of each. */
