@@ -5,6 +5,8 @@
 /// Fixtures: the real binary as a process, clients that behave and clients that do not.
 mod hub;
 
+/// Real agents: nodes that appear, go late, come back, and lose nothing.
+mod agents;
 /// Whatever a client sends: its own clear error or close code, counted, and nobody else is harmed.
 mod bad_input;
 /// The command line: what each command answers, and how it complains.
