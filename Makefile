@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Further arguments of `infrawatch serve`, as in: make run ARGS=--dev
+# Further arguments, as in: make run ARGS=--dev, make bench ARGS='--modes fan1000 --rounds 1'
 ARGS ?=
 export LISTEN ?= 127.0.0.1:5050
 export DATA_DIR ?= ./data
@@ -46,8 +46,8 @@ lint: ## formatting, clippy, eslint, types, dependencies, spelling, shell script
 fmt: ## format the Rust code
 	cargo fmt --all
 
-bench: ## measure the parts with criterion and write what changed since the last time
-	cargo bench --locked --workspace
+bench: ## measure a release build beside the physical limit of this machine
+	@scripts/measure.sh $(ARGS)
 
 browser: ## the browser tests alone
 	@scripts/install-tools.sh chromium

@@ -13,13 +13,8 @@ case ${1:-} in
   *) fail "unknown argument $1, see --help" ;;
 esac
 need node npm
+"$root/scripts/install-packages.sh" "$root/static"
 cd "$root/static"
-
-if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then
-  npm ci --no-audit --no-fund
-  # npm keeps the time of an unchanged file; the comparison above needs the time of this install.
-  touch node_modules/.package-lock.json
-fi
 
 built=dist/index.html
 if [[ $force == false && -f $built ]]; then

@@ -23,13 +23,7 @@ debian_package() { # COMMAND PACKAGE...
 }
 
 install_chromium() {
-  local name
-  for name in chromium chromium-browser google-chrome; do
-    if command -v "$name"; then
-      return
-    fi
-  done
-  debian_package chromium chromium fonts-dejavu-core
+  chromium_path || debian_package chromium chromium fonts-dejavu-core
 }
 
 install_shellcheck() {

@@ -41,6 +41,11 @@ binary_dir() {
   esac
 }
 
+# The browser that the tests drive.
+chromium_path() {
+  command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
 # Pid from a pid file, if that process is still an infrawatch (pids are reused).
 running_pid() {
   local pid

@@ -31,9 +31,12 @@ done
 if running_pid "$run_dir/hub.pid" >/dev/null; then
   # shellcheck disable=SC2016 # JavaScript, not shell
   head -n 1 "$run_dir/hub.out" | node -e '
-    const { address } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+    import { readFileSync } from "node:fs";
+    const { address } = JSON.parse(readFileSync(0, "utf8"));
     const answer = await fetch(`http://${address}/api/health`, { signal: AbortSignal.timeout(5000) });
-    const { status, version, checks } = await answer.json();
+    const body = await answer.text();
+    if (!body.startsWith("{")) throw new Error(`http://${address}/api/health answered ${answer.status}`);
+    const { status, version, checks } = JSON.parse(body);
     console.log(`health       ${status}, version ${version}, http://${address}`);
     for (const [name, check] of Object.entries(checks)) console.log(`  ${name}: ${check.status} ${check.detail ?? ""}`);
   ' --input-type=module || down=1

@@ -74,7 +74,7 @@ test_tools() {
 }
 
 test_console() {
-  step 'console: install' "$root/static" npm ci --no-audit --no-fund
+  step 'console: packages' "$root" scripts/install-packages.sh static
   step 'console: lint' "$root/static" npm run lint
   step 'console: types' "$root/static" npm run typecheck
   step 'console: tests' "$root/static" npm test
@@ -105,9 +105,9 @@ test_browser() {
   binary=$(target_dir)/debug/infrawatch
   # The features of the step above, so that nothing is built twice.
   step 'browser: hub' "$root" cargo build --locked --workspace --all-features
-  step 'browser: install' "$root/tests/browser" \
-    env PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund
-  step 'browser: tests' "$root/tests/browser" env "INFRAWATCH_BIN=$binary" node --test
+  step 'browser: packages' "$root" scripts/install-packages.sh tests/browser
+  step 'browser: tests' "$root/tests/browser" \
+    env "INFRAWATCH_BIN=$binary" "CHROMIUM_BIN=${CHROMIUM_BIN:-$(chromium_path)}" npm test
 }
 
 nothing_left_running() {
@@ -139,6 +139,10 @@ fi
 
 need cargo node npm
 cd "$root"
+# The program reads INFRAWATCH_...; what happens to be set here is no part of a test.
+for variable in "${!INFRAWATCH_@}"; do
+  [[ $variable == INFRAWATCH_TOOLS ]] || unset "$variable"
+done
 rm -rf "$log_dir"
 mkdir -p "$log_dir"
 if [[ -n ${CI:-} ]]; then

@@ -20,7 +20,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::http::State;
+use crate::http::{Desk, State};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
@@ -94,6 +94,12 @@ pub fn table() -> Vec<ChildSpec> {
         },
         ChildSpec {
             placement: Placement::Caller,
+            queue_bound: 8,
+            when_full: WhenFull::DropAndCount,
+            ..row("lag_probe", None, "hub", "how late one event loop is")
+        },
+        ChildSpec {
+            placement: Placement::Caller,
             queue_bound: 4_096,
             when_full: WhenFull::DropAndCount,
             ..row(
@@ -148,6 +154,9 @@ pub enum HubError {
     /// A setting that cannot work.
     #[error("{0}")]
     Setting(String),
+    /// The workers ended by themselves.
+    #[error("the workers ended: {0}")]
+    Workers(String),
     /// An actor crashed too often, and nothing above it could be restarted.
     #[error("{kind} {instance:?} crashed too often: {reason}", kind = .0.kind, instance = .0.instance, reason = .0.reason)]
     Root(RootFailure),
@@ -213,21 +222,24 @@ impl Hub {
         let Self { state, listener, mut root_failures, _lock } = self;
         let server = listener::serve(&state, listener)?;
         let handle = server.handle();
-        let serving = actix_rt::spawn(server);
+        let mut serving = actix_rt::spawn(server);
         let failure = tokio::select! {
             () = shutdown => None,
-            failure = root_failures.recv() => failure,
+            failure = root_failures.recv() => failure.map(HubError::Root),
+            ended = &mut serving => Some(HubError::Workers(format!("{ended:?}"))),
         };
         tracing::info!("draining");
         drain_connections(&state).await;
         handle.stop(false).await;
-        drop(serving.await);
+        if !serving.is_finished() {
+            drop(serving.await);
+        }
         let left = state.services.tree.stop_all(Duration::from_millis(STOP_MS_MAX)).await;
         for (kind, stuck) in left {
             tracing::warn!(kind, stuck, "actors did not end");
         }
         state.store.close().await;
-        failure.map_or(Ok(()), |failure| Err(HubError::Root(failure)))
+        failure.map_or(Ok(()), Err)
     }
 }
 
@@ -254,6 +266,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
+    let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Services {
         broker,
         rooms,
@@ -278,6 +291,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         started_ms,
         workers,
         data_dir,
+        desk,
         draining: AtomicBool::new(false),
     })
 }

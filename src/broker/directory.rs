@@ -43,13 +43,15 @@ pub struct Draft {
     pub priority: Option<Priority>,
     /// What it is the newest value of.
     pub key: Option<Arc<str>>,
+    /// What its publisher calls it.
+    pub event_type: Option<Arc<str>>,
 }
 
 impl Draft {
     /// A message of the hub's own; its payload must serialize to JSON.
     pub fn of<T: Serialize>(payload: &T) -> Result<Self, serde_json::Error> {
         let payload = serde_json::value::to_raw_value(payload)?;
-        Ok(Self { payload, kind: "message", priority: None, key: None })
+        Ok(Self { payload, kind: "message", priority: None, key: None, event_type: None })
     }
 
     /// The same message as the newest value of `key`.
@@ -155,8 +157,8 @@ impl Broker {
             Counter::Dropped.add_for("admission", 1);
             return Err(TopicError::Overloaded);
         };
-        let Draft { payload, kind, priority, key } = draft;
-        Ok((self.open(name)?, Publish { payload, kind, priority, key, permit, reply }))
+        let Draft { payload, kind, priority, key, event_type } = draft;
+        Ok((self.open(name)?, Publish { payload, kind, priority, key, event_type, permit, reply }))
     }
 
     /// The open topics that are kept there, and how many messages each keeps.

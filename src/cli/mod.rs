@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::agent::AgentError;
 use crate::telemetry::logging::LogFormat;
 
 /// Realtime monitoring hub: agents stream metrics in, browsers see them live.
@@ -87,7 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("infrawatch: {error:#}");
-            ExitCode::FAILURE
+            error.downcast_ref::<AgentError>().map_or(ExitCode::FAILURE, |e| ExitCode::from(e.exit_status()))
         }
     }
 }

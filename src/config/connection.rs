@@ -1,3 +1,5 @@
+//! How one client is treated: sizes, heartbeat, deadlines, rates.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, in_range};

@@ -1,3 +1,5 @@
+//! The doors of the HTTP side.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, in_range};

@@ -1,3 +1,5 @@
+//! Which samples and nodes are taken.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, in_range};

@@ -1,3 +1,5 @@
+//! The sampler of the hub's own host.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, in_range};

@@ -1,3 +1,5 @@
+//! Durable state: how much may wait, how long samples are kept.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, in_range};

@@ -1,3 +1,5 @@
+//! What topics remember, and what may be on its way to sockets.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, in_range};

@@ -245,6 +245,7 @@ impl ConnectionActor {
             kind: "message",
             priority: publish.priority,
             key: publish.key.map(|key| key.into()),
+            event_type: None,
         };
         let reply = self.reply_route(reply_to, "published");
         let published = self.shard.services.broker.publish(&topic, draft, reply, cause);

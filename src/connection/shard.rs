@@ -109,8 +109,9 @@ impl Shard {
         }
         let owner = Owner { shard: self.clone(), seat };
         let decoder = Decoder::new(limits(&self.services.settings));
-        let (settings, scratch) = (self.services.clone(), self.scratch.clone());
-        actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, settings, scratch });
+        let inbound_bytes_max = self.services.settings.inbound_bytes_max;
+        let scratch = self.scratch.clone();
+        actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, inbound_bytes_max, scratch });
         member
     }
 

@@ -262,7 +262,8 @@ impl Socket {
         }
     }
 
-    pub(super) fn has_room_for_inbound(&self, settings: &ConnectionSection) -> bool {
-        self.inbound_bytes.get() < settings.inbound_bytes_max
+    /// Bytes of messages that wait for the owner.
+    pub(super) fn inbound_bytes(&self) -> usize {
+        self.inbound_bytes.get()
     }
 }

@@ -5,12 +5,10 @@
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::ReadBuf;
 
-use super::Services;
 use super::socket::{Inbound, Phase, Socket};
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
@@ -38,8 +36,8 @@ pub struct SocketTask<O: SocketOwner> {
     pub decoder: Decoder,
     /// Who is told.
     pub owner: O,
-    /// Bounds.
-    pub settings: Arc<Services>,
+    /// What may wait for the owner before the socket is no longer read.
+    pub inbound_bytes_max: usize,
     /// The worker's read buffer.
     pub scratch: Rc<RefCell<Vec<u8>>>,
 }
@@ -103,9 +101,7 @@ impl<O: SocketOwner> SocketTask<O> {
             self.decode(socket, &mut early);
         }
         for _ in 0..READS_PER_TURN {
-            if matches!(socket.phase(), Phase::Gone(_))
-                || !socket.has_room_for_inbound(&self.settings.settings)
-            {
+            if matches!(socket.phase(), Phase::Gone(_)) || socket.inbound_bytes() >= self.inbound_bytes_max {
                 return false;
             }
             match self.read(socket, context) {
@@ -172,5 +168,127 @@ fn close_of(code: u16) -> Close {
         1007 => Close::InvalidText,
         1009 => Close::TooLarge,
         _ => Close::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::outbox::NO_TOPIC;
+    use crate::protocol::priority::Priority;
+    use bytes::Bytes;
+    use std::cell::Cell;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    #[derive(Default)]
+    struct Witness {
+        inbound: Cell<u32>,
+        gone: Cell<Option<Close>>,
+    }
+
+    impl SocketOwner for Rc<Witness> {
+        fn inbound(&self) {
+            self.inbound.set(self.inbound.get() + 1);
+        }
+        fn gone(&self, close: Close) {
+            self.gone.set(Some(close));
+        }
+    }
+
+    /// A socket over a pipe that takes `pipe_bytes`: any stream that is read and written goes the same way.
+    fn start(pipe_bytes: usize, settings: &ConnectionSection) -> (DuplexStream, Rc<Socket>, Rc<Witness>) {
+        let (client, server) = tokio::io::duplex(pipe_bytes);
+        let (socket, owner) = (Rc::new(Socket::new(Box::new(server), settings)), Rc::new(Witness::default()));
+        tokio::task::spawn_local(SocketTask {
+            socket: socket.clone(),
+            leftover: Vec::new(),
+            decoder: Decoder::new(limits(settings)),
+            owner: owner.clone(),
+            inbound_bytes_max: settings.inbound_bytes_max,
+            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES])),
+        });
+        (client, socket, owner)
+    }
+
+    async fn run(test: impl Future<Output = ()>) {
+        tokio::task::LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_waits_and_comes_in_order() {
+        run(async {
+            let (mut client, socket, _) = start(16, &ConnectionSection::default());
+            let sent: Vec<Bytes> = (0..20u8).map(|n| Bytes::from(vec![n; 7])).collect();
+            for frame in &sent {
+                socket.send_one(7, Priority::Normal, frame);
+            }
+            assert!(socket.outbox_bytes() >= 20 * 7 - 16);
+            let mut read = vec![0; 20 * 7];
+            client.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, sent.concat());
+            assert_eq!(socket.outbox_bytes(), 0);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn critical_overtakes_what_waits_but_not_what_is_begun() {
+        run(async {
+            let (mut client, socket, _) = start(4, &ConnectionSection::default());
+            for (topic, priority, text) in [
+                (1, Priority::Normal, "aaaaaa"),
+                (1, Priority::Normal, "bbbbbb"),
+                (2, Priority::Critical, "!!"),
+            ] {
+                socket.send_one(topic, priority, &Bytes::from_static(text.as_bytes()));
+            }
+            let mut read = vec![0; 14];
+            client.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, b"aaaaaa!!bbbbbb");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_reads_is_closed_when_its_outbox_is_full() {
+        run(async {
+            let settings = ConnectionSection { outbox_bytes_max: 100, ..ConnectionSection::default() };
+            let (_client, socket, owner) = start(10, &settings);
+            for _ in 0..20 {
+                socket.send_one(NO_TOPIC, Priority::Normal, &Bytes::from(vec![b'x'; 10]));
+            }
+            assert_eq!(socket.phase(), Phase::Closing(Close::Slow));
+            assert!(socket.outbox_bytes() < 100, "its data is dropped at once");
+            socket.cut(Close::GoingAway);
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            assert_eq!(owner.gone.get(), Some(Close::Slow), "the first cause is the cause");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn reading_stops_while_the_owner_is_behind() {
+        run(async {
+            let settings = ConnectionSection { inbound_bytes_max: 10, ..ConnectionSection::default() };
+            let (mut client, socket, owner) = start(1 << 20, &settings);
+            // "ping me" masked with zeros, one frame a read.
+            let frame = [&[0x81, 0x87, 0, 0, 0, 0][..], b"ping me"].concat();
+            for _ in 0..8 {
+                client.write_all(&frame).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            let before = owner.inbound.get();
+            assert!(before < 8, "two fill the bound");
+            let mut taken = 0;
+            while taken < 8 {
+                match socket.take_inbound() {
+                    Some(_) => taken += 1,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+            assert!(owner.inbound.get() > before);
+        })
+        .await;
     }
 }

@@ -1,25 +1,92 @@
 //! Routes, the WebSocket upgrade, the embedded console.
 //!
-//! - [`state`]: what handlers work with
+//! A request comes in by [`door`] (identity, origin, headers, log line), passes its row of the table of
+//! permissions in [`guard`], and reaches one handler:
+//!
+//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`events`], [`operations`], [`nodes`],
+//!   [`supervision`], [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
+//! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
+//! - [`state`], [`desk`]: what handlers work with, and keep between requests
 //! - [`upgrade`]: from an HTTP request to a connection; judged by the same functions as the routes
 
+pub mod body;
+mod browser;
+pub mod connections;
+pub mod console;
+pub mod desk;
+mod door;
+pub mod events;
+pub mod guard;
+pub mod health;
+pub mod login;
+pub mod login_limit;
+pub mod loop_lag;
+pub mod nodes;
+pub mod openapi;
+pub mod operations;
 pub mod origin;
+pub mod page;
+pub mod problem;
+pub mod query;
+pub mod rates;
+pub mod rooms;
+pub mod sockets;
 pub mod state;
+pub mod streaming;
+pub mod supervision;
+pub mod system;
+pub mod trace;
 pub mod upgrade;
 
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, web};
+
+pub use desk::Desk;
+pub use loop_lag::{LagActor, LoopLag};
 pub use state::State;
 
-/// Interim.
+use guard::on;
+
+/// The application: every route, and what all requests pass.
 pub fn app(
-    state: actix_web::web::Data<State>,
-) -> actix_web::App<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
-        Config = (),
-        Response = actix_web::dev::ServiceResponse,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
+    state: web::Data<State>,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>,
 > {
-    actix_web::App::new().app_data(state)
+    App::new()
+        .app_data(state)
+        .configure(routes)
+        .default_service(web::to(console::fallback))
+        .wrap(from_fn(door::enter))
+}
+
+/// Every route has its row in `auth::permission::ROUTES`.
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(on("POST", "/api/v1/connections/login", login::login))
+        .service(on("POST", "/api/v1/connections/exchange", login::exchange))
+        .service(on("POST", "/api/v1/connections/refresh", login::refresh))
+        .service(on("POST", "/api/v1/connections/logout", login::logout))
+        .service(on("GET", "/api/v1/connections/stats", connections::stats))
+        .service(on("GET", "/api/v1/connections/list", connections::list))
+        .service(on("GET", "/api/v1/connections/rooms", rooms::list))
+        .service(on("GET", "/api/v1/connections/rooms/{room}", rooms::one))
+        .service(on("GET", "/api/v1/connections/rooms/{room}/history", rooms::history))
+        .service(on("DELETE", "/api/v1/connections/{client_id}", connections::disconnect))
+        .service(on("GET", "/api/v1/streaming/metrics/current", streaming::current))
+        .service(on("GET", "/api/v1/streaming/metrics/history", streaming::history))
+        .service(on("POST", "/api/v1/events/publish", events::publish))
+        .service(on("GET", "/api/v1/events", events::recent::list))
+        .service(on("GET", "/api/v1/operations/overview", operations::overview))
+        .service(on("GET", "/api/v1/supervision", supervision::tree))
+        .service(on("GET", "/api/v1/nodes", nodes::list))
+        .service(on("GET", "/api/v1/nodes/{id}", nodes::one))
+        .service(on("GET", "/api/health", health::health))
+        .service(on("GET", "/healthz", health::live))
+        .service(on("GET", "/readyz", health::ready))
+        .service(on("GET", "/metrics", operations::metrics))
+        .service(on("GET", "/api/openapi.json", openapi::document))
+        .service(on("GET", "/docs", console::docs))
+        .service(on("GET", "/ws/{client_id}", sockets::upgrade_required));
 }

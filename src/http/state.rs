@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::desk::Desk;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
 use crate::node::Fleet;
@@ -32,6 +33,8 @@ pub struct State {
     pub workers: usize,
     /// Where the data directory is, for the check of free space.
     pub data_dir: std::path::PathBuf,
+    /// What the routes keep between requests.
+    pub desk: Desk,
     /// Set when the hub stops: new connections are refused.
     pub draining: AtomicBool,
 }

@@ -16,7 +16,7 @@ use actix_web::web;
 use tokio::net::TcpStream;
 
 use crate::http::upgrade::{Door, address_limiter};
-use crate::http::{self, State};
+use crate::http::{self, LagActor, State};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
@@ -51,7 +51,11 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
         .disable_signals()
         .listen("hub", listener, move || {
             let worker = next_worker.fetch_add(1, Ordering::Relaxed);
-            let shard = state.shards.start(worker, &state.services);
+            let services = &state.services;
+            let probe =
+                LagActor::new(format!("worker-{worker}"), state.desk.lag.clone(), services.clock.clone());
+            services.tree.start_here(format!("worker-{worker}"), probe, None);
+            let shard = state.shards.start(worker, services);
             let door = Rc::new(Door { state: state.clone(), shard, worker, limiter: limiter.clone() });
             let data = web::Data::from(state.clone());
             HttpService::build()

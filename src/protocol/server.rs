@@ -78,6 +78,8 @@ pub struct MessageMeta<'a> {
     pub priority: Priority,
     /// What it is the newest value of.
     pub key: Option<&'a str>,
+    /// What its publisher calls it.
+    pub event_type: Option<&'a str>,
     /// The request that caused it.
     pub correlation_id: Option<&'a str>,
 }
@@ -108,6 +110,9 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Range<usize>) {
         .raw("\"");
     if let Some(key) = meta.key {
         draft.raw(r#","key":"#).quoted(key);
+    }
+    if let Some(event_type) = meta.event_type {
+        draft.raw(r#","type":"#).quoted(event_type);
     }
     if let Some(correlation_id) = meta.correlation_id {
         draft.raw(r#","correlation_id":"#).quoted(correlation_id);
@@ -247,6 +252,7 @@ mod tests {
             epoch: "e1",
             priority: Priority::Critical,
             key: Some("a\"b"),
+            event_type: Some("up"),
             correlation_id: Some("c"),
         };
         let (frame, payload) = message(&meta, r#"{"x":1}"#);
@@ -257,7 +263,7 @@ mod tests {
         assert_eq!(frame["payload"], json!({"x": 1}));
         assert_eq!(
             frame["metadata"],
-            json!({"topic":"bench:t","offset":7,"epoch":"e1","priority":"critical","key":"a\"b","correlation_id":"c"})
+            json!({"topic":"bench:t","offset":7,"epoch":"e1","priority":"critical","key":"a\"b","type":"up","correlation_id":"c"})
         );
     }
 

@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::counter::{self, ConstCounter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{self, ConstGauge};
 use prometheus_client::metrics::histogram;
 use prometheus_client::registry::Registry;
 
@@ -133,6 +134,13 @@ impl Counter {
         }
     }
 
+    /// Sets a counter without a label that is counted elsewhere (the store keeps its own counts).
+    pub fn set(self, n: u64) {
+        if let Some(cell) = cells().counters.get(self as usize) {
+            cell.plain.store(n, Ordering::Relaxed);
+        }
+    }
+
     /// Sets one label value that is counted elsewhere (supervision keeps its own counts).
     pub fn set_for(self, label: &'static str, n: u64) {
         if let Some(cell) = cells().counters.get(self as usize) {
@@ -203,15 +211,30 @@ pub fn export() -> String {
     let mut registry = Registry::with_prefix("infrawatch");
     for (row, cell) in Counter::ALL.iter().zip(&cells().counters) {
         let (name, label, help) = row.row();
-        for (value, n) in values(cell, label) {
-            scoped(&mut registry, label, value).register(name, help, ConstCounter::new(n));
+        match label {
+            None => registry.register(name, help, ConstCounter::new(cell.plain.load(Ordering::Relaxed))),
+            Some(label) => {
+                let family = Family::<LabelSet, counter::Counter>::default();
+                for (value, n) in labelled_values(cell) {
+                    family.get_or_create(&vec![(label, value)]).inc_by(n);
+                }
+                registry.register(name, help, family);
+            }
         }
     }
     for (row, cell) in Gauge::ALL.iter().zip(&cells().gauges) {
         let (name, label, help) = row.row();
-        for (value, n) in values(cell, label) {
-            let n = i64::try_from(n).unwrap_or(i64::MAX);
-            scoped(&mut registry, label, value).register(name, help, ConstGauge::new(n));
+        match label {
+            None => {
+                registry.register(name, help, ConstGauge::new(signed(cell.plain.load(Ordering::Relaxed))));
+            }
+            Some(label) => {
+                let family = Family::<LabelSet, gauge::Gauge>::default();
+                for (value, n) in labelled_values(cell) {
+                    family.get_or_create(&vec![(label, value)]).set(signed(n));
+                }
+                registry.register(name, help, family);
+            }
         }
     }
     for (row, histogram) in Histogram::ALL.iter().zip(&cells().histograms) {
@@ -225,22 +248,14 @@ pub fn export() -> String {
     }
 }
 
-fn values(cell: &Cell, label: Option<&'static str>) -> Vec<(&'static str, u64)> {
-    match label {
-        None => vec![("", cell.plain.load(Ordering::Relaxed))],
-        Some(_) => cell.labelled.read().iter().map(|(k, v)| (*k, v.load(Ordering::Relaxed))).collect(),
-    }
+type LabelSet = Vec<(&'static str, &'static str)>;
+
+fn labelled_values(cell: &Cell) -> Vec<(&'static str, u64)> {
+    cell.labelled.read().iter().map(|(k, v)| (*k, v.load(Ordering::Relaxed))).collect()
 }
 
-fn scoped<'a>(
-    registry: &'a mut Registry,
-    label: Option<&'static str>,
-    value: &'static str,
-) -> &'a mut Registry {
-    match label {
-        Some(key) => registry.sub_registry_with_label((key.into(), value.into())),
-        None => registry,
-    }
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -263,8 +278,14 @@ mod tests {
     #[test]
     fn the_export_has_plain_and_labelled_values() {
         Counter::Problems.add_for("not_found", 2);
+        Counter::Problems.add_for("overloaded", 1);
         Counter::PingsSent.add(1);
         let text = export();
+        assert_eq!(
+            text.matches("# TYPE infrawatch_http_problems counter").count(),
+            1,
+            "one family, one head"
+        );
         assert!(text.contains("infrawatch_http_problems_total{code=\"not_found\"}"), "{text}");
         assert!(text.contains("# HELP infrawatch_pings_sent WebSocket pings sent"), "{text}");
     }

@@ -122,7 +122,8 @@ impl TopicActor {
         let priority = Priority::parse(&event.priority).unwrap_or(self.kind.priority);
         let key = event.key.map(Arc::<str>::from);
         let kind = frame_kind(&self.args.name);
-        self.encode(id, event.ts_ms, event.offset, kind, priority, key, &Cause::own(), payload)
+        let event_type = Some(event.kind).filter(|event_type| event_type != kind).map(Arc::<str>::from);
+        self.encode(id, event.ts_ms, event.offset, kind, priority, key, event_type, &Cause::own(), payload)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one envelope")]
@@ -134,6 +135,7 @@ impl TopicActor {
         kind: &'static str,
         priority: Priority,
         key: Option<Arc<str>>,
+        event_type: Option<Arc<str>>,
         cause: &Cause,
         payload: &str,
     ) -> Stored {
@@ -146,10 +148,11 @@ impl TopicActor {
             epoch: self.log.epoch(),
             priority,
             key: key.as_deref(),
+            event_type: event_type.as_deref(),
             correlation_id: cause.id(),
         };
         let (frame, payload) = server::message(&meta, payload);
-        Stored { offset, id, unix_ms, key, priority, frame, payload }
+        Stored { offset, id, unix_ms, key, event_type, priority, frame, payload }
     }
 
     fn deliver(&self, message: &Stored, permit: Permit) {
@@ -218,7 +221,7 @@ impl TopicActor {
             ts_ms: message.unix_ms,
             key: message.key.as_deref().map(str::to_owned),
             priority: message.priority.as_str().to_owned(),
-            kind: frame_kind(&self.args.name).to_owned(),
+            kind: message.event_type.as_deref().unwrap_or(frame_kind(&self.args.name)).to_owned(),
             payload: message.frame.slice(message.payload.clone()),
         };
         let offset = message.offset;
@@ -283,7 +286,7 @@ impl Handler<Queued<Publish>> for TopicActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
-        let Publish { payload, kind, priority, key, permit, reply } = queued.msg;
+        let Publish { payload, kind, priority, key, event_type, permit, reply } = queued.msg;
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply, Err(error));
@@ -293,7 +296,8 @@ impl Handler<Queued<Publish>> for TopicActor {
         let offset = self.log.assign();
         let priority = priority.unwrap_or(self.kind.priority);
         let id = MessageId::at(now_ms);
-        let message = self.encode(id, now_ms, offset, kind, priority, key, &queued.cause, payload.get());
+        let message =
+            self.encode(id, now_ms, offset, kind, priority, key, event_type, &queued.cause, payload.get());
         match self.kind.kept {
             Kept::Memory => self.send_out(message, permit, reply),
             Kept::Store => self.commit(message, permit, reply, ctx),

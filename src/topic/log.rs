@@ -21,6 +21,8 @@ pub struct Stored {
     pub unix_ms: u64,
     /// What it is the newest value of.
     pub key: Option<Arc<str>>,
+    /// What its publisher calls it.
+    pub event_type: Option<Arc<str>>,
     /// Its urgency.
     pub priority: Priority,
     /// The whole frame, shared with sockets.
@@ -165,6 +167,7 @@ mod tests {
             id: MessageId::at(unix_ms),
             unix_ms,
             key: key.map(Arc::from),
+            event_type: None,
             priority: Priority::Normal,
             frame: Bytes::from(vec![b'x'; bytes]),
             payload: 0..bytes,

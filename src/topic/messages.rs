@@ -42,6 +42,8 @@ pub struct Publish {
     pub priority: Option<Priority>,
     /// What it is the newest value of.
     pub key: Option<Arc<str>>,
+    /// What its publisher calls it.
+    pub event_type: Option<Arc<str>>,
     /// Room on the way to sockets.
     pub permit: Permit,
     /// Who is told.

@@ -194,7 +194,12 @@ mod tests {
     fn many_deliveries_are_one_wake_up() {
         let wakes = Arc::new(AtomicUsize::new(0));
         let count = wakes.clone();
-        let outlet = Outlet::new(0, Box::new(move || drop(count.fetch_add(1, Ordering::Relaxed))));
+        let outlet = Outlet::new(
+            0,
+            Box::new(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            }),
+        );
         let mut taken = Vec::new();
         for round in 1..=3 {
             for _ in 0..10 {

@@ -45,7 +45,8 @@ function SignedIn({ session, subject, role }: SignedInProps): ReactNode {
     <ServicesContext value={services}>
       <QueryClientProvider client={services.queries}>
         <ViewContext value={controls}>
-          <BrowserRouter>
+          {/* Filters live in the URL: typing has to reach the input in the same update, not in a transition. */}
+          <BrowserRouter useTransitions={false}>
             <Routes>
               <Route element={<Shell subject={subject} role={role} />}>
                 <Route index element={<CommandCenter />} />

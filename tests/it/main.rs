@@ -17,6 +17,8 @@ mod drain;
 mod durability;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
+/// The HTTP API: every route, role and refusal, on a hub of real parts.
+mod http;
 /// The native WebSocket protocol, as documented.
 mod wire;
 

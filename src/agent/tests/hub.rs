@@ -30,6 +30,9 @@ use crate::clock::Clock;
 pub(super) const TOKEN: &str = "e30.eyJub2RlIjoid2ViLTEiLCJleHAiOjF9.c2lnbmF0dXJl";
 pub(super) const FIRST_SAMPLE_UNIX_MS: u64 = 1_800_000_000_000;
 
+/// In the time of the scenario, which is not the time of the test.
+const SCENARIO_LIMIT: Duration = Duration::from_secs(20_000);
+
 /// Samples number 1, 2, 3, ...: the number is the value of `uptime_s` and, in seconds, the timestamp.
 pub(super) struct Numbered {
     taken: Rc<RefCell<u64>>,
@@ -134,7 +137,10 @@ where
     }));
     tokio::select! {
         outcome = &mut agent => return outcome,
-        () = scenario(&mut hub) => drop(stop),
+        through = timeout(SCENARIO_LIMIT, scenario(&mut hub)) => {
+            through.expect("the scenario waits for something that does not come");
+            drop(stop);
+        }
     }
     agent.await
 }

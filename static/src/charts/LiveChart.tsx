@@ -5,20 +5,22 @@ import { useConnection } from '../state/context';
 import { clock } from '../format/times';
 import { UNKNOWN } from '../format/numbers';
 import { useTheme } from '../theme/theme';
-import { align, type Columns } from './align';
+import { align, gapOf, type Columns } from './align';
 import './chart.css';
 import { ChartLegend } from './ChartLegend';
 import { ChartTable } from './ChartTable';
 import { observeWidth, useDrawLoop } from './drawLoop';
 import { moveCursor } from './keyboardCursor';
 import { plotOptions } from './plotOptions';
-import { useSeries, type SeriesRequest } from './useSeries';
+import { useSeries, windowOf, type ChartLine, type SeriesRequest } from './useSeries';
 
 export interface LiveChartProps {
   readonly title: string;
   /** Said to screen readers after the title: `percent`, `bytes per second`. */
   readonly unit: string;
   readonly format: (value: number) => string;
+  /** The same for the scale, where round numbers need fewer digits. */
+  readonly axis?: (value: number) => string;
   readonly requests: readonly SeriesRequest[];
   readonly range_ms: number;
   readonly max?: number;
@@ -28,12 +30,10 @@ export interface LiveChartProps {
 }
 
 const EMPTY: Columns = [[]];
-/** Series without history are shown over what there is, but never over less than this. */
-const MIN_WINDOW_MS = 60_000;
 const ANNOUNCE_AFTER_MS = 500;
 
 export function LiveChart(props: LiveChartProps): ReactNode {
-  const { title, unit, format, range_ms, max, soft_max = 1, height = 180, aside } = props;
+  const { title, unit, format, axis = format, range_ms, max, soft_max = 1, height = 180, aside } = props;
   const lines = useSeries(props.requests, range_ms);
   const { theme } = useTheme();
   const skew_ms = useConnection().clock_skew_ms;
@@ -48,19 +48,20 @@ export function LiveChart(props: LiveChartProps): ReactNode {
   const title_id = useId();
   const table_id = useId();
 
-  const showValues = useEffectEvent((chart: uPlot) => {
+  const showValues = (chart: uPlot): void => {
     const index = chart.cursor.idx ?? null;
     const spans = legend.current?.querySelectorAll<HTMLElement>('[data-value]') ?? [];
     spans.forEach((span, position) => {
-      const value = index === null ? lines[position]?.series.buffer.newest()?.value : valueNear(columns.current, position + 1, index);
+      const value = index === null ? currentOf(lines[position], Date.now() + skew_ms) : valueNear(columns.current, position + 1, index);
       span.textContent = typeof value === 'number' ? format(value) : UNKNOWN;
     });
     const at_s = index === null ? undefined : columns.current[0][index];
     const time = legend.current?.querySelector<HTMLElement>('[data-time]');
     if (time) time.textContent = at_s === undefined ? '' : clock(at_s * 1000);
-  });
+  };
+  const onCursor = useEffectEvent(showValues);
 
-  const draw = useEffectEvent(() => {
+  const draw = (): void => {
     const chart = plot.current;
     if (chart === null) return;
     const until_ms = Date.now() + skew_ms;
@@ -73,8 +74,9 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     });
     showValues(chart);
     setFilling(fillingOf(lines));
-  });
+  };
   useDrawLoop(draw);
+  const drawAtOnce = useEffectEvent(draw);
 
   const labels = lines.map((line) => line.label).join('\n');
   useEffect(() => {
@@ -83,20 +85,20 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     const chart = new uPlot(
       plotOptions({
         labels: labels === '' ? [] : labels.split('\n'), width: element.clientWidth || 300, height, max, soft_max,
-        format, sync: 'page', onCursor: showValues,
+        axis, sync: 'page', onCursor,
       }),
       [[]] as unknown as uPlot.AlignedData,
       element,
     );
     plot.current = chart;
     const unobserve = observeWidth(element, (width) => chart.setSize({ width, height }));
-    draw();
+    drawAtOnce();
     return () => {
       unobserve();
       chart.destroy();
       plot.current = null;
     };
-  }, [labels, height, max, soft_max, format, theme]);
+  }, [labels, height, max, soft_max, axis, theme]);
 
   useEffect(() => {
     lines.forEach((line, index) => plot.current?.setSeries(index + 1, { show: !hidden.has(line.label) }));
@@ -147,16 +149,16 @@ const NOTES = {
   empty: 'No samples in this range yet',
 } as const;
 
-function fillingOf(lines: ReturnType<typeof useSeries>): 'loading' | 'failed' | 'empty' | 'filled' {
-  if (lines.some((line) => line.series.buffer.size > 0)) return 'filled';
+function fillingOf(lines: readonly ChartLine[]): 'loading' | 'failed' | 'empty' | 'filled' {
   if (lines.some((line) => line.series.load === 'loading')) return 'loading';
+  if (lines.some((line) => line.series.buffer.size > 0)) return 'filled';
   return lines.some((line) => line.series.load === 'failed') ? 'failed' : 'empty';
 }
 
-function windowOf(lines: ReturnType<typeof useSeries>, range_ms: number, until_ms: number): number {
-  if (lines.length === 0) return range_ms;
-  const oldest_ms = Math.min(...lines.map((line) => line.series.buffer.oldestAt() ?? until_ms));
-  return Math.min(range_ms, Math.max(MIN_WINDOW_MS, until_ms - oldest_ms));
+/** The newest value while it is current: what was not heard of lately is unknown now. */
+function currentOf(line: ChartLine | undefined, now_ms: number): number | null {
+  const newest = line?.series.buffer.newest() ?? null;
+  return line === undefined || newest === null || now_ms - newest.at_ms > gapOf(line.series.buffer.step_ms) ? null : newest.value;
 }
 
 /** Where only another series has a point at the cursor, the value shortly before it stands. */

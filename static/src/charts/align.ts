@@ -6,12 +6,17 @@ export type Columns = [number[], ...(number | null | undefined)[][]];
 /** Two points further apart than this are not joined by a line: the node was not heard in between. */
 export const GAP_MS = 10_000;
 
+/** How far apart two points of a series may be before the node counts as not heard in between. */
+export function gapOf(step_ms: number): number {
+  return Math.max(GAP_MS, 3 * step_ms);
+}
+
 /** Puts several series of the same step on one time axis over `[since_ms, until_ms]`. */
 export function align(buffers: readonly SeriesBuffer[], since_ms: number, until_ms: number): Columns {
   const step_ms = buffers[0]?.step_ms ?? 1_000;
   const first = Math.ceil(since_ms / step_ms);
   const size = Math.max(0, Math.floor(until_ms / step_ms) - first + 1);
-  const gap_ms = Math.max(GAP_MS, 3 * step_ms);
+  const gap_ms = gapOf(step_ms);
   const x = Array.from({ length: size }, (_, index) => ((first + index) * step_ms) / 1000);
   const columns: Columns = [x];
   for (const buffer of buffers) {

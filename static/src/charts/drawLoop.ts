@@ -4,8 +4,10 @@ import { frames } from '../state/frameScheduler';
 import { onTick } from '../state/ticker';
 import { usePaused } from '../state/view';
 
-/** New samples draw a chart at most this often; the tick of the clock moves it along in any case. */
+/** New samples draw a chart at most this often. */
 const MIN_REDRAW_MS = 250;
+/** Without new samples the clock moves a chart along this often. */
+const IDLE_REDRAW_MS = 900;
 
 /** Calls `draw` within animation frames: when samples came, each second, and not while the view is paused. */
 export function useDrawLoop(draw: () => void): void {
@@ -20,10 +22,11 @@ export function useDrawLoop(draw: () => void): void {
       onDraw();
     };
     const request = (): void => frames.request(run);
-    const unwatch = series.watch(() => {
-      if (performance.now() - drawn_ms >= MIN_REDRAW_MS) request();
-    });
-    const untick = onTick(request);
+    const requestAfter = (rest_ms: number) => () => {
+      if (performance.now() - drawn_ms >= rest_ms) request();
+    };
+    const unwatch = series.watch(requestAfter(MIN_REDRAW_MS));
+    const untick = onTick(requestAfter(IDLE_REDRAW_MS));
     request();
     return () => {
       unwatch();

@@ -5,7 +5,7 @@ export interface PlotSpec {
   readonly labels: readonly string[];
   readonly width: number;
   readonly height: number;
-  readonly format: (value: number) => string;
+  readonly axis: (value: number) => string;
   /** Upper end of the scale where the unit has one (100 for percent). */
   readonly max: number | undefined;
   /** Smallest upper end, so that noise near zero does not fill the chart. */
@@ -26,6 +26,13 @@ function timeLabel(seconds: number, step_s: number): string {
   return step_s < 60 ? `${minutes}:${two(at.getSeconds())}` : minutes;
 }
 
+/** A line needs two points: the first sample of a series is drawn as a dot. */
+function lonePoint(plot: uPlot, series: number): number[] | null {
+  const column = plot.data[series] ?? [];
+  const first = column.findIndex((value) => typeof value === 'number');
+  return first >= 0 && column.findLastIndex((value) => typeof value === 'number') === first ? [first] : null;
+}
+
 /** Options of one line chart over time in the colours of the present theme. */
 export function plotOptions(spec: PlotSpec): uPlot.Options {
   const muted = cssValue('--muted');
@@ -34,7 +41,7 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
   return {
     width: spec.width,
     height: spec.height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       sync: { key: spec.sync, scales: ['x', null] },
@@ -57,7 +64,7 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
       },
       {
         stroke: muted, grid, font: FONT, ticks: { show: false }, gap: 8, size: AXIS_WIDTH, space: 32,
-        values: (_plot, splits) => splits.map(spec.format),
+        values: (_plot, splits) => splits.map((split) => spec.axis(split)),
       },
     ],
     series: [
@@ -66,8 +73,8 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
         const style = seriesStyle(index);
         const stroke = cssValue(style.variable);
         return {
-          label, stroke, width: 1.5, dash: [...style.dash], points: { show: false },
-          ...(filled ? { fill: withAlpha(stroke, index === 0 ? 0.14 : 0.07) } : {}),
+          label, stroke, width: 1.5, dash: [...style.dash], points: { show: true, size: 4, fill: stroke, filter: lonePoint },
+          ...(filled ? { fill: withAlpha(stroke, spec.labels.length === 1 ? 0.14 : 0.06) } : {}),
         };
       }),
     ],

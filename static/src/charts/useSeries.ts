@@ -15,6 +15,16 @@ export interface ChartLine {
   readonly series: LiveSeries;
 }
 
+/** Series that began a moment ago are shown over what there is of them, but never over less than this. */
+const MIN_WINDOW_MS = 60_000;
+
+/** The part of the range to show. */
+export function windowOf(lines: readonly ChartLine[], range_ms: number, until_ms: number): number {
+  if (lines.length === 0 || lines.some((line) => line.series.load === 'loading')) return range_ms;
+  const oldest_ms = Math.min(...lines.map((line) => line.series.buffer.oldestAt() ?? until_ms));
+  return Math.min(range_ms, Math.max(MIN_WINDOW_MS, until_ms - oldest_ms));
+}
+
 /** The live series behind a chart, kept while the chart is there. */
 export function useSeries(requests: readonly SeriesRequest[], range_ms: number): readonly ChartLine[] {
   const { series } = useServices();

@@ -12,6 +12,16 @@ export function percent(value: Maybe): string {
   return known(value) ? `${value.toFixed(1)} %` : UNKNOWN;
 }
 
+/** `80 %` for scales, whose steps are round. */
+export function wholePercent(value: number): string {
+  return `${Number(value.toFixed(1))} %`;
+}
+
+/** A scale's plain number without trailing zeros. */
+export function plain(value: number): string {
+  return String(Number(value.toFixed(3)));
+}
+
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 const DECIMAL = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 

@@ -37,9 +37,16 @@ interface LoadedProps<T> {
   readonly children: (data: T) => ReactNode;
 }
 
-/** Loading, failed or loaded. What was loaded before stays on screen when a later read fails; the connection says how old it is. */
+/** Loading, failed or loaded. What was loaded before stays on screen when a later read fails, and says so. */
 export function Loaded<T>({ query, rows = 3, children }: LoadedProps<T>): ReactNode {
-  if (query.data !== undefined) return children(query.data);
+  if (query.data !== undefined) {
+    return (
+      <>
+        {query.error !== null && <p className="stale tone-warn" role="status">Not current: {messageOf(query.error)}</p>}
+        {children(query.data)}
+      </>
+    );
+  }
   if (query.error !== null) return <Failure error={query.error} retry={() => void query.refetch()} />;
   return (
     <div className="skeleton" role="status" aria-label="Loading">

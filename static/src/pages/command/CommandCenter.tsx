@@ -4,7 +4,7 @@ import { useNodes, useOverview } from '../../api/queries';
 import type { FleetNode } from '../../api/types';
 import { LiveChart } from '../../charts/LiveChart';
 import type { SeriesRequest } from '../../charts/useSeries';
-import { percent } from '../../format/numbers';
+import { percent, wholePercent } from '../../format/numbers';
 import { useFleetFeed } from '../../state/context';
 import { useRange } from '../../state/view';
 import { Empty, Loaded, Panel } from '../../ui/Panel';
@@ -51,7 +51,7 @@ function FleetChart({ nodes }: { readonly nodes: readonly FleetNode[] }): ReactN
   const rest = nodes.length - shown.length;
   return (
     <section className="panel" aria-label="CPU of the fleet">
-      <LiveChart title="CPU of the fleet" unit="percent" format={percent} requests={requests} range_ms={range.ms} max={100} soft_max={10}
+      <LiveChart title="CPU of the fleet" unit="percent" format={percent} axis={wholePercent} requests={requests} range_ms={range.ms} max={100} soft_max={10}
         height={236} aside={rest > 0 && <span className="muted">the {shown.length} busiest of {nodes.length} nodes</span>} />
     </section>
   );

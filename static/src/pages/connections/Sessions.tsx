@@ -60,11 +60,12 @@ function SessionTable({ sessions }: { readonly sessions: ClientSession[] }): Rea
     state: { sorting },
     onSortingChange,
     enableSortingRemoval: false,
+    autoResetPageIndex: false,
     getRowId: (session) => session.client_id,
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),
   });
-  return <DataTable table={table} caption="Sessions" min_width={1100} />;
+  return <DataTable table={table} caption="Sessions" min_width={1190} />;
 }
 
 /** Sessions that have every word of `text` somewhere and, when asked for, the state. */

@@ -14,7 +14,7 @@ export function sessionColumns(own_id: string | null, may_disconnect: boolean) {
   return [
     column.accessor('client_id', {
       header: 'Client',
-      size: 200,
+      size: 182,
       cell: (cell) => (
         <span className="client-cell">
           <span className="mono" title={cell.getValue()}>{cell.getValue()}</span>
@@ -22,22 +22,24 @@ export function sessionColumns(own_id: string | null, may_disconnect: boolean) {
         </span>
       ),
     }),
-    column.accessor('state', { header: 'State', size: 118, cell: (cell) => <Status word={cell.getValue()} /> }),
-    column.accessor('subject', { header: 'Subject', size: 110 }),
-    column.accessor('role', { header: 'Role', size: 76 }),
-    column.accessor('since', { ...NUMBER, header: 'For', size: 84, cell: (cell) => <Age at={cell.getValue()} /> }),
-    column.accessor('remote_address', { header: 'Address', size: 130, cell: (cell) => cell.getValue() ?? UNKNOWN }),
+    column.accessor('state', { header: 'State', size: 126, cell: (cell) => <Status word={cell.getValue()} /> }),
+    column.accessor('subject', {
+      header: 'Subject', size: 150,
+      cell: (cell) => <>{cell.getValue()} <span className="muted">{cell.row.original.role}</span></>,
+    }),
+    column.accessor('since', { ...NUMBER, header: 'For', size: 92, cell: (cell) => <Age at={cell.getValue()} /> }),
+    column.accessor('remote_address', { header: 'Address', size: 128, cell: (cell) => cell.getValue() ?? UNKNOWN }),
     column.accessor((session) => session.topics.length + session.rooms.length, {
-      id: 'topics', header: 'Topics and rooms', size: 190,
+      id: 'topics', header: 'Topics', size: 118,
       cell: (cell) => <Names topics={cell.row.original.topics} rooms={cell.row.original.rooms} />,
     }),
     column.accessor('bytes_in', { ...NUMBER, header: 'In', size: 82, cell: (cell) => bytes(cell.getValue()) }),
     column.accessor('bytes_out', { ...NUMBER, header: 'Out', size: 82, cell: (cell) => bytes(cell.getValue()) }),
-    column.accessor('outbox_bytes', { ...NUMBER, header: 'Outbox', size: 82, cell: (cell) => bytes(cell.getValue()) }),
-    column.accessor('reconnects', { ...NUMBER, header: 'Reconnects', size: 90, cell: (cell) => count(cell.getValue()) }),
+    column.accessor('outbox_bytes', { ...NUMBER, header: 'Outbox', size: 80, cell: (cell) => bytes(cell.getValue()) }),
+    column.accessor('reconnects', { ...NUMBER, header: () => <abbr title="Reconnects">Rec.</abbr>, size: 64, cell: (cell) => count(cell.getValue()) }),
     ...(may_disconnect
       ? [column.display({
-        id: 'actions', size: 104, header: () => <span className="visually-hidden">Actions</span>,
+        id: 'actions', size: 108, header: () => <span className="visually-hidden">Actions</span>,
         cell: (cell) => cell.row.original.state === 'connected' && (
           <Disconnect session={cell.row.original} is_own={cell.row.original.client_id === own_id} />
         ),

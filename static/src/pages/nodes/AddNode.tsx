@@ -3,21 +3,13 @@ import { useState, type ReactNode } from 'react';
 import { useParameter } from '../../state/view';
 import { CopyButton } from '../../ui/CopyButton';
 import { Icon } from '../../ui/icons';
-
-/** Letters, digits and `. _ -`: what a node name and a shell word may both have. */
-const NAME = /^[A-Za-z0-9._-]{1,64}$/;
-
-/** The one line that starts an agent against this hub. The token comes out of the hub's own command, so no secret passes the browser. */
-export function agentCommand(page: { protocol: string; host: string }, node: string): string {
-  const scheme = page.protocol === 'https:' ? 'wss' : 'ws';
-  return `infrawatch agent --hub ${scheme}://${page.host} --token "$(infrawatch token --role agent --node ${node})"`;
-}
+import { agentCommand, NODE_NAME } from './agentCommand';
 
 /** The dialog that adds a node; open with `?add=1`. */
 export function AddNode(): ReactNode {
   const [add, setAdd] = useParameter('add');
   const [name, setName] = useState('web-1');
-  const valid = NAME.test(name);
+  const valid = NODE_NAME.test(name);
   const command = agentCommand(location, valid ? name : 'web-1');
   const loopback = /^(127\.|localhost|\[::1\])/.test(location.hostname);
   return (

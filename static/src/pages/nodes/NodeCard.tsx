@@ -22,6 +22,7 @@ export function NodeCard({ node, read_at_ms }: { readonly node: FleetNode; reado
         <Link to={`/nodes/${encodeURIComponent(live.id)}`} className="node-name">{live.id}</Link>
         {is_hub && <span className="tag">hub</span>}
         <Status word={live.state} />
+        <span className="node-age" title="Since it was heard"><Age at={live.last_seen_ms} /></span>
       </header>
       <div className="node-meters">
         <Meter label="CPU" value={metrics.cpu_percent} show_label />
@@ -32,7 +33,6 @@ export function NodeCard({ node, read_at_ms }: { readonly node: FleetNode; reado
         <span className="node-fact" title="Received"><Icon name="down" size={11} />{bytesPerSecond(metrics.network_rx_bytes_per_s)}</span>
         <span className="node-fact" title="Sent"><Icon name="up" size={11} />{bytesPerSecond(metrics.network_tx_bytes_per_s)}</span>
         <span className="node-fact">load {decimal(metrics.load1)}</span>
-        <span className="node-age"><Age at={live.last_seen_ms} suffix=" ago" /></span>
       </footer>
       <Labels labels={live.labels} />
     </article>

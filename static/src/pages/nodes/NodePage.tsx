@@ -82,19 +82,23 @@ function InventoryFacts({ node }: { readonly node: LiveNode }): ReactNode {
 function Transitions({ node }: { readonly node: FleetNodeDetail }): ReactNode {
   if (node.transitions.length === 0) return <Empty title="No transition yet" />;
   return (
-    <table className="data">
-      <caption className="visually-hidden">Transitions, newest first</caption>
-      <thead><tr><th scope="col">When</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Reason</th></tr></thead>
-      <tbody>
-        {[...node.transitions].sort((left, right) => right.at.localeCompare(left.at)).slice(0, 50).map((transition) => (
-          <tr key={`${transition.at}${transition.to}`}>
-            <td className="nowrap">{dateAndClock(transition.at)}</td>
-            <td>{transition.from === null ? '–' : <Status word={transition.from} />}</td>
-            <td><Status word={transition.to} /></td>
-            <td>{transition.reason ?? '–'}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    // A box that scrolls has to be reachable by keyboard.
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <div className="table-box" tabIndex={0} role="region" aria-label="Transitions, newest first">
+      <table className="data fitted">
+        <caption className="visually-hidden">Transitions, newest first</caption>
+        <thead><tr><th scope="col">When</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Reason</th></tr></thead>
+        <tbody>
+          {[...node.transitions].sort((left, right) => right.at.localeCompare(left.at)).slice(0, 50).map((transition) => (
+            <tr key={`${transition.at}${transition.to}`}>
+              <td className="nowrap">{dateAndClock(transition.at)}</td>
+              <td>{transition.from === null ? '–' : <Status word={transition.from} />}</td>
+              <td><Status word={transition.to} /></td>
+              <td>{transition.reason ?? '–'}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

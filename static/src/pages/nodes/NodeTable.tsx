@@ -49,6 +49,7 @@ export function NodeTable({ nodes }: { readonly nodes: LiveNode[] }): ReactNode 
     state: { sorting },
     onSortingChange,
     enableSortingRemoval: false,
+    autoResetPageIndex: false,
     getRowId: (node) => node.id,
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),

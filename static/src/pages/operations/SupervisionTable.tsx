@@ -15,7 +15,7 @@ const NUMBER = { meta: { className: 'number' } } as const;
 const columns = [
   column.accessor('kind', {
     header: 'Kind',
-    size: 210,
+    size: 150,
     cell: (cell) => {
       const { row } = cell;
       return (
@@ -33,32 +33,38 @@ const columns = [
       );
     },
   }),
-  column.accessor('state', { header: 'State', size: 104, cell: (cell) => <Status word={cell.getValue()} /> }),
-  column.accessor('instances', { ...NUMBER, header: 'Instances', size: 82, cell: (cell) => count(cell.getValue()) }),
+  column.accessor('state', { header: 'State', size: 98, cell: (cell) => <Status word={cell.getValue()} /> }),
+  column.accessor('instances', { ...NUMBER, header: 'Instances', size: 78, cell: (cell) => count(cell.getValue()) }),
   column.accessor('restarts', {
-    ...NUMBER, header: 'Restarts', size: 76,
+    ...NUMBER, header: 'Restarts', size: 72,
     cell: (cell) => <span className={cell.getValue() > 0 ? 'tone-warn' : undefined}>{count(cell.getValue())}</span>,
   }),
-  column.accessor('policy', { header: 'Policy', size: 88 }),
+  column.accessor('policy', { header: 'Policy', size: 92 }),
   column.accessor('intensity_max', {
-    header: 'Intensity', size: 96,
+    header: 'Intensity', size: 98,
     cell: (cell) => `${cell.getValue()} in ${milliseconds(cell.row.original.intensity_window_ms)}`,
   }),
   column.accessor('backoff_min_ms', {
-    header: 'Back-off', size: 116,
+    header: 'Back-off', size: 112,
     cell: (cell) => `${milliseconds(cell.getValue())} to ${milliseconds(cell.row.original.backoff_max_ms)}`,
   }),
-  column.accessor('placement', { header: 'Placement', size: 104 }),
+  column.accessor('placement', {
+    header: 'Placement', size: 114, meta: { className: 'fine' }, cell: (cell) => <span title={cell.getValue()}>{cell.getValue()}</span>,
+  }),
   column.accessor('queue_bound', {
-    ...NUMBER, header: 'Queue', size: 96,
+    ...NUMBER, header: 'Queue', size: 98,
     cell: (cell) => <QueueDepth depth={cell.row.original.mailbox_depth} bound={cell.getValue()} />,
   }),
-  column.accessor('when_full', { header: 'When full', size: 130, cell: (cell) => cell.getValue() ?? UNKNOWN }),
-  column.accessor('last_failure', { header: 'Last failure', size: 220, cell: (cell) => <LastFailure failure={cell.getValue()} /> }),
+  column.accessor('when_full', {
+    header: 'When full', size: 116, meta: { className: 'fine' },
+    cell: (cell) => <span title={cell.getValue() ?? undefined}>{cell.getValue()?.replaceAll('_', ' ') ?? UNKNOWN}</span>,
+  }),
+  column.accessor('last_failure', { header: 'Last failure', size: 176, meta: { className: 'wrap' }, cell: (cell) => <LastFailure failure={cell.getValue()} /> }),
 ];
 
+/** What waits in all mailboxes of the kind, and the bound of each. */
 function QueueDepth({ depth, bound }: { readonly depth: number | null; readonly bound: number | null }): ReactNode {
-  return <span title="Waiting of the bound"><strong>{count(depth)}</strong> / {count(bound)}</span>;
+  return <span title="Waiting in all mailboxes of this kind / bound of each mailbox"><strong>{count(depth)}</strong> / {count(bound)}</span>;
 }
 
 function LastFailure({ failure }: { readonly failure: SupervisedKind['last_failure'] }): ReactNode {
@@ -85,5 +91,5 @@ export function SupervisionTable({ kinds }: { readonly kinds: readonly Supervise
     getCoreRowModel: getCoreRowModel(),
     getExpandedRowModel: getExpandedRowModel(),
   });
-  return <DataTable table={table} caption="Supervision tree" min_width={1240} rowClass={(row) => `state-${row.state}`} />;
+  return <DataTable table={table} caption="Supervision tree" min_width={1206} rowClass={(row) => `state-${row.state}`} />;
 }

@@ -46,6 +46,7 @@ export function Keyboard(): ReactNode {
   ];
   return (
     <Dialog.Root open={open} onOpenChange={setOpen}>
+      <Dialog.Trigger className="quiet small">Keys <kbd>?</kbd></Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className="dialog" aria-describedby={undefined}>

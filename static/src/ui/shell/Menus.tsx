@@ -34,7 +34,7 @@ export function RangeMenu(): ReactNode {
   const [range, setRange] = useRange();
   return (
     <Menu.Root modal={false}>
-      <Menu.Trigger className="control" aria-label={`Time range: ${range.label}`}>
+      <Menu.Trigger className="control range" aria-label={`Time range: ${range.short}`}>
         <Icon name="clock" size={14} />
         {range.short}
         <Icon name="chevron" size={12} />
@@ -59,7 +59,7 @@ export function UserMenu({ subject, role }: { readonly subject: string; readonly
   const choices = (['system', ...THEMES] as const).map((id) => ({ id, label: THEME_LABELS[id] }));
   return (
     <Menu.Root modal={false}>
-      <Menu.Trigger className="control" aria-label={`Theme and account: ${subject}, ${role}`}>
+      <Menu.Trigger className="control" aria-label={`Theme and account: ${subject}`}>
         <Icon name="user" size={16} />
         <span className="wide-only">{subject}</span>
       </Menu.Trigger>

@@ -1,8 +1,10 @@
 import * as Dialog from '@radix-ui/react-dialog';
 import { Suspense, useEffect, useState, type ReactNode } from 'react';
 import { Outlet, useLocation } from 'react-router';
+import { useConnection } from '../../state/context';
 import { useViewControls } from '../../state/view';
 import { Icon, Logo } from '../icons';
+import { ErrorBoundary } from '../ErrorBoundary';
 import { ConnectionPill } from './ConnectionPill';
 import { Keyboard } from './Keyboard';
 import { RangeMenu, UserMenu } from './Menus';
@@ -21,7 +23,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
   const page = PAGES.find((candidate) => candidate.path === `/${location.pathname.split('/')[1] ?? ''}`);
   const { paused_at_ms, togglePause } = useViewControls();
   const has_range = location.pathname === '/' || /^\/nodes\/./.test(location.pathname);
-  const detail = decodeURIComponent(location.pathname.split('/')[2] ?? '');
+  const detail = decoded(location.pathname.split('/')[2] ?? '');
   const title = detail === '' ? (page?.label ?? 'Not found') : detail;
   useEffect(() => {
     document.title = `${title} · InfraWatch`;
@@ -32,14 +34,15 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
       <aside className="rail">
         <div className="brand"><Logo /><span>InfraWatch</span></div>
         <Navigation />
+        <RailFoot />
       </aside>
       <header className="topbar">
         <Drawer />
         <h1>{title}</h1>
         <div className="topbar-controls">
           {has_range && <RangeMenu />}
-          <button type="button" className="control" aria-pressed={paused_at_ms !== null} onClick={togglePause}
-            aria-label="Auto-refresh paused">
+          <button type="button" className="control" data-paused={paused_at_ms !== null} onClick={togglePause}
+            aria-label={paused_at_ms === null ? 'Pause auto-refresh' : 'Resume auto-refresh'}>
             <Icon name={paused_at_ms === null ? 'pause' : 'play'} size={14} />
             <span className="wide-only">{paused_at_ms === null ? 'Pause' : 'Resume'}</span>
           </button>
@@ -49,11 +52,32 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
       </header>
       <main id="main" tabIndex={-1}>
         <Notice />
-        <Suspense fallback={<div className="skeleton" role="status" aria-label="Loading"><span /><span /><span /></div>}>
-          <Outlet />
-        </Suspense>
+        <ErrorBoundary key={location.pathname}>
+          <Suspense fallback={<div className="skeleton" role="status" aria-label="Loading"><span /><span /><span /></div>}>
+            <Outlet />
+          </Suspense>
+        </ErrorBoundary>
       </main>
+    </div>
+  );
+}
+
+/** A part of the path as text; one that is no valid encoding stays as it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Which hub this is, and the keys. */
+function RailFoot(): ReactNode {
+  const hello = useConnection().hello;
+  return (
+    <div className="rail-foot">
       <Keyboard />
+      {hello !== null && <p className="muted" title="Hub">{hello.hub_node} {hello.hub_version}</p>}
     </div>
   );
 }

@@ -1,0 +1,184 @@
+//! Reading the JSON object of a request: at most the allowed bytes, and every bad field named by its pointer.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+
+use actix_web::{FromRequest, HttpRequest, dev, web};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::problem::{FieldError, Problem};
+use super::state::State;
+use crate::protocol::codes::Code;
+
+/// The bytes of a body, within the bound.
+pub struct Body(web::Bytes);
+
+impl FromRequest for Body {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let bytes_max =
+            request.app_data::<web::Data<State>>().map_or(0, |state| state.settings.body_bytes_max);
+        let payload = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            let unread = |error: &dyn std::fmt::Display| {
+                Problem::new(Code::InvalidJson, format!("the body could not be read: {error}"))
+            };
+            let payload = payload.await.map_err(|error| unread(&error))?;
+            match payload.to_bytes_limited(bytes_max).await {
+                Ok(Ok(bytes)) => Ok(Self(bytes)),
+                Ok(Err(error)) => Err(unread(&error)),
+                Err(_too_long) => {
+                    Err(Problem::new(Code::TooLarge, format!("a body may have at most {bytes_max} bytes")))
+                }
+            }
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Members<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl Body {
+    /// The fields of the object; an empty body counts as an empty object where `may_be_empty`.
+    pub fn fields(&self, may_be_empty: bool) -> Result<Fields<'_>, Problem> {
+        if may_be_empty && self.0.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Fields { members: BTreeMap::new(), errors: Vec::new(), is_missing: false });
+        }
+        let members =
+            serde_json::from_slice::<Members<'_>>(&self.0).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => {
+                    Problem::new(Code::InvalidField, "the body must be a JSON object")
+                }
+                _ => Problem::new(Code::InvalidJson, format!("the body is not JSON: {error}")),
+            })?;
+        Ok(Fields { members: members.0, errors: Vec::new(), is_missing: false })
+    }
+}
+
+/// The fields of a body, and what was found wrong with them so far. Unknown fields are ignored; `null` counts
+/// as not given.
+pub struct Fields<'a> {
+    members: BTreeMap<Cow<'a, str>, &'a RawValue>,
+    errors: Vec<FieldError>,
+    is_missing: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// Notes what is wrong with a field.
+    pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
+        // RFC 6901: these two have a meaning in a pointer.
+        let name = name.replace('~', "~0").replace('/', "~1");
+        self.errors.push(FieldError { pointer: format!("/{name}"), detail: detail.into() });
+    }
+
+    fn missing(&mut self, name: &str, wanted: &str) {
+        self.is_missing = true;
+        self.refuse(name, format!("is missing; it must be {wanted}"));
+    }
+
+    /// A field as it was written.
+    pub fn raw(&self, name: &str) -> Option<&'a RawValue> {
+        self.members.get(name).copied().filter(|value| value.get() != "null")
+    }
+
+    /// A field that may be any JSON value, also null, but must be there.
+    pub fn any(&mut self, name: &str) -> Option<&'a RawValue> {
+        let value = self.members.get(name).copied();
+        if value.is_none() {
+            self.missing(name, "any JSON value");
+        }
+        value
+    }
+
+    /// A text of so many bytes that may be left out.
+    pub fn optional_text(&mut self, name: &str, bytes: RangeInclusive<usize>) -> Option<String> {
+        let raw = self.raw(name)?;
+        match serde_json::from_str::<String>(raw.get()).ok().filter(|text| bytes.contains(&text.len())) {
+            Some(text) => Some(text),
+            None => {
+                self.refuse(name, format!("must be a text of {} to {} bytes", bytes.start(), bytes.end()));
+                None
+            }
+        }
+    }
+
+    /// A text of so many bytes that must be there.
+    pub fn text(&mut self, name: &str, bytes: RangeInclusive<usize>) -> Option<String> {
+        if self.raw(name).is_none() {
+            self.missing(name, &format!("a text of {} to {} bytes", bytes.start(), bytes.end()));
+            return None;
+        }
+        self.optional_text(name, bytes)
+    }
+
+    /// A yes or no; left out it is no.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let Some(raw) = self.raw(name) else { return false };
+        serde_json::from_str(raw.get()).unwrap_or_else(|_other| {
+            self.refuse(name, "must be true or false");
+            false
+        })
+    }
+
+    /// `Err` with every bad field, if there is one.
+    pub fn check(self) -> Result<(), Problem> {
+        match self.errors.is_empty() {
+            true => Ok(()),
+            false if self.is_missing => Err(Problem::fields(Code::MissingField, self.errors)),
+            false => Err(Problem::fields(Code::InvalidField, self.errors)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(text: &'static str) -> Body {
+        Body(web::Bytes::from_static(text.as_bytes()))
+    }
+
+    #[test]
+    fn fields_are_read_as_they_were_written() {
+        let body = body(r#" {"username":"ann","cookie":true,"payload":{"b":1.50,"a":[]},"x":null} "#);
+        let mut fields = body.fields(false).unwrap();
+        assert_eq!(fields.text("username", 1..=9).as_deref(), Some("ann"));
+        assert!(fields.flag("cookie") && !fields.flag("other"));
+        assert_eq!(fields.any("payload").unwrap().get(), r#"{"b":1.50,"a":[]}"#);
+        assert_eq!(fields.any("x").unwrap().get(), "null");
+        assert!(fields.raw("x").is_none());
+        fields.check().unwrap();
+    }
+
+    #[test]
+    fn every_bad_field_is_named() {
+        let body = body(r#"{"username":7,"cookie":"yes"}"#);
+        let mut fields = body.fields(false).unwrap();
+        assert_eq!(fields.text("username", 1..=9), None);
+        assert_eq!(fields.text("pass/word", 1..=9), None);
+        fields.flag("cookie");
+        let problem = fields.check().unwrap_err();
+        assert_eq!(problem.code(), Code::MissingField);
+        assert_eq!(problem.to_string(), "/username: must be a text of 1 to 9 bytes; and 2 more, see errors");
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_from_what_is_no_json() {
+        for (text, code) in [
+            ("", Code::InvalidJson),
+            ("{\"a\":", Code::InvalidJson),
+            ("{'a':1}", Code::InvalidJson),
+            ("[]", Code::InvalidField),
+            ("7", Code::InvalidField),
+        ] {
+            assert_eq!(body(text).fields(false).err().unwrap().code(), code, "{text}");
+        }
+        assert!(body(" ").fields(true).is_ok());
+    }
+}

@@ -1,0 +1,116 @@
+//! Events: publishing one over HTTP, and what was published lately ([`recent`]).
+
+pub mod recent;
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::body::Body;
+use super::guard::Caller;
+use super::problem::Problem;
+use super::state::State;
+use super::trace::Asked;
+use crate::auth::permission;
+use crate::broker::Draft;
+use crate::ids::TopicName;
+use crate::protocol::codes::Code;
+use crate::protocol::priority::Priority;
+use crate::topic::Published;
+
+/// Where events without a topic go.
+const TOPIC_DEFAULT: &str = "events";
+
+/// Longest type of an event, in bytes.
+const TYPE_BYTES_MAX: usize = 128;
+
+/// Longest key that is looked at, in bytes; the setting `topic.key_bytes_max` is stricter.
+const KEY_BYTES_MAX: usize = 4_096;
+
+/// An event to publish.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the body in the document; it is read field by field")]
+pub struct NewEvent {
+    /// What it is, e.g. `deployment.finished`.
+    r#type: String,
+    /// Anything; subscribers get it unchanged.
+    payload: serde_json::Value,
+    /// Topic; `events` when left out.
+    topic: Option<String>,
+    /// `critical`, `normal` or `low`; the topic's own when left out.
+    priority: Option<String>,
+    /// What it is the newest value of.
+    key: Option<String>,
+}
+
+/// Where an event ended up.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct PublishedEvent {
+    /// Identity of the message.
+    pub id: String,
+    /// Its topic.
+    #[schema(value_type = String)]
+    pub topic: Arc<str>,
+    /// The topic's epoch.
+    #[schema(value_type = String)]
+    pub epoch: Arc<str>,
+    /// Position in the epoch.
+    pub offset: u64,
+    /// Whether it also waits in the queue of a client.
+    pub queued: bool,
+}
+
+/// Publishes an event. Answered when the topic has it, and the store, where the topic is kept there.
+#[utoipa::path(post, path = "/api/v1/events/publish", tag = "events", request_body = NewEvent,
+    responses((status = 202, body = PublishedEvent, description = "Taken by the topic"), super::openapi::Refused))]
+pub async fn publish(
+    state: web::Data<State>,
+    caller: Caller,
+    body: Body,
+    asked: Asked,
+) -> Result<HttpResponse, Problem> {
+    let (topic, draft) = read_event(&body)?;
+    if !permission::may_publish(&caller.0, topic.as_str()) {
+        return Err(Problem::new(Code::Forbidden, format!("not allowed to publish to {topic}")));
+    }
+    let published = state.services.broker.publish_and_wait(&topic, draft, &asked.0).await?;
+    let Published { id, topic, epoch, offset } = published;
+    Ok(HttpResponse::Accepted().json(PublishedEvent { id, topic, epoch, offset, queued: false }))
+}
+
+fn read_event(body: &Body) -> Result<(TopicName, Draft), Problem> {
+    let mut fields = body.fields(false)?;
+    let event_type = fields.text("type", 1..=TYPE_BYTES_MAX);
+    let payload = fields.any("payload").map(ToOwned::to_owned);
+    let topic = fields.optional_text("topic", 1..=TopicName::CHARS_MAX);
+    let topic = match TopicName::parse(topic.as_deref().unwrap_or(TOPIC_DEFAULT)) {
+        Ok(topic) => topic,
+        Err(error) => {
+            fields.refuse("topic", error.to_string());
+            TopicName::well_known(TOPIC_DEFAULT)
+        }
+    };
+    let key = fields.optional_text("key", 1..=KEY_BYTES_MAX);
+    let priority = fields.optional_text("priority", 1..=16);
+    let priority = priority.and_then(|name| {
+        let known = Priority::parse(&name);
+        if known.is_none() {
+            fields.refuse("priority", "must be critical, normal or low");
+        }
+        known
+    });
+    if fields.raw("client_id").is_some() {
+        fields.refuse("client_id", "client queues are not there yet; publish to a topic");
+    }
+    fields.check()?;
+    let draft = Draft {
+        payload: payload.unwrap_or_else(|| RawValue::NULL.to_owned()),
+        kind: if topic.namespace() == Some("room") { "room_message" } else { "message" },
+        priority,
+        key: key.map(Arc::from),
+        event_type: event_type.map(Arc::from),
+    };
+    Ok((topic, draft))
+}

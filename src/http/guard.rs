@@ -1,0 +1,103 @@
+//! Who may call a route. A route is mounted with its row of the table of permissions, so that no spelling of a
+//! path can reach a handler past its row.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, Responder, dev, guard, web};
+
+use super::problem::Problem;
+use super::state::State;
+use crate::auth::Claims;
+use crate::auth::permission::{ROUTES, may_call};
+use crate::protocol::codes::Code;
+
+/// Who called. Only handlers behind a row with roles have it.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Arc<Claims>);
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut dev::Payload) -> Self::Future {
+        let caller = request.extensions().get::<Self>().cloned();
+        ready(caller.ok_or_else(|| Problem::new(Code::Unauthorized, "sign in first")))
+    }
+}
+
+/// Mounts a handler under a row of the table; with or without a slash at the end, and `HEAD` as `GET`.
+/// What has no row may nobody call.
+pub(super) fn on<F, Args>(
+    method: &'static str,
+    path: &'static str,
+    handler: F,
+) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let row = ROUTES.iter().position(|rule| rule.method == method && rule.path == path);
+    web::resource([path.to_owned(), format!("{path}/")])
+        .guard(guard::fn_guard(move |context| {
+            let asked = &context.head().method;
+            asked == method || (*asked == Method::HEAD && method == "GET")
+        }))
+        .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| admit(row, request, next)))
+        .to(handler)
+}
+
+async fn admit(
+    row: Option<usize>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match judge(row, request.request()) {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            next.call(request).await
+        }
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}
+
+fn judge(row: Option<usize>, request: &HttpRequest) -> Result<Option<Caller>, Problem> {
+    let Some(row) = row else {
+        return Err(Problem::new(Code::Forbidden, "this route is in no row of the table of permissions"));
+    };
+    if may_call(None, row) {
+        return Ok(None);
+    }
+    let claims = authenticate(request)?;
+    if !may_call(Some(claims.role), row) {
+        return Err(Problem::new(Code::Forbidden, format!("role {} may not do this", claims.role)));
+    }
+    Ok(Some(Caller(Arc::new(claims))))
+}
+
+fn authenticate(request: &HttpRequest) -> Result<Claims, Problem> {
+    let Some(state) = request.app_data::<web::Data<State>>() else {
+        return Err(Problem::new(Code::Unauthorized, "the hub is not ready"));
+    };
+    if state.dev {
+        return Ok(Claims::development());
+    }
+    let token = bearer(request).ok_or_else(|| {
+        Problem::new(Code::Unauthorized, "no token: send `Authorization: Bearer`, or sign in first")
+    })?;
+    Ok(state.services.auth.authenticate(token, state.services.clock.unix_ms())?)
+}
+
+/// The token of the `Authorization` header. The scheme's name counts in any case, as HTTP has it.
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

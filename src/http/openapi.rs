@@ -1,0 +1,74 @@
+//! The OpenAPI document, made from the handlers and their types.
+
+use std::sync::OnceLock;
+
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+
+use super::problem::{Body as ProblemBody, FieldError};
+use super::{
+    connections, console, events, health, login, nodes, operations, rooms, sockets, streaming, supervision,
+};
+
+/// What every route may answer instead.
+#[derive(IntoResponses)]
+#[response(status = "default", description = "Refused", content_type = "application/problem+json")]
+#[expect(dead_code, reason = "describes answers in the document")]
+pub struct Refused(ProblemBody<'static>);
+
+/// What part of a list is asked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query in the document; it is read by name")]
+pub struct PageParams {
+    /// At most so many items; 50 when left out.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.bearer_format = Some("JWT".to_owned());
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "InfraWatch", description = "Realtime monitoring hub"),
+    paths(
+        login::login, login::exchange, login::refresh, login::logout,
+        connections::stats, connections::list, connections::disconnect,
+        rooms::list, rooms::one, rooms::history,
+        streaming::current, streaming::history,
+        events::publish, events::recent::list,
+        operations::overview, supervision::tree,
+        nodes::list, nodes::one,
+        health::health, health::live, health::ready, operations::metrics,
+        document, console::docs, sockets::upgrade_required,
+    ),
+    components(schemas(FieldError)),
+    security(("bearer" = [])),
+    modifiers(&Bearer),
+)]
+struct Document;
+
+/// The document as JSON text; made once.
+pub fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| Document::openapi().to_json().unwrap_or_default())
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "documentation", security(()),
+    responses((status = 200, body = Object, description = "The document", content_type = "application/json")))]
+pub async fn document() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(web::Bytes::from_static(text().as_bytes()))
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { after, before, test } from 'node:test';
+import { ARTIFACTS, DESK, openBrowser, openTab, PHONE, waitForPhase } from './browser.mjs';
+import { Hub } from './hub.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const README_PICTURE = fileURLToPath(new URL('../../docs/images/command-center.png', import.meta.url));
+const PAGES = [
+  ['command-center', '/'], ['nodes', '/nodes'], ['nodes-grid', '/nodes?view=grid'], ['add-node', '/nodes?add=1'], ['node', '/nodes/web-1'],
+  ['connections', '/connections'], ['operations', '/operations'],
+];
+const THEMES = ['dark', 'light', 'ocean', 'sunset'];
+
+const hub = new Hub();
+let browser;
+let tab;
+let stopAgent;
+
+before(async () => {
+  await hub.start();
+  stopAgent = hub.startAgent('web-1');
+  browser = await openBrowser();
+  tab = await openTab(browser.context);
+  await tab.page.goto(hub.login_url);
+  await tab.page.locator('[data-node="web-1"][data-state="online"]').waitFor({ timeout: 15_000 });
+});
+
+after(async () => {
+  await browser?.close();
+  await stopAgent?.();
+  await hub.dispose();
+});
+
+/** Opens a page and waits until it shows data rather than its loading state. */
+async function show(path) {
+  const { page } = tab;
+  await page.goto(hub.url(path));
+  await waitForPhase(page, 'live');
+  await page.locator('.skeleton').first().waitFor({ state: 'detached' });
+  if (path === '/' || path === '/nodes/web-1') {
+    await page.locator('.chart-key-value').first().filter({ hasText: /\d/ }).waitFor();
+    // The history of the charts is loaded.
+    await page.waitForFunction(() => ![...document.querySelectorAll('.chart-note')].some((note) => note.textContent === 'Loading…'));
+  }
+}
+
+/** Serious and critical findings of axe on what is on screen. */
+async function findings() {
+  const { page } = tab;
+  // The hub's policy allows no inline script; what the debugger evaluates is not under it.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations
+    .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
+    .map((violation) => `${violation.id}: ${violation.nodes.map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join('; ')}`);
+}
+
+async function renewReadmePicture(page) {
+  if (process.env.UPDATE_README_IMAGE !== '1') return;
+  mkdirSync(dirname(README_PICTURE), { recursive: true });
+  await page.screenshot({ path: README_PICTURE });
+}
+
+async function choose(theme) {
+  const { page } = tab;
+  await page.goto(hub.url('/'));
+  await page.getByRole('button', { name: /^Theme and account/ }).click();
+  await page.getByRole('menuitemradio', { name: theme, exact: false }).click();
+  await page.waitForFunction((name) => document.documentElement.dataset.theme === name, theme);
+}
+
+test('a chosen theme holds over a reload, and without a choice the system decides', async () => {
+  const { page } = tab;
+  const surface = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await show('/operations');
+  assert.equal(await surface(), 'rgb(243, 244, 246)');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.equal(await surface(), 'rgb(17, 18, 23)');
+  await choose('ocean');
+  await show('/operations');
+  assert.equal(await surface(), 'rgb(10, 24, 38)');
+});
+
+for (const theme of THEMES) {
+  test(`axe finds nothing serious on any page in ${theme}`, async () => {
+    await choose(theme);
+    for (const [name, path] of PAGES) {
+      await show(path);
+      assert.deepEqual(await findings(), [], `${name} in ${theme}`);
+    }
+  });
+}
+
+for (const theme of ['dark', 'light']) {
+  test(`every page is pictured in ${theme}`, async () => {
+    const { page } = tab;
+    await page.setViewportSize(DESK);
+    await choose(theme);
+    for (const size of [DESK, PHONE]) {
+      await page.setViewportSize(size);
+      for (const [name, path] of PAGES) {
+        await show(path);
+        await page.screenshot({ path: join(ARTIFACTS, `${name}-${size.width}-${theme}.png`), fullPage: size === PHONE });
+        if (name === 'command-center' && size === DESK && theme === 'dark') await renewReadmePicture(page);
+      }
+    }
+    await page.setViewportSize(DESK);
+  });
+}
+
+test('nothing was reported on the console of the page', () => {
+  assert.deepEqual(tab.errors, []);
+});
