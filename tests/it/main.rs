@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-/// The HTTP API: every route, role and refusal, on a hub of real parts.
-mod http;
-
 /// Fixtures: the real binary as a process, clients that behave and clients that do not.
 mod hub;
 
+/// Real agents: nodes that appear, go late, come back, and lose nothing.
+mod agents;
 /// Whatever a client sends: its own clear error or close code, counted, and nobody else is harmed.
 mod bad_input;
 /// The command line: what each command answers, and how it complains.
@@ -16,6 +15,8 @@ mod cli;
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.
 mod durability;
+/// The HTTP API: every route, role and refusal, on a hub of real parts.
+mod http;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
 /// The native WebSocket protocol, as documented.
