@@ -15,10 +15,10 @@ mod cli;
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.
 mod durability;
-/// One slow client never slows down another, and what waits for it is bounded.
-mod slow_client;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
+/// One slow client never slows down another, and what waits for it is bounded.
+mod slow_client;
 /// The native WebSocket protocol, as documented.
 mod wire;
 
