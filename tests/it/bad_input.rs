@@ -8,9 +8,10 @@ mod tokens;
 
 use std::pin::Pin;
 
+use infrawatch::protocol::codes::Close;
 use serde_json::json;
 
-use crate::hub::{Client, Hub, RawSocket, Upgrade, Witness};
+use crate::hub::{Client, Hub, RawSocket, Upgrade, Witness, until};
 
 /// What a client gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +24,21 @@ enum Gets {
     Refused(u16, String),
     /// A close frame with this code.
     Closed(u16),
+}
+
+impl Gets {
+    /// The sample in `/metrics` that counts it.
+    fn counter(&self) -> String {
+        match self {
+            Self::Error(code) => format!("infrawatch_errors_sent_total{{code=\"{code}\"}}"),
+            Self::Rejected(reason) => format!("infrawatch_samples_rejected_total{{reason=\"{reason}\"}}"),
+            Self::Refused(_, code) => format!("infrawatch_upgrades_refused_total{{code=\"{code}\"}}"),
+            Self::Closed(code) => {
+                let close = Close::ALL.iter().find(|close| close.code() == *code).unwrap();
+                format!("infrawatch_connections_closed_total{{cause=\"{}\"}}", close.name())
+            }
+        }
+    }
 }
 
 type Scene = for<'a> fn(&'a Hub) -> Pin<Box<dyn Future<Output = Gets> + 'a>>;
@@ -64,8 +80,13 @@ async fn bad_input_gets_its_own_answer_and_harms_nobody_else() {
     let mut witness = Witness::start(&hub).await;
     let mut findings = Vec::new();
     for Row { name, does, gets } in rows::table() {
+        let counter = gets.counter();
+        let before = hub.metric(&counter).await;
         let got = does.run(&hub).await;
-        if got != gets {
+        if got == gets {
+            // A close is counted when the connection is over on the hub's side too.
+            until(&counter, async || (hub.metric(&counter).await > before).then_some(())).await;
+        } else {
             findings.push(format!("{name}: expected {gets:?}, got {got:?}"));
         }
         witness.unharmed(name).await;
