@@ -100,7 +100,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
     let directives = cli.general.log.or_else(|| file.log.clone()).unwrap_or_else(|| quiet.to_owned());
     crate::telemetry::logging::start(format, &directives).map_err(anyhow::Error::msg)?;
     match cli.command {
-        Command::Serve(arguments) => serve::run(arguments, file, format),
+        Command::Serve(arguments) => serve::run(&arguments, &file, format),
         Command::Agent(arguments) => report::run(arguments, file.agent),
         Command::Token(arguments) => accounts::token(&arguments, &file),
         Command::User(arguments) => accounts::user(&arguments, &file),

@@ -51,10 +51,10 @@ pub(super) struct ServeArgs {
 /// Most worker threads.
 const WORKERS_MAX: usize = 512;
 
-pub(super) fn run(arguments: ServeArgs, file: File, format: LogFormat) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &ServeArgs, file: &File, format: LogFormat) -> anyhow::Result<()> {
     let listen = arguments.listen.or(file.serve.listen);
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5050)));
-    let options = options(&arguments, &file, listen)?;
+    let options = options(arguments, file, listen)?;
     actix::System::new().block_on(async move {
         let listener = hub::bind(listen)?;
         let hub = Hub::start(options, listener).await?;

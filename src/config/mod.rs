@@ -90,7 +90,7 @@ impl Settings {
     }
 }
 
-fn in_range<T: PartialOrd + std::fmt::Display>(
+fn in_range<T: PartialOrd + std::fmt::Display + Copy>(
     key: &'static str,
     value: T,
     min: T,

@@ -10,6 +10,7 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, Responder, dev, guard, web};
 
+use super::origin::is_loopback_host;
 use super::problem::Problem;
 use super::state::State;
 use crate::auth::Claims;
@@ -87,7 +88,14 @@ fn authenticate(request: &HttpRequest) -> Result<Claims, Problem> {
         return Err(Problem::new(Code::Unauthorized, "the hub is not ready"));
     };
     if state.dev {
-        return Ok(Claims::development());
+        let host = request.headers().get(header::HOST).map(|value| value.to_str().unwrap_or_default());
+        return match is_loopback_host(host) {
+            true => Ok(Claims::development()),
+            false => Err(Problem::new(
+                Code::OriginRefused,
+                "under --dev only 127.0.0.1 and localhost are answered",
+            )),
+        };
     }
     let token = bearer(request).ok_or_else(|| {
         Problem::new(Code::Unauthorized, "no token: send `Authorization: Bearer`, or sign in first")

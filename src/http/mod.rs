@@ -39,7 +39,7 @@ pub mod trace;
 pub mod upgrade;
 
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Error, web};
 
 pub use desk::Desk;
@@ -58,6 +58,7 @@ pub fn app(
         .app_data(state)
         .configure(routes)
         .default_service(web::to(console::fallback))
+        .wrap(Compress::default())
         .wrap(from_fn(door::enter))
 }
 

@@ -54,7 +54,7 @@ impl Modify for Bearer {
         health::health, health::live, health::ready, operations::metrics,
         document, console::docs, sockets::upgrade_required,
     ),
-    components(schemas(FieldError)),
+    components(schemas(ProblemBody<'static>, FieldError)),
     security(("bearer" = [])),
     modifiers(&Bearer),
 )]

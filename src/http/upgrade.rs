@@ -15,7 +15,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::origin::origin_allowed;
+use super::origin::{is_loopback_host, origin_allowed};
 use super::state::State;
 use crate::auth::Claims;
 use crate::connection::{Arrival, Identity, Shard};
@@ -107,6 +107,13 @@ impl Door {
             return Err(Refusal::new(Code::NotFound, "WebSockets are at /ws/{client_id}"));
         };
         let host = headers(request, "host").next();
+        if self.state.dev && !is_loopback_host(host) {
+            // A page elsewhere whose name resolves to this machine must not become admin.
+            return Err(Refusal::new(
+                Code::OriginRefused,
+                "under --dev only loopback host names are answered",
+            ));
+        }
         if !origin_allowed(headers(request, "origin").next(), host, &self.state.settings.origins) {
             return Err(Refusal::new(
                 Code::OriginRefused,

@@ -64,7 +64,7 @@ pub fn timestamp(raw: &RawValue, now_ms: u64, settings: &IngestSection) -> Resul
             return Err(Reason::TooOld);
         }
         Ok(rfc3339) => crate::clock::parse_rfc3339(rfc3339).ok_or(Reason::InvalidTimestamp)?,
-        Err(_) => text.parse::<u64>().map_err(|_| Reason::InvalidTimestamp)?,
+        Err(_) => text.parse::<u64>().map_err(|_not_a_number| Reason::InvalidTimestamp)?,
     };
     if unix_ms.saturating_add(settings.age_ms_max) < now_ms {
         Err(Reason::TooOld)
@@ -77,7 +77,7 @@ pub fn timestamp(raw: &RawValue, now_ms: u64, settings: &IngestSection) -> Resul
 
 /// Checks a metric's name and labels.
 pub fn series(name: &str, labels: &BTreeMap<String, String>, settings: &IngestSection) -> Result<(), Reason> {
-    MetricName::parse(name).map_err(|_| Reason::InvalidName)?;
+    MetricName::parse(name).map_err(|_broken_rule| Reason::InvalidName)?;
     if labels_fit(labels, settings) { Ok(()) } else { Err(Reason::InvalidLabels) }
 }
 

@@ -52,7 +52,7 @@ impl SamplerActor {
         self.described = true;
         let report = Report {
             source: Source::Sampler,
-            batches: vec![self.batch(snapshot)],
+            batches: vec![self.batch(&snapshot)],
             labels: None,
             inventory,
             interval_ms: Some(self.args.interval_ms),
@@ -72,7 +72,7 @@ impl SamplerActor {
         }
     }
 
-    fn batch(&mut self, snapshot: Snapshot) -> Batch {
+    fn batch(&mut self, snapshot: &Snapshot) -> Batch {
         let columns = match &self.columns {
             Some((known, columns)) if Arc::ptr_eq(known, &snapshot.columns) => columns.clone(),
             _ => {

@@ -250,10 +250,10 @@ impl NodeActor {
         while self.transitions.len() > TRANSITIONS_MAX {
             self.transitions.pop_front();
         }
-        self.tell(to.as_str(), Some(transition), reason, at, cause);
+        self.tell(to.as_str(), Some(transition), reason, &at, cause);
     }
 
-    fn tell(&self, event: &str, transition: Option<Transition>, reason: &str, at: String, cause: &Cause) {
+    fn tell(&self, event: &str, transition: Option<Transition>, reason: &str, at: &str, cause: &Cause) {
         let payload = json!({
             "node": self.args.name,
             "event": event,
@@ -345,7 +345,7 @@ impl Handler<Queued<Report>> for NodeActor {
             self.changed(transition, "report", cause);
         }
         if described {
-            self.tell("inventory", None, "described", rfc3339(now_ms), cause);
+            self.tell("inventory", None, "described", &rfc3339(now_ms), cause);
         }
         let newest = report.batches.into_iter().max_by_key(|batch| batch.unix_ms);
         // What an agent replays from its spool is history, not news.

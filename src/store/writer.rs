@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::connection::open_writable;
 use super::request::Request;
 use super::sample_sets::SampleSets;
 use super::stats::Counters;
 use super::{StoreError, StoreOptions};
+use crate::telemetry::Histogram;
 
 /// First and longest pause before the file is opened again.
 const BACKOFF_MIN_MS: u64 = 100;
@@ -128,6 +130,7 @@ impl Writer {
             return Ok(());
         }
         self.outcomes.clear();
+        let begun = Instant::now();
         let (group, outcomes) = (&mut self.group, &mut self.outcomes);
         let committed = catch_unwind(AssertUnwindSafe(|| apply_group(database, group, outcomes)))
             .unwrap_or_else(|panic| Err(StoreError::WriterFailed(panic_text(panic.as_ref()))));
@@ -135,6 +138,7 @@ impl Writer {
             Ok(()) => {
                 self.failures_in_a_row = 0;
                 self.counters.committed(self.group.len());
+                Histogram::StoreCommitSeconds.record_s(begun.elapsed().as_secs_f64());
                 for (request, outcome) in self.group.drain(..).zip(self.outcomes.drain(..)) {
                     request.answer(outcome);
                 }

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web;
@@ -93,7 +93,10 @@ impl Scene {
     async fn send(&self, request: TestRequest) -> Answer {
         let service = init_service(app(web::Data::from(self.state.clone()))).await;
         let peer: SocketAddr = "127.0.0.1:40000".parse().unwrap();
-        let request = request.peer_addr(peer).insert_header(("host", "127.0.0.1:5050")).to_request();
+        let mut request = request.peer_addr(peer).to_request();
+        let own = HeaderValue::from_static("127.0.0.1:5050");
+        let host = request.headers_mut().remove("host").next().unwrap_or(own);
+        request.headers_mut().insert(header::HOST, host);
         let answer = call_service(&service, request).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.into_body().try_into_bytes().unwrap_or_default();

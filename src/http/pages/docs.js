@@ -34,6 +34,7 @@ function example(schema, schemas, seen = []) {
   const type = [schema.type].flat().find((one) => one !== 'null');
   if (type === 'object' || schema.properties) {
     const entries = Object.entries(schema.properties ?? {});
+    if (schema.additionalProperties) entries.push(['name', schema.additionalProperties]);
     return Object.fromEntries(entries.map(([name, part]) => [name, example(part, schemas, seen)]));
   }
   if (type === 'array') return [example(schema.items, schemas, seen)];

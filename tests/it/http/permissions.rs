@@ -127,6 +127,8 @@ async fn in_development_everybody_is_admin() {
     let grant = answer.json();
     assert_eq!((answer.status, &grant["subject"], &grant["role"]), (200, &"dev".into(), &"admin".into()));
     assert!(grant["access_token"].is_null() && grant["expires_at"].is_null());
+    let rebound = TestRequest::with_uri("/api/v1/nodes").insert_header(("host", "evil.example:5050"));
+    scene.send(rebound).await.problem(403, "origin_refused");
 }
 
 #[actix_web::test]
