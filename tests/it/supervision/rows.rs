@@ -156,7 +156,10 @@ async fn crash_row(kind: &'static str, phase: Phase) {
         let after = look(&hub).await;
         // What the crashed node had when it crashed is gone until the next report; that may have been all.
         let lost = kind == "node" && after.loads[0].is_none();
-        assert!(after.loads == [Some(39.0); 2] || lost && after.loads[1] == Some(39.0), "{kind} {phase:?}: {after:?}");
+        assert!(
+            after.loads == [Some(39.0); 2] || lost && after.loads[1] == Some(39.0),
+            "{kind} {phase:?}: {after:?}"
+        );
         assert_eq!(after.members, before.members, "{kind} {phase:?}");
         assert_eq!(after.epochs[1], before.epochs[1], "{kind} {phase:?}");
         assert_eq!(after.epochs[0] != before.epochs[0], kind == "topic", "{kind} {phase:?}");
