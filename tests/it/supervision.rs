@@ -1,5 +1,8 @@
 //! Every actor of the hub comes back after a crash, and nobody else notices more than is declared.
 
+/// A topic that is kept in the store crashes while commits are under way.
+#[cfg(feature = "fault")]
+mod commits;
 /// The table in code is the drawing in the documents.
 mod drawing;
 /// Too many crashes go up: to the parent, or to the end of the hub with its reason.

@@ -14,6 +14,7 @@ use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{KindSnapshot, KindState, Places};
 use infrawatch::telemetry::Cause;
 use infrawatch::topic::messages::TopicView;
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -27,7 +28,7 @@ pub(super) struct Inside {
     stop: Option<oneshot::Sender<()>>,
     ended: Option<oneshot::Receiver<Result<(), HubError>>>,
     thread: Option<JoinHandle<()>>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Inside {
@@ -60,7 +61,7 @@ impl Inside {
         });
         let (state, address) = started.recv().expect("the hub starts");
         let (stop, ended, thread) = (Some(stop), Some(ended), Some(thread));
-        Self { state, address, stop, ended, thread, _directory: directory }
+        Self { state, address, stop, ended, thread, directory }
     }
 
     pub(super) async fn client(&self, client_id: &str) -> Client {
@@ -69,6 +70,13 @@ impl Inside {
         let (token, _) = self.state.services.auth.issue(new, infrawatch::clock::system_unix_ms()).unwrap();
         let url = format!("ws://{}/ws/{client_id}", self.address);
         Client::open_url(&url, &[("authorization", &format!("Bearer {token}"))]).await
+    }
+
+    /// Keeps the store from committing for as long as this is held.
+    pub(super) fn hold_commits(&self) -> Connection {
+        let lock = Connection::open(self.directory.path().join("infrawatch.db")).unwrap();
+        lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+        lock
     }
 
     /// Waits for the hub to end by itself; why.
