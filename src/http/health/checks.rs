@@ -9,7 +9,6 @@ use crate::supervision::{KindSnapshot, KindState};
 pub const STORE: &str = "store";
 
 const MIB: u64 = 1 << 20;
-const GIB: f64 = 1_073_741_824.0;
 const GIB: u64 = 1 << 30;
 
 /// Free space below which the disk is degraded: a share of it, or so many bytes.
@@ -77,7 +76,10 @@ fn judge_disk(disk: Disk) -> Finding {
     } else {
         Status::Healthy
     };
-    finding(status, format!("{:.1} GiB free, {percent:.1} % of the disk", disk.free_bytes as f64 / GIB))
+    finding(
+        status,
+        format!("{:.1} GiB free, {percent:.1} % of the disk", disk.free_bytes as f64 / GIB as f64),
+    )
 }
 
 fn judge_memory(memory: Option<Memory>) -> Finding {
