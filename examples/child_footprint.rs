@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Context};
 use infrawatch::supervision::{
-    Backoff, ChildSpec, Inbox, Intensity, Placement, Places, Restart, RestartPolicy, Tree, WhenFull,
-    supervised,
+    Backoff, ChildSpec, Inbox, Intensity, OnGiveUp, Placement, Places, Restart, RestartPolicy, Tree,
+    WhenFull, supervised,
 };
 
 const CHILDREN: usize = 100_000;
@@ -42,6 +42,7 @@ fn tree() -> Tree {
         policy: RestartPolicy::Transient,
         intensity: Intensity { restarts_max: 3, window_ms: 60_000 },
         backoff: Backoff { min_ms: 100, max_ms: 5_000 },
+        on_give_up: OnGiveUp::Escalate,
         placement: Placement::Caller,
         queue_bound: 64,
         when_full: WhenFull::CloseClient,

@@ -30,7 +30,8 @@ use crate::protocol::server;
 use crate::room::{Rooms, RoomsActor};
 use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
 use crate::supervision::{
-    Backoff, ChildSpec, Intensity, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull, panic_hook,
+    Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
+    panic_hook,
 };
 
 use keeper::{KeeperActor, KeeperArgs};
@@ -58,6 +59,7 @@ pub fn table() -> Vec<ChildSpec> {
         policy: RestartPolicy::Permanent,
         intensity: Intensity { restarts_max: 5, window_ms: MINUTE_MS },
         backoff: Backoff { min_ms: 10, max_ms: 2_000 },
+        on_give_up: OnGiveUp::Escalate,
         placement: Placement::Arbiter("domain"),
         queue_bound: 1_024,
         when_full: WhenFull::Refuse,
@@ -112,6 +114,8 @@ pub fn table() -> Vec<ChildSpec> {
         ChildSpec {
             policy: RestartPolicy::Transient,
             placement: Placement::Caller,
+            // One client's trouble; it is closed with 4500.
+            on_give_up: OnGiveUp::Contain,
             queue_bound: 8,
             when_full: WhenFull::CloseClient,
             ..row("connection", Some("shard"), "connections", "what one client asks for")

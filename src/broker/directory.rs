@@ -15,7 +15,6 @@ use crate::protocol::priority::Priority;
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
-use crate::topic::handle::Interest;
 use crate::topic::kind::{Bounds, Kept};
 use crate::topic::outlet::Admission;
 use crate::topic::{Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
@@ -94,27 +93,26 @@ impl Broker {
         if let Some(topic) = topics.get(name).filter(|t| !t.is_closed()) {
             return Ok(topic.clone());
         }
+        // A topic that was given up goes on with its subscribers, who know it by its number.
+        let former = topics.get(name).map(|topic| (topic.id(), topic.interest().clone()));
         let topics_max = self.0.args.settings.topics_max;
-        if topics.len() >= topics_max {
+        if topics.len() >= topics_max && former.is_none() {
             return Err(TopicError::TooManyTopics { topics_max });
         }
-        let interest = Interest::default();
+        let (id, interest) = former.unwrap_or_else(|| {
+            let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+            (TopicId::from_number(number), Arc::default())
+        });
         interest.touched_ms.store(self.0.args.clock.unix_ms(), Ordering::Relaxed);
         let args = TopicArgs {
-            id: TopicId::from_number(self.0.next_id.fetch_add(1, Ordering::Relaxed)),
+            id,
             name: name.clone(),
-            interest: Arc::new(interest),
+            interest,
             store: self.0.args.store.clone(),
             settings: self.0.args.settings.clone(),
             clock: self.0.args.clock.clone(),
         };
-        let (broker, given_up) = (Arc::downgrade(&self.0), name.clone());
-        let forget = Box::new(move || {
-            if let Some(shared) = broker.upgrade() {
-                shared.topics.write().retain(|n, t| *n != given_up || !t.is_closed());
-            }
-        });
-        let topic = TopicHandle::start(&self.0.args.tree, args, forget);
+        let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)

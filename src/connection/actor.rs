@@ -39,6 +39,8 @@ pub struct ConnectionActor {
     /// Bad frames since the last good one.
     bad_frames: u32,
     next_request: u32,
+    /// Topics that exist because this client published to them.
+    opened_topics: usize,
     unacked_metrics: usize,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
 }
@@ -73,7 +75,7 @@ impl ConnectionActor {
         let services = &shard.services;
         let frames_per_s = NonZeroU32::new(services.settings.frames_per_s).filter(|_| services.rate_limits);
         let limiter = frames_per_s.map(|n| Box::new(DefaultDirectRateLimiter::direct(Quota::per_second(n))));
-        Self { shard, seat, bad_frames: 0, next_request: 1, unacked_metrics: 0, limiter }
+        Self { shard, seat, bad_frames: 0, next_request: 1, opened_topics: 0, unacked_metrics: 0, limiter }
     }
 
     fn now_ms(&self) -> u64 {
@@ -235,10 +237,23 @@ impl ConnectionActor {
         Ok(())
     }
 
-    fn publish(&self, publish: Publish<'_>, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
+    fn publish(
+        &mut self,
+        publish: Publish<'_>,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<(), Failure> {
         let topic = TopicName::parse(&publish.topic)?;
         if !permission::may_publish(&self.seat.claims(), topic.as_str()) {
             return Err(Failure::new(Code::Forbidden, format!("not allowed to publish to {topic}")));
+        }
+        if self.shard.services.broker.find(&topic).is_none() {
+            let topics_max = self.shard.services.settings.topics_max;
+            if self.opened_topics >= topics_max {
+                let message = format!("a connection may open at most {topics_max} topics by publishing");
+                return Err(Failure::new(Code::TooManyTopics, message));
+            }
+            self.opened_topics += 1;
         }
         let draft = Draft {
             payload: publish.data.to_owned(),

@@ -139,6 +139,11 @@ impl Store {
         })
     }
 
+    /// Ready when everything that was sent before is committed, so that a read sees it.
+    pub fn settled(&self) -> Reply<()> {
+        self.write(0, |_database| Ok(()))
+    }
+
     /// Commits what is queued and ends the writer. Requests that come later get [`StoreError::Closed`].
     pub async fn close(&self) {
         let (reply, closed) = oneshot::channel();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::child::Core;
 use super::snapshot::{KindSnapshot, KindState, LastFailure};
-use super::spec::ChildSpec;
+use super::spec::{ChildSpec, OnGiveUp};
 use super::tree::RootFailure;
 
 /// What all kinds of a tree share.
@@ -156,8 +156,11 @@ impl Kind {
     }
 
     /// A child was given up: the nearest kind above that runs as a singleton is restarted; with none, the
-    /// root has failed.
+    /// root has failed. A contained kind has nothing above that would be better for it.
     pub(super) fn escalate(&self, instance: &str, reason: &str) {
+        if self.spec.on_give_up == OnGiveUp::Contain {
+            return;
+        }
         let mut above = self.parent.as_ref();
         while let Some(kind) = above {
             if let Some(child) = kind.singleton() {

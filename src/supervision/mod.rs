@@ -4,7 +4,8 @@
 //! are answered by the rebuilt actor. A panic is caught at the edge of the actor's own task; the actor is
 //! rebuilt from its arguments ([`Restart::fresh`]), never continued with torn state. A child that crashes
 //! too often is given up: its inbox closes, its owner is told, and its parent is restarted in its turn
-//! ("escalated"); when nothing is left above, the root failure callback runs. Siblings are never touched.
+//! ("escalated"), unless its row says that it is contained; when nothing is left above, the root failure
+//! callback runs. Siblings are never touched.
 //!
 //! Reading order: [`spec`] (a row of the table), [`policy`] (the decision), [`child`] (what an actor must be
 //! able to do), [`inbox`] (bounded sending), `supervisor` (the task around one actor), `recovery` (what follows a failure), [`tree`] (all of them).
@@ -35,7 +36,9 @@ pub use child::{Child, Restart};
 pub use inbox::{AskError, Inbox, Queued, Recipient, Refused, WeakInbox};
 pub use placement::Places;
 pub use snapshot::{FailurePhase, KindSnapshot, KindState, LastFailure, Totals};
-pub use spec::{Backoff, ChildSpec, Ended, Intensity, Placement, RestartPolicy, WhenFull, check_table};
+pub use spec::{
+    Backoff, ChildSpec, Ended, Intensity, OnGiveUp, Placement, RestartPolicy, WhenFull, check_table,
+};
 pub use tree::{RootFailure, Tree};
 
 pub use crate::supervised;

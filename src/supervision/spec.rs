@@ -94,6 +94,16 @@ pub enum WhenFull {
     Spill,
 }
 
+/// What a child that was given up means for the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnGiveUp {
+    /// Its parent is restarted in its turn.
+    Escalate,
+    /// Nothing: whoever started it is told, and it is the only one who loses.
+    Contain,
+}
+
 /// One row of the table: a kind of child.
 #[derive(Debug, Clone)]
 pub struct ChildSpec {
@@ -109,6 +119,8 @@ pub struct ChildSpec {
     pub intensity: Intensity,
     /// How long to wait before each.
     pub backoff: Backoff,
+    /// What follows when there were too many restarts.
+    pub on_give_up: OnGiveUp,
     /// Where it runs.
     pub placement: Placement,
     /// Messages that may wait in one child's inbox, the one being handled included; at least 1.
@@ -168,6 +180,7 @@ mod tests {
             policy: RestartPolicy::Transient,
             intensity: Intensity { restarts_max: 3, window_ms: 1_000 },
             backoff: Backoff { min_ms: 10, max_ms: 100 },
+            on_give_up: OnGiveUp::Escalate,
             placement: Placement::Caller,
             queue_bound: 4,
             when_full: WhenFull::Refuse,

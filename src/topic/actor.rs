@@ -17,6 +17,7 @@ use super::kind::{Bounds, Kept, Kind};
 use super::log::{Log, Stored};
 use super::messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot, TopicView};
 use super::outlet::{Delivery, Permit};
+use super::owed::Owed;
 use super::{Published, TopicError};
 use crate::clock::Clock;
 use crate::config::TopicSection;
@@ -62,7 +63,7 @@ pub struct TopicActor {
 struct Uncommitted {
     message: Stored,
     permit: Permit,
-    reply: Reply,
+    reply: Owed,
     outcome: Option<Result<(), TopicError>>,
 }
 
@@ -87,6 +88,8 @@ impl TopicActor {
         let (store, name) = (self.args.store.clone(), self.args.name.clone());
         let limit = self.args.settings.room_history_messages;
         let read = async move {
+            // What a former life of this topic has sent to the store counts: its offsets are given.
+            store.settled().await?;
             let head = store.topic_head(name.as_str()).await?;
             let tail = if head.is_some() {
                 store.tail_events(name.as_str(), limit, None).await?
@@ -214,7 +217,7 @@ impl TopicActor {
     }
 
     /// Hands the message to the store; it goes out when the commit is known.
-    fn commit(&mut self, message: Stored, permit: Permit, reply: Reply, ctx: &mut Context<Self>) {
+    fn commit(&mut self, message: Stored, permit: Permit, reply: Owed, ctx: &mut Context<Self>) {
         let event = Event {
             offset: message.offset,
             id: message.id.to_string(),
@@ -243,16 +246,16 @@ impl TopicActor {
                 return;
             };
             match outcome {
-                Some(Err(error)) => self.answer(reply, Err(error)),
+                Some(Err(error)) => self.answer(reply.pay(), Err(error)),
                 _ => self.send_out(message, permit, reply),
             }
         }
     }
 
-    fn send_out(&mut self, message: Stored, permit: Permit, reply: Reply) {
+    fn send_out(&mut self, message: Stored, permit: Permit, reply: Owed) {
         Counter::Published.add(1);
         self.deliver(&message, permit);
-        self.answer(reply, Ok(&message));
+        self.answer(reply.pay(), Ok(&message));
         self.log.remember(message);
     }
 }
@@ -287,9 +290,10 @@ impl Handler<Queued<Publish>> for TopicActor {
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
         let Publish { payload, kind, priority, key, event_type, permit, reply } = queued.msg;
+        let reply = Owed::new(reply);
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
-            return self.answer(reply, Err(error));
+            return self.answer(reply.pay(), Err(error));
         }
         let now_ms = self.args.clock.unix_ms();
         self.args.interest.touched_ms.store(now_ms, Ordering::Relaxed);

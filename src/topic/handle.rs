@@ -86,10 +86,10 @@ struct Shared {
 
 impl TopicHandle {
     /// Starts the topic's actor.
-    pub fn start(tree: &Tree, args: TopicArgs, on_give_up: Box<dyn FnOnce() + Send>) -> Self {
+    pub fn start(tree: &Tree, args: TopicArgs) -> Self {
         let (id, name, interest) = (args.id, args.name.clone(), args.interest.clone());
         let kind = Kind::of(&name);
-        let inbox = tree.start(name.shared(), TopicActor::new(args), Some(on_give_up));
+        let inbox = tree.start(name.shared(), TopicActor::new(args), None);
         Self(Arc::new(Shared { id, name, kind, interest, inbox }))
     }
 
@@ -101,6 +101,11 @@ impl TopicHandle {
     /// Its name.
     pub fn name(&self) -> &TopicName {
         &self.0.name
+    }
+
+    /// Who subscribes; outlives the actor.
+    pub fn interest(&self) -> &Arc<Interest> {
+        &self.0.interest
     }
 
     /// Its row of the table.
@@ -156,6 +161,11 @@ impl TopicHandle {
 
     /// Tells that connections are gone; `Err` when the mailbox is full: tell again later.
     pub fn leave(&self, outlet: &Outlet, members: u32) -> Result<(), TopicError> {
+        if self.is_closed() {
+            // Whoever opens the topic again goes on with the same subscribers.
+            self.0.interest.leave(outlet, members);
+            return Ok(());
+        }
         let leave = Leave { outlet: outlet.clone(), members };
         self.0.inbox.try_send(leave, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
     }

@@ -4,6 +4,7 @@
 //! - [`log`]: the pure core: offsets, history, newest value per key
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
 //! - [`actor`]: the mailbox around the core; the store for topics that are kept there
+//! - `owed`: answers that are given even when the actor crashes
 //! - [`handle`]: what other modules see
 
 pub mod actor;
@@ -12,6 +13,7 @@ pub mod kind;
 pub mod log;
 pub mod messages;
 pub mod outlet;
+mod owed;
 
 use std::sync::Arc;
 

@@ -195,6 +195,9 @@ async fn kill_9_loses_nothing_acknowledged() {
             }
         }
     }
+    let database = hub.data_dir().join("infrawatch.db");
+    hub.process.kill();
+    acknowledged.check_samples(&database).await;
     let kinds =
         [acknowledged.last("deployments"), acknowledged.last("room:x"), acknowledged.samples.len() as u64];
     assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");

@@ -19,6 +19,8 @@ mod durability;
 mod http;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
+/// Every actor comes back after a crash, and nobody else notices more than is declared.
+mod supervision;
 /// The native WebSocket protocol, as documented.
 mod wire;
 

@@ -76,7 +76,10 @@ fn judge_disk(disk: Disk) -> Finding {
     } else {
         Status::Healthy
     };
-    finding(status, format!("{} MiB free, {percent:.1} % of the disk", disk.free_bytes / MIB))
+    finding(
+        status,
+        format!("{:.1} GiB free, {percent:.1} % of the disk", disk.free_bytes as f64 / GIB as f64),
+    )
 }
 
 fn judge_memory(memory: Option<Memory>) -> Finding {

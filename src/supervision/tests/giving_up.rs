@@ -10,7 +10,7 @@ use tokio::time::{pause, sleep};
 
 use super::probe::{Add, Do, INTENSITY, Lower, Middle, PATIENCE, Script, Upper, add, row, table, tell};
 use crate::supervision::universe::Universe;
-use crate::supervision::{FailurePhase, Inbox, KindState, Refused, RestartPolicy, RootFailure};
+use crate::supervision::{FailurePhase, Inbox, KindState, OnGiveUp, Refused, RestartPolicy, RootFailure};
 use crate::telemetry::Cause;
 
 /// Crashes it as often as it may be restarted, and once more.
@@ -57,6 +57,28 @@ async fn a_child_over_its_intensity_is_given_up_and_its_parent_restarted() {
 
     drop(universe.tree.start("l", Lower::new("l", &Arc::default()), None));
     assert_eq!(universe.row("lower").state, KindState::Running, "a new child ends the failure");
+    universe.finish().await;
+}
+
+#[actix::test]
+async fn a_contained_child_that_is_given_up_takes_nobody_along() {
+    pause();
+    let mut table = table();
+    table[2].on_give_up = OnGiveUp::Contain;
+    let universe = Universe::new(table);
+    let middle = universe.tree.start("m", Middle::new("m", &Arc::default()), None);
+    let told = Arc::new(AtomicU32::new(0));
+    let tells = told.clone();
+    let on_give_up: Box<dyn FnOnce() + Send> = Box::new(move || {
+        tells.fetch_add(1, Relaxed);
+    });
+    let lower = universe.tree.start("l", Lower::new("l", &Arc::default()), Some(on_give_up));
+    let sibling = universe.tree.start("s", Lower::new("s", &Arc::default()), None);
+    assert_eq!((add(&middle, 2).await, add(&sibling, 3).await), (2, 3));
+    exhaust(&universe, &lower).await;
+    assert_eq!((told.load(Relaxed), lower.is_closed(), universe.row("lower").given_up), (1, true, 1));
+    assert_eq!((add(&middle, 1).await, add(&sibling, 1).await), (3, 4), "nobody else was restarted");
+    assert_eq!((universe.row("middle").restarts, universe.root_failures().len()), (0, 0));
     universe.finish().await;
 }
 

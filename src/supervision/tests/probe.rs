@@ -8,7 +8,8 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Respon
 use parking_lot::Mutex;
 
 use crate::supervision::{
-    Backoff, ChildSpec, Inbox, Intensity, Placement, Queued, Restart, RestartPolicy, WhenFull, supervised,
+    Backoff, ChildSpec, Inbox, Intensity, OnGiveUp, Placement, Queued, Restart, RestartPolicy, WhenFull,
+    supervised,
 };
 use crate::telemetry::Cause;
 
@@ -196,6 +197,7 @@ pub(super) fn row(kind: &'static str, parent: Option<&'static str>, policy: Rest
         policy,
         intensity: INTENSITY,
         backoff: BACKOFF,
+        on_give_up: OnGiveUp::Escalate,
         placement: Placement::Caller,
         queue_bound: QUEUE_BOUND,
         when_full: WhenFull::Refuse,

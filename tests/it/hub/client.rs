@@ -13,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::{Hub, within};
 
 /// How a connection ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// With a close frame.
     Closed(u16, String),
@@ -25,7 +25,6 @@ pub(crate) enum Ended {
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) topic: String,
-    pub(crate) epoch: String,
     pub(crate) offset: u64,
     pub(crate) key: Option<String>,
     pub(crate) payload: Value,
@@ -219,7 +218,7 @@ impl Client {
                     self.ended = Some(told.unwrap_or(Ended::Closed(1005, String::new())));
                 }
                 Some(Ok(_ping_or_pong)) => {}
-                Some(Err(_)) | None => return Err(self.ended.take().unwrap_or(Ended::Cut)),
+                Some(Err(_)) | None => return Err(self.ended.clone().unwrap_or(Ended::Cut)),
             }
         }
     }
@@ -229,7 +228,6 @@ fn messages(frame: &Value) -> Vec<Message> {
     let meta = &frame["metadata"];
     let message = |from: &Value, payload: &Value| Message {
         topic: meta["topic"].as_str().unwrap().to_owned(),
-        epoch: meta["epoch"].as_str().unwrap().to_owned(),
         offset: from["offset"].as_u64().unwrap(),
         key: from["key"].as_str().map(str::to_owned),
         payload: payload.clone(),

@@ -12,11 +12,11 @@ mod process;
 mod raw;
 mod witness;
 
-pub(crate) use client::{Client, Ended, Message};
+pub(crate) use client::{Client, Ended};
 pub(crate) use command::{Finished, infrawatch};
 pub(crate) use patience::{PATIENCE, until, within};
 pub(crate) use process::{Hub, Running};
-pub(crate) use raw::{RawEvent, RawSocket, Refusal, Upgrade, frame};
+pub(crate) use raw::{RawEvent, RawSocket, Upgrade, frame};
 pub(crate) use witness::Witness;
 
 /// Opcode of a text frame, with the bit that says that the message ends with it.

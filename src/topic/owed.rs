@@ -1,0 +1,34 @@
+//! Answers that are owed: who asked gets one even when the topic crashes before it could give it.
+
+use super::messages::Reply;
+use super::{Delivery, TopicError};
+use crate::clock::system_unix_ms;
+use crate::protocol::server;
+use crate::telemetry::Counter;
+
+/// Whom to answer. Dropped unanswered it says that the topic failed.
+pub(super) struct Owed(Option<Reply>);
+
+impl Owed {
+    pub(super) fn new(reply: Reply) -> Self {
+        Self(Some(reply))
+    }
+
+    /// Whom to answer now.
+    pub(super) fn pay(mut self) -> Reply {
+        self.0.take().unwrap_or(Reply::Nobody)
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        // A waiting caller is told by the drop of its sender.
+        let Some(Reply::Member { outlet, member, reply_to, kind: _ }) = self.0.take() else { return };
+        let error = TopicError::Failed;
+        Counter::ErrorsSent.add_for(error.code().row().name, 1);
+        let frame = server::error(error.code(), &error.to_string(), system_unix_ms(), reply_to.as_deref());
+        if outlet.push(Delivery::Reply { member, frame }).is_err() {
+            Counter::Dropped.add_for("outlet_full", 1);
+        }
+    }
+}
