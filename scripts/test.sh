@@ -93,7 +93,7 @@ test_lint() {
 
 test_rust() {
   if command -v cargo-nextest >/dev/null; then
-    step 'tests' "$root" cargo nextest run --no-fail-fast --locked --workspace --all-features
+    step 'tests' "$root" cargo nextest run --no-fail-fast --status-level slow --failure-output final --locked --workspace --all-features
   else
     step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --all-features --lib --bins --tests
   fi
