@@ -70,6 +70,24 @@ fn dead_links(document: &Source) -> Vec<String> {
     dead.map(|(line, target)| format!("{}:{line}: {target} leads nowhere", document.path)).collect()
 }
 
+/// Files that the prose names in code spans, as `topic/log.rs`, and that are nowhere.
+fn dead_paths(document: &Source) -> Vec<String> {
+    const ENDINGS: [&str; 8] = [".rs", ".ts", ".tsx", ".md", ".toml", ".sh", ".sql", ".json"];
+    let mut dead = Vec::new();
+    for (number, line) in prose(&document.text) {
+        let spans = line.split('`').skip(1).step_by(2);
+        let names = spans.filter(|span| span.contains('/') && ENDINGS.iter().any(|e| span.ends_with(e)));
+        let names = names.filter(|span| !span.contains(['*', '{', ' ']) && !span.contains("://"));
+        let exists = |name: &&str| ["", "src"].iter().any(|place| root().join(place).join(name).exists());
+        dead.extend(
+            names
+                .filter(|name| !exists(name))
+                .map(|name| format!("{}:{number}: {name} does not exist", document.path)),
+        );
+    }
+    dead
+}
+
 /// Verbs behind `make` in code spans and code blocks.
 fn make_verbs(text: &str) -> Vec<&str> {
     let mut verbs = Vec::new();
@@ -86,6 +104,11 @@ fn make_verbs(text: &str) -> Vec<&str> {
 #[test]
 fn every_link_leads_somewhere() {
     none(&documents().iter().flat_map(dead_links).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_named_file_exists() {
+    none(&documents().iter().flat_map(dead_paths).collect::<Vec<_>>());
 }
 
 #[test]
@@ -124,7 +147,7 @@ fn the_architecture_is_read_in_one_sitting() {
 }
 
 #[test]
-fn dead_links_and_verbs_are_found() {
+fn dead_links_paths_and_verbs_are_found() {
     let document = |text: &str| Source { path: "docs/x.md".to_owned(), text: text.to_owned() };
     let table = [
         ("[a](https://example.org/none)", 0),
@@ -139,5 +162,10 @@ fn dead_links_and_verbs_are_found() {
     for (text, expected) in table {
         assert_eq!(dead_links(&document(text)).len(), expected, "{text}");
     }
+    let paths = "`src/lib.rs` `hub/mod.rs` `hub.rs` `src/*/mod.rs` `src/none.rs`\n```\n`src/none.rs`\n```";
+    assert_eq!(
+        dead_paths(&document(paths)),
+        ["docs/x.md:1: hub/mod.rs does not exist", "docs/x.md:1: src/none.rs does not exist"]
+    );
     assert_eq!(make_verbs("run `make test` or\nmake lint ARGS=1\n"), ["test", "lint"]);
 }
