@@ -233,14 +233,21 @@ impl Hub {
             ended = &mut serving => Some(HubError::Workers(format!("{ended:?}"))),
         };
         tracing::info!("draining");
-        drain_connections(&state).await;
-        handle.stop(false).await;
-        if !serving.is_finished() {
-            drop(serving.await);
-        }
-        let left = state.services.tree.stop_all(Duration::from_millis(STOP_MS_MAX)).await;
-        for (kind, stuck) in left {
-            tracing::warn!(kind, stuck, "actors did not end");
+        let limit = Duration::from_millis(state.settings.drain_ms_max);
+        let drained = tokio::time::timeout(limit, async {
+            drain_connections(&state).await;
+            handle.stop(false).await;
+            if !serving.is_finished() {
+                drop(serving.await);
+            }
+            state.services.tree.stop_all(Duration::from_millis(STOP_MS_MAX)).await
+        })
+        .await;
+        match drained {
+            Ok(left) => {
+                left.iter().for_each(|(kind, stuck)| tracing::warn!(kind, stuck, "actors did not end"))
+            }
+            Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
         state.store.close().await;
         failure.map_or(Ok(()), Err)

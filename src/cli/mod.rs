@@ -63,7 +63,7 @@ enum Command {
 /// The data directory, as every command takes it that needs one.
 #[derive(Debug, Clone, Args)]
 struct DataDir {
-    /// Directory with the store and the signing key
+    /// Directory with the store and the signing key [default: data]
     #[arg(long, env = "INFRAWATCH_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }

@@ -114,7 +114,8 @@ impl Liveness {
     }
 
     fn late_after_ms(&self) -> u64 {
-        // One interval is the next report's due time; two missed ones end a third later than the last report.
+        // The first missed report was due after one interval, the second after two; both are missed for sure
+        // when the third is due.
         self.interval_ms * (LATE_INTERVALS + 1)
     }
 

@@ -1,3 +1,5 @@
+//! A topic that is kept in the store crashes while commits are under way.
+
 use std::collections::BTreeSet;
 
 use infrawatch::supervision::fault::Phase;

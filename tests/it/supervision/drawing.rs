@@ -1,3 +1,5 @@
+//! The table in code is the drawing in the documents.
+
 use std::fs;
 
 use infrawatch::hub::table;

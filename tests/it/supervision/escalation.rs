@@ -1,3 +1,5 @@
+//! Too many crashes go up: to the parent, or to the end of the hub with its reason.
+
 use infrawatch::hub::{HubError, table};
 use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{FailurePhase, KindState};

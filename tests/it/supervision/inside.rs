@@ -1,3 +1,5 @@
+//! A whole hub in this process, so that its actors can be made to crash.
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;

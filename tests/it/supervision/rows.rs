@@ -1,3 +1,5 @@
+//! Each row of the table, crashed at each point of its life while clients are at work.
+
 use std::sync::Arc;
 use std::time::Duration;
 
