@@ -198,10 +198,13 @@ async fn everybody_goes_on(hub: &Inside, cast: &mut Cast, after: &str) {
         }
     }
     for room in ["lobby", "den"] {
-        let told = format!("{room} after {after}");
-        cast.bob.request("room_message", json!({ "room": room, "data": told }), "room_message_sent").await;
-        for client in [&mut cast.alice, &mut cast.bob, &mut cast.carol] {
-            client.first(&told, |f| f["type"] == "room_message" && f["payload"]["data"] == *told).await;
+        for speaker in 0..2 {
+            let told = format!("{room} by {speaker} after {after}");
+            let speaker = if speaker == 0 { &mut cast.alice } else { &mut cast.bob };
+            speaker.request("room_message", json!({ "room": room, "data": told }), "room_message_sent").await;
+            for client in [&mut cast.alice, &mut cast.bob, &mut cast.carol] {
+                client.first(&told, |f| f["type"] == "room_message" && f["payload"]["data"] == *told).await;
+            }
         }
     }
     for node in ["n1", "n2"] {
