@@ -245,7 +245,9 @@ impl Hub {
         .await;
         match drained {
             Ok(left) => {
-                left.iter().for_each(|(kind, stuck)| tracing::warn!(kind, stuck, "actors did not end"))
+                for (kind, stuck) in left {
+                    tracing::warn!(kind, stuck, "actors did not end");
+                }
             }
             Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
