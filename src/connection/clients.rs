@@ -40,8 +40,13 @@ pub struct Client {
     pub left_ms: Option<u64>,
     /// How often the client came back.
     pub reconnects: u32,
+    arrived: Arrived,
     place: Option<(u32, Member)>,
 }
+
+/// Which of the connections of one client id arrived: of two at once the later one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived(u64);
 
 /// The directory. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +61,7 @@ struct Known {
     connected: usize,
     peak: usize,
     reconnects: u64,
+    arrivals: u64,
 }
 
 impl Clients {
@@ -70,7 +76,7 @@ impl Clients {
         identity: &Identity,
         now_ms: u64,
         connections_max: usize,
-    ) -> Result<(), ClientError> {
+    ) -> Result<Arrived, ClientError> {
         let mut known = self.known.lock();
         if known.connected >= connections_max {
             return Err(ClientError::TooMany { connections_max });
@@ -85,6 +91,8 @@ impl Clients {
         if let Some((worker, member)) = former.and_then(|client| client.place) {
             self.shards.close(worker as usize, member, Close::Replaced);
         }
+        known.arrivals += 1;
+        let arrived = Arrived(known.arrivals);
         known.connected += 1;
         known.peak = known.peak.max(known.connected);
         known.reconnects += u64::from(reconnects > 0);
@@ -95,16 +103,19 @@ impl Clients {
             since_ms: now_ms,
             left_ms: None,
             reconnects,
+            arrived,
             place: None,
         };
         known.clients.insert(identity.client_id.clone(), client);
-        Ok(())
+        Ok(arrived)
     }
 
-    /// The connection that arrived has its seat. A connection that took the id over meanwhile wins.
-    pub fn seated(&self, id: &ClientId, worker: usize, member: Member) {
-        if let Some(client) = self.known.lock().clients.get_mut(id) {
-            client.place = Some((u32::try_from(worker).unwrap_or(u32::MAX), member));
+    /// The connection that arrived has its seat. When another one took the id over meanwhile, on another
+    /// worker, that could not close this one yet: it is closed now.
+    pub fn seated(&self, id: &ClientId, arrived: Arrived, worker: usize, member: Member) {
+        match self.known.lock().clients.get_mut(id).filter(|client| client.arrived == arrived) {
+            Some(client) => client.place = Some((u32::try_from(worker).unwrap_or(u32::MAX), member)),
+            None => self.shards.close(worker, member, Close::Replaced),
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use super::origin::{is_loopback_host, origin_allowed};
 use super::state::State;
 use crate::auth::Claims;
+use crate::connection::clients::Arrived;
 use crate::connection::{Arrival, Identity, Shard};
 use crate::ids::ClientId;
 use crate::protocol::codes::Code;
@@ -76,6 +77,7 @@ impl Refusal {
 
 struct Admitted {
     identity: Identity,
+    arrived: Arrived,
     presets: &'static [&'static str],
     response: Vec<u8>,
 }
@@ -138,15 +140,16 @@ impl Door {
         let identity = Identity { client_id, claims: Arc::new(claims), address };
         let now_ms = self.state.services.clock.unix_ms();
         let connections_max = self.state.services.settings.connections_max;
-        self.state.services.clients.arrive(&identity, now_ms, connections_max).map_err(|error| {
-            let code = match error {
-                crate::connection::clients::ClientError::AnotherSubject => Code::Forbidden,
-                crate::connection::clients::ClientError::TooMany { .. } => Code::Overloaded,
-            };
-            Refusal::new(code, error.to_string())
-        })?;
+        let arrived =
+            self.state.services.clients.arrive(&identity, now_ms, connections_max).map_err(|error| {
+                let code = match error {
+                    crate::connection::clients::ClientError::AnotherSubject => Code::Forbidden,
+                    crate::connection::clients::ClientError::TooMany { .. } => Code::Overloaded,
+                };
+                Refusal::new(code, error.to_string())
+            })?;
         let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
-        Ok(Admitted { identity, presets: preset.map_or(&[], |(_, topics)| topics), response })
+        Ok(Admitted { identity, arrived, presets: preset.map_or(&[], |(_, topics)| topics), response })
     }
 
     fn check_rate(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -180,14 +183,14 @@ impl Door {
     }
 
     fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
-        let Admitted { identity, presets, response } = admitted;
+        let Admitted { identity, arrived, presets, response } = admitted;
         if let Err(error) = prepare(&io, self.state.services.settings.write_deadline_ms) {
             tracing::debug!(cause = %cause, %error, "socket options");
         }
         let client_id = identity.client_id.clone();
         let arrival = Arrival { io: Box::new(io), leftover, identity, presets, response };
         let member = self.shard.admit(arrival, cause);
-        self.state.services.clients.seated(&client_id, self.worker, member);
+        self.state.services.clients.seated(&client_id, arrived, self.worker, member);
         tracing::debug!(cause = %cause, client = %client_id, "connected");
     }
 }

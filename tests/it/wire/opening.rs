@@ -125,3 +125,20 @@ async fn the_newer_connection_of_a_client_takes_over() {
     assert_eq!((refusal.status, &*refusal.code()), (403, "forbidden"));
     newer.request("ping", json!({}), "pong").await;
 }
+
+/// Both connections of a client may arrive at once, on two workers: one of them stays.
+#[tokio::test]
+async fn of_two_connections_that_come_at_once_one_stays() {
+    let hub = Hub::with_arguments(&["--limits", "off"], |_settings| {});
+    let token = hub.token("viewer");
+    for round in 0..200 {
+        let upgrade = Upgrade::to(&format!("/ws/twin-{round}")).bearer(&token);
+        let (first, second) = tokio::join!(RawSocket::open(&hub, &upgrade), RawSocket::open(&hub, &upgrade));
+        let (mut first, mut second) = (first.unwrap(), second.unwrap());
+        let replaced = tokio::select! {
+            code = first.closed() => code,
+            code = second.closed() => code,
+        };
+        assert_eq!(replaced, Some(4001), "round {round}");
+    }
+}
