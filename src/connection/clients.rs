@@ -78,11 +78,13 @@ impl Clients {
         connections_max: usize,
     ) -> Result<Arrived, ClientError> {
         let mut known = self.known.lock();
-        if known.connected >= connections_max {
-            return Err(ClientError::TooMany { connections_max });
-        }
         let subject = &*identity.claims.sub;
         let former = known.clients.get(&identity.client_id);
+        // Who takes a connection over frees its place.
+        let takes_over = former.is_some_and(|client| client.place.is_some());
+        if known.connected >= connections_max && !takes_over {
+            return Err(ClientError::TooMany { connections_max });
+        }
         if former.is_some_and(|client| &*client.subject != subject) {
             return Err(ClientError::AnotherSubject);
         }

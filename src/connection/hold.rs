@@ -36,6 +36,8 @@ pub struct Hold {
     pub history: Vec<HistoryItem>,
     /// Frames of its topics that came meanwhile.
     pub frames: Vec<(u32, Bytes, Priority)>,
+    /// Bytes of those frames; they count like the outbox.
+    pub frames_bytes: usize,
 }
 
 /// A past message as answers show it.

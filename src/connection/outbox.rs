@@ -55,6 +55,11 @@ impl Outbox {
         self.begun.is_empty() && self.bytes == 0 && self.control_bytes == 0
     }
 
+    /// The bound of what waits.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
         self.begun.len() + self.bytes + self.control_bytes

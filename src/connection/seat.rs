@@ -14,7 +14,7 @@ use super::requests::FramesArrived;
 use super::socket::Socket;
 use crate::auth::Claims;
 use crate::ids::RoomName;
-use crate::protocol::codes::Code;
+use crate::protocol::codes::{Close, Code};
 use crate::protocol::priority::Priority;
 use crate::protocol::server;
 use crate::supervision::Inbox;
@@ -83,6 +83,7 @@ impl Seat {
             room: None,
             history: Vec::new(),
             frames: Vec::new(),
+            frames_bytes: 0,
         });
     }
 
@@ -96,6 +97,11 @@ impl Seat {
         match holds.iter_mut().find(|hold| hold.covers(topic)) {
             Some(hold) => {
                 hold.frames.extend(frames.iter().map(|(frame, priority)| (topic, frame.clone(), *priority)));
+                hold.frames_bytes += joined.len();
+                if hold.frames_bytes > self.socket.outbox_bytes_max() {
+                    hold.frames = Vec::new();
+                    self.socket.close(Close::Slow);
+                }
             }
             None => self.socket.send(topic, frames, joined),
         }

@@ -204,6 +204,11 @@ impl Socket {
         self.phase.get()
     }
 
+    /// What may wait for the socket.
+    pub(super) fn outbox_bytes_max(&self) -> usize {
+        self.outbox.borrow().bytes_max()
+    }
+
     /// Bytes that wait for the socket.
     pub fn outbox_bytes(&self) -> usize {
         self.outbox.borrow().bytes()
