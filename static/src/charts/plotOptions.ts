@@ -27,10 +27,10 @@ function timeLabel(seconds: number, step_s: number): string {
 }
 
 /** A line needs two points: the first sample of a series is drawn as a dot. */
-function lonePoint(plot: uPlot, series: number): number[] | null {
+function lonePoint(plot: uPlot, series: number): number[] {
   const column = plot.data[series] ?? [];
   const first = column.findIndex((value) => typeof value === 'number');
-  return first >= 0 && column.findLastIndex((value) => typeof value === 'number') === first ? [first] : null;
+  return first >= 0 && column.findLastIndex((value) => typeof value === 'number') === first ? [first] : [];
 }
 
 /** Options of one line chart over time in the colours of the present theme. */
