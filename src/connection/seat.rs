@@ -128,3 +128,43 @@ impl Seat {
         self.identity.borrow().claims.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConnectionSection;
+    use crate::connection::socket::Phase;
+    use crate::ids::ClientId;
+    use crate::protocol::server::SubscribedTopic;
+
+    #[tokio::test]
+    async fn what_waits_behind_an_answer_is_bounded_like_the_outbox() {
+        let (_client, server) = tokio::io::duplex(1 << 16);
+        let settings = ConnectionSection { outbox_bytes_max: 100, ..ConnectionSection::default() };
+        let identity = Identity {
+            client_id: ClientId::parse("c").unwrap(),
+            claims: Arc::new(Claims::development()),
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+        };
+        let socket = Rc::new(Socket::new(Box::new(server), &settings));
+        let seat = Seat::new(Member { slot: 0, generation: 1 }, socket, identity, 0);
+        // One topic of the request has answered, the other never does.
+        seat.hold(1, None, Answer::Subscribed, 1);
+        let told = SubscribedTopic {
+            topic: "t".to_owned(),
+            epoch: "e".into(),
+            offset: 0,
+            recovered: false,
+            recovered_count: 0,
+        };
+        seat.holds.borrow_mut()[0].topics.push((7, told));
+        let frame = Bytes::from(vec![b'x'; 50]);
+        for _ in 0..2 {
+            seat.send_or_hold(7, &[(frame.clone(), Priority::Normal)], &frame);
+        }
+        assert_eq!(seat.socket.phase(), Phase::Open, "at the bound");
+        seat.send_or_hold(7, &[(frame.clone(), Priority::Normal)], &frame);
+        assert_eq!(seat.socket.phase(), Phase::Closing(Close::Slow));
+        assert!(seat.holds.borrow()[0].frames.is_empty(), "what waited is let go");
+    }
+}
