@@ -36,8 +36,6 @@ pub struct BrokerArgs {
 pub struct Draft {
     /// What is published, unchanged.
     pub payload: Box<RawValue>,
-    /// Frame type: `message` or `room_message`.
-    pub kind: &'static str,
     /// Overrides the topic's priority.
     pub priority: Option<Priority>,
     /// What it is the newest value of.
@@ -50,7 +48,7 @@ impl Draft {
     /// A message of the hub's own; its payload must serialize to JSON.
     pub fn of<T: Serialize>(payload: &T) -> Result<Self, serde_json::Error> {
         let payload = serde_json::value::to_raw_value(payload)?;
-        Ok(Self { payload, kind: "message", priority: None, key: None, event_type: None })
+        Ok(Self { payload, priority: None, key: None, event_type: None })
     }
 
     /// The same message as the newest value of `key`.
@@ -155,8 +153,8 @@ impl Broker {
             Counter::Dropped.add_for("admission", 1);
             return Err(TopicError::Overloaded);
         };
-        let Draft { payload, kind, priority, key, event_type } = draft;
-        Ok((self.open(name)?, Publish { payload, kind, priority, key, event_type, permit, reply }))
+        let Draft { payload, priority, key, event_type } = draft;
+        Ok((self.open(name)?, Publish { payload, priority, key, event_type, permit, reply }))
     }
 
     /// The open topics that are kept there, and how many messages each keeps.

@@ -24,6 +24,14 @@ pub struct TopicSection {
     pub key_bytes_max: usize,
     /// A topic without subscribers and messages for this long is forgotten.
     pub idle_ms_max: u64,
+    /// How long a normal message is held back for others to share its frame; 0 sends it at once.
+    pub flush_interval_ms: u64,
+    /// The same for a low message.
+    pub flush_interval_low_ms: u64,
+    /// Messages in one batch.
+    pub batch_messages_max: usize,
+    /// Bytes of messages in one batch.
+    pub batch_bytes_max: usize,
     /// Messages on their way to sockets in the whole hub.
     pub in_flight_messages_max: usize,
     /// Bytes on their way to sockets in the whole hub.
@@ -41,6 +49,10 @@ impl Default for TopicSection {
             latest_keys_max: 20_000,
             key_bytes_max: 256,
             idle_ms_max: 900_000,
+            flush_interval_ms: 100,
+            flush_interval_low_ms: 1_000,
+            batch_messages_max: 512,
+            batch_bytes_max: 64 << 10,
             in_flight_messages_max: 32_768,
             in_flight_bytes_max: 64 << 20,
         }
@@ -55,6 +67,10 @@ impl TopicSection {
         in_range("topic.history_bytes_max", self.history_bytes_max, 1024, 1 << 34)?;
         in_range("topic.latest_keys_max", self.latest_keys_max, 1, 10_000_000)?;
         in_range("topic.idle_ms_max", self.idle_ms_max, 1_000, 86_400_000)?;
+        in_range("topic.flush_interval_ms", self.flush_interval_ms, 0, 60_000)?;
+        in_range("topic.flush_interval_low_ms", self.flush_interval_low_ms, 0, 60_000)?;
+        in_range("topic.batch_messages_max", self.batch_messages_max, 1, 10_000)?;
+        in_range("topic.batch_bytes_max", self.batch_bytes_max, 1024, 16 << 20)?;
         in_range("topic.in_flight_messages_max", self.in_flight_messages_max, 64, 1_000_000)
     }
 }

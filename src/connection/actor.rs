@@ -211,6 +211,8 @@ impl ConnectionActor {
                 outlet: self.shard.outlet.clone(),
                 member: self.seat.member,
                 request,
+                recover: None,
+                filter: None,
                 history: 0,
                 attachment: None,
             };
@@ -257,7 +259,6 @@ impl ConnectionActor {
         }
         let draft = Draft {
             payload: publish.data.to_owned(),
-            kind: "message",
             priority: publish.priority,
             key: publish.key.map(|key| key.into()),
             event_type: None,

@@ -19,13 +19,17 @@ impl Shard {
     pub fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         let mut bundles: HashMap<u32, Vec<(Bytes, Priority)>> = HashMap::new();
         let mut replies: Vec<(Member, Vec<(Bytes, Priority)>)> = Vec::new();
-        // Permits are given back when the frames are with the sockets.
-        let mut permits = Vec::with_capacity(deliveries.len());
+        // Their permits are given back when the frames are with the sockets.
+        let mut held = Vec::with_capacity(deliveries.len());
         for delivery in deliveries.drain(..) {
             match delivery {
-                Delivery::Message { topic, frame, priority, permit } => {
-                    permits.extend(permit);
-                    bundles.entry(topic).or_default().push((frame, priority));
+                Delivery::Bundle(bundle) => {
+                    let frame = bundle.frame.as_json().clone();
+                    bundles.entry(bundle.topic.number()).or_default().push((frame, bundle.priority));
+                    held.push(bundle);
+                }
+                Delivery::Push { topic, frame, priority } => {
+                    bundles.entry(topic.number()).or_default().push((frame.as_json().clone(), priority));
                 }
                 Delivery::Subscribed {
                     member,
@@ -33,7 +37,8 @@ impl Shard {
                     topic,
                     name,
                     position,
-                    current,
+                    recovered,
+                    missed,
                     history,
                     attachment,
                 } => {
@@ -41,23 +46,23 @@ impl Shard {
                     if let Some(frames) = bundles.remove(&topic.number()) {
                         self.fan_out(vec![(topic.number(), frames)]);
                     }
-                    let (epoch, offset) = position;
                     let told = SubscribedTopic {
                         topic: name.to_string(),
-                        epoch,
-                        offset,
-                        recovered: false,
-                        recovered_count: 0,
+                        epoch: position.epoch,
+                        offset: position.offset,
+                        recovered,
+                        recovered_count: if recovered { missed.len() as u64 } else { 0 },
                     };
-                    self.subscribed(member, request, topic.number(), told, current, &history, attachment);
+                    let missed = missed.iter().map(|m| (m.frame.as_json().clone(), m.priority)).collect();
+                    self.subscribed(member, request, topic.number(), told, missed, &history, attachment);
                 }
                 Delivery::SubscribeFailed { member, request, error } => {
                     self.subscribe_failed(member, request, &error);
                 }
                 Delivery::Reply { member, frame } => {
                     match replies.iter_mut().rev().take(REPLIES_LOOK_BACK).find(|(to, _)| *to == member) {
-                        Some((_, frames)) => frames.push((frame, Priority::Normal)),
-                        None => replies.push((member, vec![(frame, Priority::Normal)])),
+                        Some((_, frames)) => frames.push((frame.as_json().clone(), Priority::Normal)),
+                        None => replies.push((member, vec![(frame.as_json().clone(), Priority::Normal)])),
                     }
                 }
             }

@@ -107,7 +107,6 @@ fn read_event(body: &Body) -> Result<(TopicName, Draft), Problem> {
     fields.check()?;
     let draft = Draft {
         payload: payload.unwrap_or_else(|| RawValue::NULL.to_owned()),
-        kind: if topic.namespace() == Some("room") { "room_message" } else { "message" },
         priority,
         key: key.map(Arc::from),
         event_type: event_type.map(Arc::from),

@@ -3,10 +3,14 @@
 //! - [`codes`]: every error code and close code, one row each
 //! - [`client`]: frames that clients send, parsed
 //! - [`server`]: frames that the hub sends, encoded once and shared
+//! - [`batch`]: several messages in one frame
+//! - [`frame`]: a frame that many sockets share
 //! - [`priority`]: the three classes of urgency
 
+pub mod batch;
 pub mod client;
 pub mod codes;
+pub mod frame;
 pub mod priority;
 pub mod server;
 

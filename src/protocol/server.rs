@@ -12,23 +12,23 @@ use crate::ids::MessageId;
 use crate::websocket::{FrameWriter, Opcode};
 
 /// A text frame in the making.
-struct Draft(FrameWriter);
+pub(super) struct Draft(FrameWriter);
 
 impl Draft {
-    fn with_capacity(text_bytes: usize) -> Self {
+    pub(super) fn with_capacity(text_bytes: usize) -> Self {
         Self(FrameWriter::with_capacity(text_bytes))
     }
 
-    fn raw(&mut self, text: &str) -> &mut Self {
+    pub(super) fn raw(&mut self, text: &str) -> &mut Self {
         self.0.push(text.as_bytes());
         self
     }
 
-    fn quoted(&mut self, text: &str) -> &mut Self {
+    pub(super) fn quoted(&mut self, text: &str) -> &mut Self {
         self.value(&text)
     }
 
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> &mut Self {
+    pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> &mut Self {
         if serde_json::to_writer(&mut self.0, value).is_err() {
             // Only a map whose keys are no strings, or a failing Serialize, gets here; the hub's own payloads have neither.
             self.raw("null");
@@ -36,7 +36,7 @@ impl Draft {
         self
     }
 
-    fn finish(self) -> Bytes {
+    pub(super) fn finish(self) -> Bytes {
         self.0.finish(Opcode::Text)
     }
 }
@@ -84,14 +84,23 @@ pub struct MessageMeta<'a> {
     pub correlation_id: Option<&'a str>,
 }
 
-/// A message with its payload unchanged, and where in the frame the payload lies.
-pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Range<usize>) {
+/// Where the parts of a message lie in its frame.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// From `"id"` to the end of the payload: what an item of a batch begins with.
+    pub body: Range<usize>,
+    /// The payload.
+    pub payload: Range<usize>,
+}
+
+/// A message with its payload unchanged, and where its parts lie in the frame.
+pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Parts) {
     let mut draft = Draft::with_capacity(payload.len() + meta.topic.len() + 280);
     let mut id = [0u8; 36];
+    draft.raw(r#"{"version":1,"type":""#).raw(meta.kind).raw(r#"","#);
+    let body = draft.0.payload_bytes();
     draft
-        .raw(r#"{"version":1,"type":""#)
-        .raw(meta.kind)
-        .raw(r#"","id":""#)
+        .raw(r#""id":""#)
         .raw(meta.id.encode(&mut id))
         .raw(r#"","timestamp":""#)
         .raw(meta.timestamp)
@@ -120,8 +129,10 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Range<usize>) {
     draft.raw("}}");
     let text_bytes = draft.0.payload_bytes();
     let frame = draft.finish();
-    let start = start + frame.len() - text_bytes;
-    (frame, start..start + payload.len())
+    let header_bytes = frame.len() - text_bytes;
+    let (body, start) = (body + header_bytes, start + header_bytes);
+    let end = start + payload.len();
+    (frame, Parts { body: body..end, payload: start..end })
 }
 
 /// A frame of the hub's own: an answer when `reply_to` is given, else a push.
@@ -225,7 +236,7 @@ pub struct SubscribedTopic {
     pub epoch: std::sync::Arc<str>,
     /// Offset of the newest message; 0 before the first.
     pub offset: u64,
-    /// Whether every message since the asked position follows. Always false until recovery is asked for.
+    /// Whether every message since the position that was asked for follows.
     pub recovered: bool,
     /// How many messages follow out of history.
     pub recovered_count: u64,
@@ -255,8 +266,9 @@ mod tests {
             event_type: Some("up"),
             correlation_id: Some("c"),
         };
-        let (frame, payload) = message(&meta, r#"{"x":1}"#);
-        assert_eq!(&frame[payload], br#"{"x":1}"#);
+        let (frame, parts) = message(&meta, r#"{"x":1}"#);
+        assert_eq!(&frame[parts.payload], br#"{"x":1}"#);
+        assert!(frame[parts.body].starts_with(br#""id":"0"#));
         let frame = parsed(&frame);
         assert_eq!(frame["version"], 1);
         assert_eq!(frame["type"], "message");

@@ -101,6 +101,8 @@ impl RoomActor {
             outlet: join.outlet.clone(),
             member: join.member,
             request: join.request,
+            recover: None,
+            filter: None,
             history: HISTORY_ON_JOIN,
             attachment: attachment.ok(),
         };
@@ -132,9 +134,7 @@ impl Handler<Queued<Join>> for RoomActor {
         let cause = queued.cause.clone();
         if let Err((error, join)) = self.let_in(queued.msg, &cause) {
             let Join { outlet, member, request, .. } = join;
-            if outlet.push(Delivery::SubscribeFailed { member, request, error }).is_err() {
-                Counter::Dropped.add_for("outlet_full", 1);
-            }
+            outlet.offer(Delivery::SubscribeFailed { member, request, error });
         }
     }
 }

@@ -33,6 +33,11 @@ impl Cause {
     pub fn id(&self) -> Option<&str> {
         self.0.as_deref()
     }
+
+    /// The id to keep, if there is one.
+    pub fn shared(&self) -> Option<Arc<str>> {
+        self.0.clone()
+    }
 }
 
 impl fmt::Display for Cause {

@@ -45,6 +45,8 @@ rows! {
         Published = "messages_published", None, "Messages taken into a topic";
         Delivered = "messages_delivered", None, "Messages handed to a subscriber's socket or outbox";
         Dropped = "messages_dropped", Some("cause"), "Messages dropped for a slow client, by cause";
+        Batches = "batches", None, "Frames that carry several messages, encoded once each";
+        Conflated = "messages_conflated", Some("place"), "Messages that a newer value of their key replaced, by where they waited";
         ErrorsSent = "errors_sent", Some("code"), "Error frames sent, by code";
         Problems = "http_problems", Some("code"), "HTTP problem answers, by code";
         HttpRequests = "http_requests", Some("class"), "HTTP requests answered, by status class";

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::actor::{TopicActor, TopicArgs};
 use super::kind::Kind;
-use super::messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot, TopicView};
+use super::messages::{Announce, Leave, Publish, Read, Reply, Subscribe, TopicSnapshot, TopicView};
 use super::outlet::Outlet;
+use super::position::{Page, Position};
 use super::{Published, TopicError};
 use crate::ids::TopicName;
 use crate::supervision::{AskError, Inbox, Tree};
@@ -35,15 +36,50 @@ impl TopicId {
     }
 }
 
-/// Which workers have members of the topic. Survives a crash of the topic.
-#[derive(Debug, Default)]
+/// Which workers have members of the topic, and what they were sent. Survives a crash of the topic.
+#[derive(Debug)]
 pub struct Interest {
     outlets: Mutex<Vec<(Outlet, u32)>>,
     /// When the topic was last used, unix milliseconds.
     pub touched_ms: AtomicU64,
+    /// Offset of the last message that was sent out; [`NOT_KNOWN`] before the topic has started.
+    sent: AtomicU64,
+    /// Counts flushes, for readers that wait for something new.
+    flushes: watch::Sender<u64>,
+}
+
+const NOT_KNOWN: u64 = u64::MAX;
+
+impl Default for Interest {
+    fn default() -> Self {
+        Self {
+            outlets: Mutex::default(),
+            touched_ms: AtomicU64::new(0),
+            sent: AtomicU64::new(NOT_KNOWN),
+            flushes: watch::Sender::new(0),
+        }
+    }
 }
 
 impl Interest {
+    /// Offset of the last message that was sent out, once the topic has started.
+    pub(super) fn sent(&self) -> Option<u64> {
+        Some(self.sent.load(Ordering::Relaxed)).filter(|sent| *sent != NOT_KNOWN)
+    }
+
+    /// Nothing before `offset` was for anybody of this process, unless it was sent already.
+    pub(super) fn flushed_at_start(&self, offset: u64) {
+        if self.sent().is_none() {
+            self.sent.store(offset, Ordering::Relaxed);
+        }
+    }
+
+    /// Everything up to `offset` is on its way.
+    pub(super) fn flushed(&self, offset: u64) {
+        self.sent.store(offset, Ordering::Relaxed);
+        self.flushes.send_modify(|flushes| *flushes = flushes.wrapping_add(1));
+    }
+
     pub(super) fn join(&self, outlet: &Outlet) {
         let mut outlets = self.outlets.lock();
         match outlets.iter_mut().find(|(o, _)| o.same_as(outlet)) {
@@ -168,6 +204,27 @@ impl TopicHandle {
         }
         let leave = Leave { outlet: outlet.clone(), members };
         self.0.inbox.try_send(leave, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
+    }
+
+    /// Messages after `since`, oldest first, `limit` at most; the newest ones when that place is lost
+    /// (`recovered` says so) or not given. Of a topic of newest values: those that changed after it.
+    pub async fn read(
+        &self,
+        since: Option<Position>,
+        limit: usize,
+        cause: &Cause,
+    ) -> Result<Page, TopicError> {
+        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        match self.0.inbox.ask(Read { since, limit }, cause, timeout).await {
+            Ok(page) => page,
+            Err(AskError::Closed) => Err(TopicError::Failed),
+            Err(AskError::Full | AskError::Timeout) => Err(TopicError::Overloaded),
+        }
+    }
+
+    /// Changes whenever messages were sent out: a reader that finds nothing new waits for it.
+    pub fn flushes(&self) -> watch::Receiver<u64> {
+        self.0.interest.flushes.subscribe()
     }
 
     /// The state and the newest messages.

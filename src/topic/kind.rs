@@ -33,10 +33,19 @@ pub struct Kind {
     pub kept: Kept,
     /// Published by the hub alone.
     pub hub_owned: bool,
+    /// Type of the frames of its messages.
+    pub frame_type: &'static str,
 }
 
 const fn kind(class: Class, priority: Priority, kept: Kept, hub_owned: bool) -> Kind {
-    Kind { class, priority, kept, hub_owned }
+    Kind { class, priority, kept, hub_owned, frame_type: "message" }
+}
+
+impl Kind {
+    /// The same with frames of another type.
+    const fn framed(self, frame_type: &'static str) -> Self {
+        Self { frame_type, ..self }
+    }
 }
 
 /// Names (or namespaces, ending in `:`) with their kind. What is not here is [`APPLICATION`].
@@ -53,8 +62,8 @@ pub const TABLE: &[(&str, Kind)] = &[
     ("system", kind(Class::Log, Priority::Critical, Kept::Memory, true)),
     ("events", kind(Class::Log, Priority::Normal, Kept::Memory, false)),
     ("testing", kind(Class::Log, Priority::Normal, Kept::Memory, true)),
-    ("room:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
-    ("sync:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+    ("room:", kind(Class::Log, Priority::Normal, Kept::Store, false).framed("room_message")),
+    ("sync:", kind(Class::Log, Priority::Normal, Kept::Store, false).framed("sync_update")),
     ("client:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
     ("user:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
 ];
@@ -105,6 +114,31 @@ impl Bounds {
                 bytes_max: settings.history_bytes_max,
                 age_ms_max: Some(settings.history_age_ms_max),
             },
+        }
+    }
+}
+
+/// How long a topic holds messages back to send them together.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a normal message may wait, in milliseconds.
+    pub normal_ms: u64,
+    /// How long a low one may.
+    pub low_ms: u64,
+    /// Messages that go out at once when so many wait.
+    pub messages_max: usize,
+    /// The same in bytes of frames.
+    pub bytes_max: usize,
+}
+
+impl Pace {
+    /// The pace under these settings.
+    pub fn of(settings: &TopicSection) -> Self {
+        Self {
+            normal_ms: settings.flush_interval_ms,
+            low_ms: settings.flush_interval_low_ms,
+            messages_max: settings.batch_messages_max,
+            bytes_max: settings.batch_bytes_max,
         }
     }
 }

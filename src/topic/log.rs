@@ -4,11 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::kind::{Bounds, Class};
+use super::position::{Page, Position, Since};
 use crate::ids::MessageId;
+use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;
+use crate::protocol::server::Parts;
 
 /// A message as the topic keeps it: the frame that subscribers got, and where its parts are.
 #[derive(Debug, Clone)]
@@ -23,19 +24,35 @@ pub struct Stored {
     pub key: Option<Arc<str>>,
     /// What its publisher calls it.
     pub event_type: Option<Arc<str>>,
+    /// The request that caused it.
+    pub correlation_id: Option<Arc<str>>,
     /// Its urgency.
     pub priority: Priority,
     /// The whole frame, shared with sockets.
-    pub frame: Bytes,
-    /// Where the payload lies in the frame.
-    pub payload: Range<usize>,
+    pub frame: SharedFrame,
+    /// Where id, timestamp and payload lie in the JSON frame.
+    pub parts: Parts,
 }
 
 impl Stored {
     /// The payload's JSON text.
     pub fn payload_text(&self) -> &str {
-        let bytes = self.frame.get(self.payload.clone()).unwrap_or_default();
+        self.text(&self.parts.payload)
+    }
+
+    /// `"id":..,"timestamp":..,"payload":..`
+    pub fn body_text(&self) -> &str {
+        self.text(&self.parts.body)
+    }
+
+    fn text(&self, range: &Range<usize>) -> &str {
+        let bytes = self.frame.as_json().get(range.clone()).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or("null")
+    }
+
+    /// Bytes that it is counted with.
+    pub fn bytes(&self) -> usize {
+        self.frame.as_json().len()
     }
 }
 
@@ -46,6 +63,10 @@ pub struct Log {
     bounds: Bounds,
     epoch: Arc<str>,
     next_offset: u64,
+    /// Offset of the newest message that was remembered.
+    top: u64,
+    /// Messages above this offset are in `history`.
+    floor: u64,
     history: VecDeque<Stored>,
     history_bytes: usize,
     newest: HashMap<Arc<str>, Stored>,
@@ -59,16 +80,23 @@ impl Log {
             bounds,
             epoch,
             next_offset: 1,
+            top: 0,
+            floor: 0,
             history: VecDeque::new(),
             history_bytes: 0,
             newest: HashMap::new(),
         }
     }
 
-    /// Goes on where the store left off.
-    pub fn resume(&mut self, epoch: Arc<str>, last_offset: u64) {
-        self.epoch = epoch;
+    /// Goes on where the store left off. `tail` are the newest messages, oldest first.
+    pub fn resume(&mut self, epoch: Arc<str>, last_offset: u64, tail: Vec<Stored>) {
+        *self = Self::new(self.class, self.bounds, epoch);
         self.next_offset = last_offset + 1;
+        self.floor = tail.first().map_or(last_offset, |first| first.offset.saturating_sub(1));
+        for message in tail {
+            self.remember(message);
+        }
+        self.top = last_offset;
     }
 
     /// The epoch.
@@ -78,7 +106,12 @@ impl Log {
 
     /// The offset of the newest message; 0 before the first.
     pub fn offset(&self) -> u64 {
-        self.next_offset - 1
+        self.top
+    }
+
+    /// Epoch and offset of the newest message.
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch.clone(), offset: self.top }
     }
 
     /// Takes the next offset.
@@ -90,9 +123,10 @@ impl Log {
 
     /// Remembers a message. Offsets come in rising order.
     pub fn remember(&mut self, message: Stored) {
+        self.top = message.offset;
         match self.class {
             Class::Log => {
-                self.history_bytes += message.frame.len();
+                self.history_bytes += message.bytes();
                 let now_ms = message.unix_ms;
                 self.history.push_back(message);
                 self.trim(now_ms);
@@ -120,7 +154,8 @@ impl Log {
             if !(old || over) {
                 return;
             }
-            self.history_bytes -= oldest.frame.len();
+            self.history_bytes -= oldest.bytes();
+            self.floor = oldest.offset;
             self.history.pop_front();
         }
         if self.history.capacity() > 64 {
@@ -129,11 +164,32 @@ impl Log {
         }
     }
 
-    /// The frames a new subscriber gets at once: the current value of every key, oldest first.
-    pub fn current(&self) -> Vec<(Bytes, Priority)> {
-        let mut values: Vec<_> = self.newest.values().collect();
-        values.sort_unstable_by_key(|m| m.offset);
-        values.into_iter().map(|m| (m.frame.clone(), m.priority)).collect()
+    /// What stands with somebody who has seen `position`.
+    pub fn since(&self, position: &Position) -> Since {
+        if position.epoch != self.epoch || position.offset > self.top {
+            return Since::Unknown;
+        }
+        if self.class == Class::Log && position.offset < self.floor {
+            return Since::Trimmed;
+        }
+        Since::Known
+    }
+
+    /// Messages after `offset`, oldest first, `limit` at most; of a topic of newest values those values.
+    pub fn after(&self, offset: u64, limit: usize) -> Vec<Stored> {
+        match self.class {
+            Class::Log => {
+                let from = self.history.partition_point(|message| message.offset <= offset);
+                self.history.iter().skip(from).take(limit).cloned().collect()
+            }
+            Class::Latest => {
+                let mut values: Vec<_> =
+                    self.newest.values().filter(|m| m.offset > offset).cloned().collect();
+                values.sort_unstable_by_key(|m| m.offset);
+                values.truncate(limit);
+                values
+            }
+        }
     }
 
     /// At most `limit` of the newest messages, oldest first.
@@ -143,16 +199,34 @@ impl Log {
                 self.history.iter().skip(self.history.len().saturating_sub(limit)).cloned().collect()
             }
             Class::Latest => {
-                let mut values: Vec<_> = self.newest.values().cloned().collect();
-                values.sort_unstable_by_key(|m| m.offset);
+                let mut values = self.after(0, usize::MAX);
                 values.split_off(values.len().saturating_sub(limit))
             }
         }
     }
 
+    /// A page for a reader who is `Known` to stand at `offset`.
+    pub fn page(&self, offset: u64, limit: usize) -> Page {
+        self.page_of(self.after(offset, limit), limit)
+    }
+
+    /// The newest messages, for a reader who has nothing or whose place is lost.
+    pub fn newest_page(&self, limit: usize, recovered: bool) -> Page {
+        let messages = self.tail(limit);
+        let truncated = messages.len() < self.history.len().max(self.newest.len());
+        Page { messages, position: self.position(), recovered, truncated }
+    }
+
+    /// Messages that follow a reader's place, as a page of this log.
+    pub fn page_of(&self, messages: Vec<Stored>, limit: usize) -> Page {
+        let truncated = messages.len() >= limit && messages.last().is_none_or(|last| last.offset < self.top);
+        Page { messages, position: self.position(), recovered: true, truncated }
+    }
+
     /// Messages and bytes held.
     pub fn held(&self) -> (usize, usize) {
-        (self.history.len() + self.newest.len(), self.history_bytes)
+        let newest_bytes: usize = self.newest.values().map(Stored::bytes).sum();
+        (self.history.len() + self.newest.len(), self.history_bytes + newest_bytes)
     }
 }
 
@@ -169,8 +243,9 @@ mod tests {
             key: key.map(Arc::from),
             event_type: None,
             priority: Priority::Normal,
-            frame: Bytes::from(vec![b'x'; bytes]),
-            payload: 0..bytes,
+            correlation_id: None,
+            frame: SharedFrame::json(vec![b'x'; bytes].into()),
+            parts: Parts { body: 0..bytes, payload: 0..bytes },
         }
     }
 
@@ -187,14 +262,17 @@ mod tests {
         }
         let keys: Vec<_> = log.tail(9).into_iter().map(|m| (m.key.unwrap().to_string(), m.offset)).collect();
         assert_eq!(keys, [("a".to_owned(), 3), ("c".to_owned(), 4)]);
-        assert_eq!(log.current().len(), 2);
+        assert_eq!(log.after(0, 9).len(), 2);
+        assert_eq!(log.after(3, 9).len(), 1);
     }
 
     #[test]
     fn a_resumed_log_goes_on_with_the_next_offset() {
         let mut log = log(Class::Log, 10, 1000, None);
-        log.resume("old".into(), 41);
+        log.resume("old".into(), 41, Vec::new());
         assert_eq!((log.offset(), log.assign()), (41, 42));
+        assert_eq!(log.since(&Position { epoch: "old".into(), offset: 40 }), Since::Trimmed);
+        assert_eq!(log.since(&Position { epoch: "old".into(), offset: 41 }), Since::Known);
     }
 
     proptest! {
@@ -222,6 +300,16 @@ mod tests {
             let kept: Vec<_> = log.tail(usize::MAX).iter().map(|m| m.offset).collect();
             prop_assert_eq!(kept, all[from..].iter().map(|m| m.0).collect::<Vec<_>>());
             prop_assert_eq!(log.held().1, all[from..].iter().map(|m| m.2).sum::<usize>());
+            // Whoever is known to stand somewhere gets all that came after, whoever is not is told.
+            for offset in 0..=all.len() as u64 + 1 {
+                let at = Position { epoch: "e".into(), offset };
+                let rest: Vec<_> = log.after(offset, usize::MAX).iter().map(|m| m.offset).collect();
+                match log.since(&at) {
+                    Since::Known => prop_assert_eq!(rest, (offset + 1..=all.len() as u64).collect::<Vec<_>>()),
+                    Since::Trimmed => prop_assert!(offset < from as u64),
+                    Since::Unknown => prop_assert_eq!(offset, all.len() as u64 + 1),
+                }
+            }
         }
     }
 }

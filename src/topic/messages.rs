@@ -6,8 +6,10 @@ use actix::Message;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+use super::filter::Filter;
 use super::log::Stored;
 use super::outlet::{Member, Outlet, Permit};
+use super::position::{Page, Position};
 use super::{Published, TopicError};
 use crate::protocol::priority::Priority;
 
@@ -36,8 +38,6 @@ pub enum Reply {
 pub struct Publish {
     /// What is published, unchanged.
     pub payload: Box<RawValue>,
-    /// Frame type of the message: `message` or `room_message`.
-    pub kind: &'static str,
     /// Overrides the topic's priority.
     pub priority: Option<Priority>,
     /// What it is the newest value of.
@@ -70,7 +70,11 @@ pub struct Subscribe {
     pub member: Member,
     /// Number of the request on that connection.
     pub request: u32,
-    /// How many past messages the answer brings along.
+    /// Where the subscriber stood before, if it wants to go on there.
+    pub recover: Option<Position>,
+    /// What it wants of the topic.
+    pub filter: Option<Arc<Filter>>,
+    /// How many past messages the answer shows.
     pub history: usize,
     /// What the answer brings along from whoever subscribes the connection.
     pub attachment: Option<Box<RawValue>>,
@@ -84,6 +88,16 @@ pub struct Leave {
     pub outlet: Outlet,
     /// How many.
     pub members: u32,
+}
+
+/// Messages after a place in the topic, or the newest where that is lost or not given.
+#[derive(Message)]
+#[rtype(result = "Result<Page, TopicError>")]
+pub struct Read {
+    /// Where the reader stands; `None` for the newest messages.
+    pub since: Option<Position>,
+    /// How many messages at most.
+    pub limit: usize,
 }
 
 /// The state of the topic and at most `limit` of its newest messages.
@@ -105,4 +119,8 @@ pub struct TopicView {
     pub messages: Vec<Stored>,
     /// Subscribed connections.
     pub subscribers: usize,
+    /// Messages and bytes in memory.
+    pub held: (usize, usize),
+    /// Messages that wait for their flush or for their commit.
+    pub waiting: usize,
 }

@@ -2,18 +2,29 @@
 //!
 //! - [`kind`]: the table of topics: class, priority, where it is kept
 //! - [`log`]: the pure core: offsets, history, newest value per key
+//! - [`position`]: where a reader stands, and a page of what it reads
+//! - [`coalesce`]: what waits so that it goes out in fewer frames (pure)
+//! - [`filter`]: what a subscription lets through (pure)
+//! - [`bundle`]: messages that leave together
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
-//! - [`actor`]: the mailbox around the core; the store for topics that are kept there
+//! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and down
 //! - `owed`: answers that are given even when the actor crashes
 //! - [`handle`]: what other modules see
 
 pub mod actor;
+pub mod bundle;
+pub mod coalesce;
+pub mod filter;
 pub mod handle;
+mod keeping;
 pub mod kind;
 pub mod log;
 pub mod messages;
 pub mod outlet;
 mod owed;
+pub mod position;
+mod reading;
+mod sending;
 
 use std::sync::Arc;
 
@@ -22,10 +33,14 @@ use serde::Serialize;
 use crate::protocol::codes::Code;
 
 pub use actor::{TopicActor, TopicArgs};
+pub use bundle::Bundle;
+pub use filter::Filter;
 pub use handle::{TopicHandle, TopicId};
 pub use kind::{Class, Kept, Kind};
 pub use messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot};
 pub use outlet::{Delivery, Member, Outlet, Permit};
+pub use position::{Page, Position};
+pub use sending::item;
 
 /// Where a message ended up.
 #[derive(Debug, Clone, Serialize)]

@@ -7,14 +7,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
 use super::TopicError;
+use super::bundle::Bundle;
 use super::handle::TopicId;
 use super::log::Stored;
+use super::position::Position;
+use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;
+use crate::telemetry::Counter;
 
 /// Deliveries that may wait in one outlet.
 pub const DELIVERIES_MAX: usize = 262_144;
@@ -31,16 +34,16 @@ pub struct Member {
 /// What a topic tells a worker.
 #[derive(Debug)]
 pub enum Delivery {
-    /// A message for every member of the topic on this worker.
-    Message {
+    /// Messages for every member of the topic on this worker.
+    Bundle(Arc<Bundle>),
+    /// A frame for the members of this moment; it has no offset and no history.
+    Push {
         /// Which topic.
-        topic: u32,
+        topic: TopicId,
         /// The whole frame.
-        frame: Bytes,
-        /// Urgency of the message.
+        frame: SharedFrame,
+        /// Its urgency.
         priority: Priority,
-        /// Held until the worker has handed the frame on.
-        permit: Option<Arc<Permit>>,
     },
     /// A member was added; messages of the topic follow.
     Subscribed {
@@ -52,11 +55,13 @@ pub enum Delivery {
         topic: TopicId,
         /// Its name.
         name: Arc<str>,
-        /// Epoch and offset at this point of the order.
-        position: (Arc<str>, u64),
-        /// The current value of every key of a latest topic.
-        current: Vec<(Bytes, Priority)>,
-        /// Past messages, as many as were asked for, oldest first.
+        /// Where the topic stands at this point of the order.
+        position: Position,
+        /// Whether `missed` is everything since the place that was asked for.
+        recovered: bool,
+        /// Messages that the member gets first, oldest first: what it missed, or the newest values.
+        missed: Vec<Stored>,
+        /// Past messages that the answer shows, oldest first.
         history: Vec<Stored>,
         /// What came with the request.
         attachment: Option<Box<RawValue>>,
@@ -75,7 +80,7 @@ pub enum Delivery {
         /// Who asked.
         member: Member,
         /// The whole frame.
-        frame: Bytes,
+        frame: SharedFrame,
     },
 }
 
@@ -159,6 +164,13 @@ impl Outlet {
         Ok(())
     }
 
+    /// Queues a delivery; what a full outlet refuses is counted.
+    pub fn offer(&self, delivery: Delivery) {
+        if self.push(delivery).is_err() {
+            Counter::Dropped.add_for("outlet_full", 1);
+        }
+    }
+
     /// Takes all that waits into `into`, which is empty; the two buffers change places.
     pub fn take(&self, into: &mut Vec<Delivery>) {
         self.0.woken.store(false, Ordering::Release);
@@ -187,7 +199,10 @@ mod tests {
     use super::*;
 
     fn reply() -> Delivery {
-        Delivery::Reply { member: Member { slot: 0, generation: 0 }, frame: Bytes::new() }
+        Delivery::Reply {
+            member: Member { slot: 0, generation: 0 },
+            frame: SharedFrame::json(bytes::Bytes::new()),
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Answers that are owed: who asked gets one even when the topic crashes before it could give it.
 
-use super::messages::Reply;
+use super::messages::{Reply, Subscribe};
 use super::{Delivery, TopicError};
 use crate::clock::system_unix_ms;
+use crate::protocol::frame::SharedFrame;
 use crate::protocol::server;
 use crate::telemetry::Counter;
 
@@ -27,8 +28,28 @@ impl Drop for Owed {
         let error = TopicError::Failed;
         Counter::ErrorsSent.add_for(error.code().row().name, 1);
         let frame = server::error(error.code(), &error.to_string(), system_unix_ms(), reply_to.as_deref());
-        if outlet.push(Delivery::Reply { member, frame }).is_err() {
-            Counter::Dropped.add_for("outlet_full", 1);
+        outlet.offer(Delivery::Reply { member, frame: SharedFrame::json(frame) });
+    }
+}
+
+/// A subscriber that waits for the store to be read. Dropped before that it is told that the topic failed.
+pub(super) struct OwedSubscriber(Option<Subscribe>);
+
+impl OwedSubscriber {
+    pub(super) fn new(subscribe: Subscribe) -> Self {
+        Self(Some(subscribe))
+    }
+
+    /// The request, to be answered now.
+    pub(super) fn pay(mut self) -> Option<Subscribe> {
+        self.0.take()
+    }
+}
+
+impl Drop for OwedSubscriber {
+    fn drop(&mut self) {
+        if let Some(Subscribe { outlet, member, request, .. }) = self.0.take() {
+            outlet.offer(Delivery::SubscribeFailed { member, request, error: TopicError::Failed });
         }
     }
 }

@@ -70,6 +70,7 @@ fn hub() -> Hub {
         settings.connection.pong_grace_ms = 500;
         settings.connection.close_grace_ms = 500;
         settings.connection.outbox_bytes_max = 64 * 1024;
+        settings.topic.flush_interval_ms = 0;
         settings.connection.connections_max = 40;
     })
 }

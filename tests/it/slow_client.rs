@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use infrawatch::config::Settings;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -27,6 +28,11 @@ async fn deaf(hub: &Hub, name: &str) -> RawSocket {
     deaf
 }
 
+/// A publisher in lock step with its subscribers would wait for every flush.
+fn at_once(settings: &mut Settings) {
+    settings.topic.flush_interval_ms = 0;
+}
+
 /// A subscriber for each worker, so that one sits beside the client that does not read.
 async fn listeners(hub: &Hub) -> [Client; 2] {
     let mut listeners =
@@ -40,6 +46,7 @@ async fn listeners(hub: &Hub) -> [Client; 2] {
 #[tokio::test]
 async fn the_others_get_everything_at_once_and_the_slow_one_is_cut_in_time() {
     let hub = Hub::with(|settings| {
+        at_once(settings);
         settings.connection.write_deadline_ms = 600;
         settings.connection.pong_grace_ms = 100;
     });
@@ -84,7 +91,10 @@ async fn the_others_get_everything_at_once_and_the_slow_one_is_cut_in_time() {
 async fn what_waits_for_slow_clients_is_bounded() {
     const MESSAGES: u64 = 1_500;
     const BYTES: usize = 32 * 1024;
-    let hub = Hub::with(|settings| settings.topic.history_bytes_max = 1 << 20);
+    let hub = Hub::with(|settings| {
+        at_once(settings);
+        settings.topic.history_bytes_max = 1 << 20;
+    });
     let mut publisher = Client::open_as(&hub, "publisher", "operator").await;
     let mut listeners = listeners(&hub).await;
     let data = Value::from("x".repeat(BYTES));

@@ -97,7 +97,6 @@ impl ConnectionActor {
         let payload =
             json!({ "room": room, "from": { "client_id": from, "subject": claims.sub }, "data": said.data });
         let draft = Draft::of(&payload).map_err(|e| Failure::new(Code::InvalidField, e.to_string()))?;
-        let draft = Draft { kind: "room_message", ..draft };
         let reply = self.reply_route(reply_to, "room_message_sent");
         let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
         published.map_err(|error| Failure::new(error.code(), error.to_string()))

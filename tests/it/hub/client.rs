@@ -36,6 +36,10 @@ pub(crate) struct Client {
     /// Heard while something else was waited for.
     waiting: VecDeque<Value>,
     messages: VecDeque<Message>,
+    /// Out of a batch, in order.
+    unpacked: VecDeque<Value>,
+    /// Hands batches out as they are; else as the messages in them.
+    pub(crate) whole_batches: bool,
     requests: u64,
     ended: Option<Ended>,
     /// The first frame.
@@ -77,6 +81,8 @@ impl Client {
             socket,
             waiting: VecDeque::new(),
             messages: VecDeque::new(),
+            unpacked: VecDeque::new(),
+            whole_batches: false,
             requests: 0,
             ended: None,
             connected: Value::Null,
@@ -211,6 +217,19 @@ impl Client {
     /// The next frame from the socket.
     async fn hear(&mut self) -> Result<Value, Ended> {
         loop {
+            if let Some(message) = self.unpacked.pop_front() {
+                return Ok(message);
+            }
+            let frame = self.hear_whole().await?;
+            if frame["type"] != "batch" || self.whole_batches {
+                return Ok(frame);
+            }
+            self.unpacked.extend(unpack(&frame));
+        }
+    }
+
+    async fn hear_whole(&mut self) -> Result<Value, Ended> {
+        loop {
             match self.socket.next().await {
                 Some(Ok(Wire::Text(text))) => return Ok(serde_json::from_str(text.as_str()).unwrap()),
                 Some(Ok(Wire::Close(told))) => {
@@ -222,6 +241,29 @@ impl Client {
             }
         }
     }
+}
+
+/// The messages of a batch as frames of their own.
+fn unpack(batch: &Value) -> Vec<Value> {
+    let meta = &batch["metadata"];
+    let kind = match meta["topic"].as_str().unwrap().split_once(':') {
+        Some(("room", _)) => "room_message",
+        Some(("sync", _)) => "sync_update",
+        _ => "message",
+    };
+    let items = batch["payload"]["items"].as_array().unwrap();
+    let frames = items.iter().map(|item| {
+        let mut metadata =
+            json!({ "topic": meta["topic"], "epoch": meta["epoch"], "priority": meta["priority"] });
+        for field in ["offset", "key", "type", "priority", "correlation_id"] {
+            if !item[field].is_null() {
+                metadata[field] = item[field].clone();
+            }
+        }
+        json!({ "version": 1, "type": kind, "id": item["id"], "timestamp": item["timestamp"],
+            "payload": item["payload"], "metadata": metadata })
+    });
+    frames.collect()
 }
 
 fn messages(frame: &Value) -> Vec<Message> {

@@ -29,7 +29,7 @@ async fn a_kept_topic_that_crashes_answers_everybody_and_gives_no_offset_twice()
     let lock = hub.hold_commits();
     let uncommitted = publish_many(&mut client).await;
     until("the messages wait for their commit", async || {
-        (hub.topic(TOPIC).await.offset == 1 + MESSAGES).then_some(())
+        (hub.topic(TOPIC).await.waiting as u64 == MESSAGES).then_some(())
     })
     .await;
     hub.crash("topic", TOPIC, Phase::Handler);
