@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::auth::TopicPattern;
 use crate::clock::Clock;
 use crate::config::TopicSection;
 use crate::ids::TopicName;
@@ -16,8 +17,10 @@ use crate::store::Store;
 use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::kind::{Bounds, Kept};
-use crate::topic::outlet::Admission;
-use crate::topic::{Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
+use crate::topic::outlet::{Admission, UNASKED};
+use crate::topic::{
+    Filter, Member, Outlet, Publish, Published, Reply, Subscribe, TopicArgs, TopicError, TopicHandle, TopicId,
+};
 
 /// What the broker is made of.
 pub struct BrokerArgs {
@@ -62,8 +65,17 @@ impl Draft {
 #[derive(Clone)]
 pub struct Broker(Arc<Shared>);
 
+/// Who gets every topic that a wildcard names.
+struct Follower {
+    pattern: TopicPattern,
+    outlet: Outlet,
+    member: Member,
+    filter: Option<Arc<Filter>>,
+}
+
 struct Shared {
     topics: RwLock<HashMap<TopicName, TopicHandle>>,
+    followers: RwLock<Vec<Follower>>,
     next_id: AtomicU32,
     admission: Arc<Admission>,
     args: BrokerArgs,
@@ -74,7 +86,13 @@ impl Broker {
     pub fn new(args: BrokerArgs) -> Self {
         let settings = &args.settings;
         let admission = Admission::new(settings.in_flight_messages_max, settings.in_flight_bytes_max);
-        Self(Arc::new(Shared { topics: RwLock::default(), next_id: AtomicU32::new(1), admission, args }))
+        Self(Arc::new(Shared {
+            topics: RwLock::default(),
+            followers: RwLock::default(),
+            next_id: AtomicU32::new(1),
+            admission,
+            args,
+        }))
     }
 
     /// The topic of that name if there is one.
@@ -110,10 +128,59 @@ impl Broker {
             settings: self.0.args.settings.clone(),
             clock: self.0.args.clock.clone(),
         };
+        let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
+        if is_new {
+            self.subscribe_followers(&topic);
+        }
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)
+    }
+
+    /// Subscribes a connection to every topic that `pattern` will name from now on, and returns those that it names
+    /// now: the caller subscribes to them. Asked for again, the newer filter holds.
+    pub fn follow(
+        &self,
+        pattern: &TopicPattern,
+        outlet: Outlet,
+        member: Member,
+        filter: Option<Arc<Filter>>,
+    ) -> Vec<TopicName> {
+        self.unfollow(&outlet, member, Some(pattern));
+        // No topic is opened in between.
+        let topics = self.0.topics.read();
+        self.0.followers.write().push(Follower { pattern: pattern.clone(), outlet, member, filter });
+        topics.keys().filter(|name| pattern.covers(name.as_str())).cloned().collect()
+    }
+
+    /// Ends what [`Broker::follow`] began, for one pattern or for all of the connection.
+    pub fn unfollow(&self, outlet: &Outlet, member: Member, pattern: Option<&TopicPattern>) {
+        self.0.followers.write().retain(|follower| {
+            let same = follower.member == member && follower.outlet.same_as(outlet);
+            !(same && pattern.is_none_or(|pattern| *pattern == follower.pattern))
+        });
+    }
+
+    fn subscribe_followers(&self, topic: &TopicHandle) {
+        for follower in self.0.followers.read().iter() {
+            if !follower.pattern.covers(topic.name().as_str()) {
+                continue;
+            }
+            let subscribe = Subscribe {
+                outlet: follower.outlet.clone(),
+                member: follower.member,
+                request: UNASKED,
+                recover: None,
+                filter: follower.filter.clone(),
+                history: 0,
+                attachment: None,
+            };
+            // A topic that has just begun has room for all of them.
+            if let Err(error) = topic.subscribe(subscribe, &Cause::own()) {
+                tracing::warn!(topic = %topic.name(), %error, "a wildcard subscriber was not added");
+            }
+        }
     }
 
     /// Publishes; the answer goes where `reply` says, unless this refuses at once.

@@ -5,6 +5,7 @@
 
 mod rooms;
 mod samples;
+mod topics;
 
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -13,7 +14,6 @@ use actix::prelude::*;
 use governor::{DefaultDirectRateLimiter, Quota};
 use serde_json::json;
 
-use super::hold::Answer;
 use super::requests::{FramesArrived, Gone};
 use super::seat::Seat;
 use super::shard::Shard;
@@ -22,12 +22,13 @@ use crate::auth::permission;
 use crate::broker::Draft;
 use crate::clock::rfc3339;
 use crate::ids::{IdError, TopicName};
-use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Publish, Refresh, Topics};
+use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Publish, Refresh};
 use crate::protocol::codes::{Close, Code};
 use crate::protocol::server::{self, Pong};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::Cause;
-use crate::topic::{Reply, Subscribe};
+use crate::topic::Reply;
+use crate::topic::outlet::UNASKED;
 
 /// Messages of one client before others get their turn.
 const FRAMES_PER_TURN: usize = 64;
@@ -42,6 +43,8 @@ pub struct ConnectionActor {
     /// Topics that exist because this client published to them.
     opened_topics: usize,
     unacked_metrics: usize,
+    /// Pages of history that were asked for and are not there yet.
+    reading: usize,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
 }
 
@@ -75,7 +78,16 @@ impl ConnectionActor {
         let services = &shard.services;
         let frames_per_s = NonZeroU32::new(services.settings.frames_per_s).filter(|_| services.rate_limits);
         let limiter = frames_per_s.map(|n| Box::new(DefaultDirectRateLimiter::direct(Quota::per_second(n))));
-        Self { shard, seat, bad_frames: 0, next_request: 1, opened_topics: 0, unacked_metrics: 0, limiter }
+        Self {
+            shard,
+            seat,
+            bad_frames: 0,
+            next_request: UNASKED + 1,
+            opened_topics: 0,
+            unacked_metrics: 0,
+            reading: 0,
+            limiter,
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -156,6 +168,7 @@ impl ConnectionActor {
             FrameType::LeaveRoom => self.leave_room(&frame.payload()?, reply_to, cause),
             FrameType::RoomMessage => self.room_message(&frame.payload()?, reply_to, cause),
             FrameType::Publish => self.publish(frame.payload()?, reply_to, cause),
+            FrameType::History => self.history(&frame.payload()?, reply_to, cause, ctx),
             FrameType::Metrics => self.metrics(frame.payload()?, reply_to, cause, ctx),
             FrameType::Refresh => self.refresh(&frame.payload()?, reply_to),
         }
@@ -163,7 +176,7 @@ impl ConnectionActor {
 
     fn request(&mut self) -> u32 {
         let request = self.next_request;
-        self.next_request = request.wrapping_add(1);
+        self.next_request = request.wrapping_add(1).max(UNASKED + 1);
         request
     }
 
@@ -174,69 +187,6 @@ impl ConnectionActor {
             reply_to: reply_to.map(Box::from),
             kind,
         }
-    }
-
-    fn subscribe(&mut self, topics: &Topics, reply_to: Option<&str>, cause: &Cause) -> Result<(), Failure> {
-        let mut names = Vec::with_capacity(topics.topics.len().min(64));
-        let (claims, client_id) = (self.seat.claims(), self.seat.identity.borrow().client_id.shared());
-        let topics_max = self.shard.services.settings.topics_max;
-        for asked in &topics.topics {
-            let name = TopicName::parse(asked.name())?;
-            if !permission::may_subscribe(&claims, Some(&client_id), name.as_str()) {
-                return Err(Failure::new(Code::Forbidden, format!("not allowed to subscribe to {name}")));
-            }
-            if !names.contains(&name) {
-                names.push(name);
-            }
-            if names.len() > topics_max {
-                break;
-            }
-        }
-        let subscribed = self.seat.topics.borrow();
-        let fresh = names.iter().filter(|name| subscribed.iter().all(|t| t.name() != *name)).count();
-        if subscribed.len() + fresh > topics_max {
-            let message = format!("a connection may have at most {topics_max} topics");
-            return Err(Failure::new(Code::TooManyTopics, message));
-        }
-        drop(subscribed);
-        let request = self.request();
-        if names.is_empty() {
-            let payload = json!({ "topics": [] });
-            self.seat.reply(&server::control("subscribed", self.now_ms(), reply_to, &payload));
-            return Ok(());
-        }
-        self.seat.hold(request, reply_to.map(Box::from), Answer::Subscribed, names.len());
-        for name in &names {
-            let subscribe = Subscribe {
-                outlet: self.shard.outlet.clone(),
-                member: self.seat.member,
-                request,
-                recover: None,
-                filter: None,
-                history: 0,
-                attachment: None,
-            };
-            let asked =
-                self.shard.services.broker.open(name).and_then(|topic| topic.subscribe(subscribe, cause));
-            if let Err(error) = asked {
-                self.seat.unhold(request);
-                return Err(Failure::new(error.code(), error.to_string()));
-            }
-        }
-        Ok(())
-    }
-
-    fn unsubscribe(&self, topics: &Topics, reply_to: Option<&str>) -> Result<(), Failure> {
-        let mut ended = Vec::new();
-        for asked in &topics.topics {
-            let name = TopicName::parse(asked.name())?;
-            if self.shard.unsubscribe(&self.seat, name.as_str()) {
-                ended.push(name);
-            }
-        }
-        let payload = json!({ "topics": ended });
-        self.seat.reply(&server::control("unsubscribed", self.now_ms(), reply_to, &payload));
-        Ok(())
     }
 
     fn publish(

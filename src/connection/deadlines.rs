@@ -62,6 +62,7 @@ impl Shard {
     pub fn check_deadlines(&self, now_ms: u64) {
         let settings = &self.services.settings;
         for (_, seat) in self.seats.borrow().iter() {
+            self.tell_lag(seat);
             let closing = matches!(seat.socket.phase(), Phase::Closing(_));
             if seat.socket.outbox_bytes() == 0 && !closing {
                 seat.stuck_since.set(None);

@@ -1,11 +1,12 @@
-//! What waits for the answer of a subscribe request: the answer comes before any message of its topics.
-//! Pure.
+//! A subscribe request under way: its one answer comes when all of its topics have answered, before any of
+//! their messages. Pure.
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::protocol::priority::Priority;
+use super::feed::FeedOptions;
+use super::history::HistoryItem;
+use crate::ids::TopicName;
 use crate::protocol::server::SubscribedTopic;
 
 /// The answer that a request gets when its last topic has answered.
@@ -34,45 +35,15 @@ pub struct Hold {
     pub room: Option<Box<RawValue>>,
     /// For a room: its newest messages.
     pub history: Vec<HistoryItem>,
-    /// Frames of its topics that came meanwhile.
-    pub frames: Vec<(u32, Bytes, Priority)>,
-    /// Bytes of those frames; they count like the outbox.
-    pub frames_bytes: usize,
-}
-
-/// A past message as answers show it.
-#[derive(Debug, Clone, Serialize)]
-pub struct HistoryItem {
-    /// Identity.
-    pub id: String,
-    /// Position in the epoch.
-    pub offset: u64,
-    /// When the hub took it, RFC 3339.
-    pub timestamp: String,
-    /// What it is the newest value of.
-    pub key: Option<String>,
-    /// What was published.
-    pub payload: Box<RawValue>,
-}
-
-impl HistoryItem {
-    /// A message as the topic keeps it.
-    pub fn of(message: &crate::topic::log::Stored) -> Self {
-        let payload = RawValue::from_string(message.payload_text().to_owned());
-        Self {
-            id: message.id.to_string(),
-            offset: message.offset,
-            timestamp: crate::clock::rfc3339(message.unix_ms),
-            key: message.key.as_deref().map(str::to_owned),
-            payload: payload.unwrap_or_else(|_| RawValue::NULL.to_owned()),
-        }
-    }
+    /// What was asked of topics, by name; those that are not here were asked for plainly.
+    pub options: Vec<(TopicName, FeedOptions)>,
 }
 
 impl Hold {
-    /// Whether messages of this topic must wait.
-    pub fn covers(&self, topic: u32) -> bool {
-        self.topics.iter().any(|(id, _)| *id == topic)
+    /// What was asked of a topic.
+    pub fn options_of(&self, name: &str) -> FeedOptions {
+        let asked = self.options.iter().find(|(asked, _)| asked.as_str() == name);
+        asked.map(|(_, options)| options.clone()).unwrap_or_default()
     }
 
     /// The payload of the answer.

@@ -1,6 +1,8 @@
 //! One client: its socket, its outbox, its session.
 //!
-//! - [`outbox`]: what waits for the client, by urgency and in bytes (pure)
+//! - [`outbox`]: what waits for the client, by urgency and in bytes; what a slow one loses (pure)
+//! - [`feed`]: one subscriber's way to one topic: what it missed, its filter, its rate (pure; [`throttle`])
+//! - [`roster`]: who subscribes to what on a worker (pure)
 //! - [`wheel`]: when to ping whom (pure)
 //! - [`socket`]: the bytes of one connection: direct writes, the task that reads and flushes
 //! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines
@@ -14,14 +16,19 @@ pub mod actor;
 pub mod clients;
 mod deadlines;
 mod fanout;
+pub mod feed;
+mod feeding;
+pub mod history;
 pub mod hold;
 pub mod outbox;
 pub mod requests;
+pub mod roster;
 pub mod seat;
 pub mod shard;
 pub mod shard_actor;
 pub mod socket;
 pub mod socket_task;
+pub mod throttle;
 pub mod wheel;
 
 use std::net::IpAddr;

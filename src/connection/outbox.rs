@@ -2,9 +2,14 @@
 //!
 //! Bounded in bytes. Within a topic the order of pushing is kept whatever the lanes: a message that is
 //! more urgent than what waits of its topic takes that along.
+//!
+//! A client that falls behind loses the least it can, step by step: over half of the bound a newest value
+//! replaces the one of its key that waits; over three quarters what is low is dropped, and the client is told;
+//! at the bound what is low goes first, then the client itself.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -13,14 +18,45 @@ use crate::protocol::priority::Priority;
 /// Answers and pushes that belong to no topic.
 pub const NO_TOPIC: u32 = 0;
 
+/// Replaced entries that may lie in a lane before it is cleared of them.
+const STALE_MAX: usize = 64;
+
 /// The lane or the whole outbox is at its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
+/// One frame of data.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its topic, or [`NO_TOPIC`].
+    pub topic: u32,
+    /// Its urgency.
+    pub priority: Priority,
+    /// Offset of the first message in it; 0 when it has none.
+    pub offset: u64,
+    /// How many messages are in it.
+    pub messages: u32,
+    /// Of a newest value: whose. It may replace the one that waits.
+    pub key: Option<Arc<str>>,
+    /// The bytes.
+    pub frame: Bytes,
+}
+
+/// What a topic lost on its way to a client that is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// The topic.
+    pub topic: u32,
+    /// Messages that were dropped.
+    pub dropped: u64,
+    /// Messages that a newer value replaced.
+    pub conflated: u64,
+}
+
 #[derive(Debug)]
 struct Waiting {
-    topic: u32,
-    frame: Bytes,
+    sequence: u64,
+    entry: Entry,
 }
 
 /// The outbox of one connection. Holds no memory while it is empty.
@@ -30,10 +66,15 @@ pub struct Outbox {
     begun: Bytes,
     control: VecDeque<Bytes>,
     lanes: [VecDeque<Waiting>; 3],
+    /// Which entry holds the newest value of a key; an older one with that key is stale.
+    newest: HashMap<(u32, Arc<str>), u64>,
+    stale: usize,
+    next_sequence: u64,
     bytes: usize,
     control_bytes: usize,
     bytes_max: usize,
     control_bytes_max: usize,
+    lags: Vec<Lag>,
 }
 
 impl Outbox {
@@ -43,10 +84,14 @@ impl Outbox {
             begun: Bytes::new(),
             control: VecDeque::new(),
             lanes: Default::default(),
+            newest: HashMap::new(),
+            stale: 0,
+            next_sequence: 0,
             bytes: 0,
             control_bytes: 0,
             bytes_max,
             control_bytes_max,
+            lags: Vec::new(),
         }
     }
 
@@ -65,31 +110,129 @@ impl Outbox {
         self.begun.len() + self.bytes + self.control_bytes
     }
 
+    /// Bytes that wait by urgency, most urgent first.
+    pub fn bytes_by_priority(&self) -> [usize; 3] {
+        let of = |lane: &VecDeque<Waiting>| {
+            lane.iter().filter(|w| !self.is_stale(w)).map(|w| w.entry.frame.len()).sum()
+        };
+        [of(&self.lanes[0]), of(&self.lanes[1]), of(&self.lanes[2])]
+    }
+
+    /// Over half of the bound: newest values come one by one, so that they can be replaced.
+    pub fn conflates(&self) -> bool {
+        self.bytes > self.bytes_max / 2
+    }
+
+    /// Over three quarters of the bound: what is low is dropped.
+    fn sheds(&self) -> bool {
+        self.bytes > self.bytes_max / 4 * 3
+    }
+
     /// Queues a data frame behind what waits of its topic and of its lane.
-    pub fn push(&mut self, topic: u32, priority: Priority, frame: Bytes) -> Result<(), Full> {
-        if self.bytes + frame.len() > self.bytes_max {
-            return Err(Full);
+    pub fn push(&mut self, entry: Entry) -> Result<(), Full> {
+        if entry.priority == Priority::Low && self.sheds() {
+            self.lag(entry.topic, u64::from(entry.messages), 0);
+            return Ok(());
         }
-        if topic != NO_TOPIC {
-            self.take_along(topic, priority);
+        self.replace(&entry);
+        if self.bytes + entry.frame.len() > self.bytes_max {
+            self.shed();
         }
-        self.bytes += frame.len();
-        self.lanes[priority.index()].push_back(Waiting { topic, frame });
+        if self.bytes + entry.frame.len() > self.bytes_max {
+            return if entry.priority == Priority::Low {
+                self.lag(entry.topic, u64::from(entry.messages), 0);
+                Ok(())
+            } else {
+                Err(Full)
+            };
+        }
+        if entry.topic != NO_TOPIC {
+            self.take_along(entry.topic, entry.priority);
+        }
+        self.bytes += entry.frame.len();
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        if let Some(key) = &entry.key {
+            self.newest.insert((entry.topic, key.clone()), sequence);
+        }
+        self.lanes[entry.priority.index()].push_back(Waiting { sequence, entry });
         Ok(())
+    }
+
+    /// Takes the older value of the entry's key out, if one waits.
+    fn replace(&mut self, entry: &Entry) {
+        let Some(key) = &entry.key else { return };
+        let Some(sequence) = self.newest.remove(&(entry.topic, key.clone())) else { return };
+        let older = self.lanes.iter_mut().flatten().find(|waiting| waiting.sequence == sequence);
+        if let Some(older) = older {
+            self.bytes -= older.entry.frame.len();
+            older.entry.frame = Bytes::new();
+            self.stale += 1;
+            self.lag(entry.topic, 0, 1);
+        }
+        if self.stale > STALE_MAX {
+            for lane in &mut self.lanes {
+                lane.retain(|waiting| !waiting.entry.frame.is_empty());
+            }
+            self.stale = 0;
+        }
+    }
+
+    fn is_stale(&self, waiting: &Waiting) -> bool {
+        waiting.entry.frame.is_empty()
+    }
+
+    /// Drops what is low.
+    fn shed(&mut self) {
+        for waiting in std::mem::take(&mut self.lanes[Priority::Low.index()]) {
+            self.forget(&waiting);
+            if waiting.entry.frame.is_empty() {
+                self.stale -= 1;
+            } else {
+                self.lag(waiting.entry.topic, u64::from(waiting.entry.messages), 0);
+            }
+        }
+    }
+
+    fn lag(&mut self, topic: u32, dropped: u64, conflated: u64) {
+        match self.lags.iter_mut().find(|lag| lag.topic == topic) {
+            Some(lag) => {
+                lag.dropped += dropped;
+                lag.conflated += conflated;
+            }
+            None => self.lags.push(Lag { topic, dropped, conflated }),
+        }
+    }
+
+    /// What each topic lost since this was last asked.
+    pub fn take_lags(&mut self) -> Vec<Lag> {
+        std::mem::take(&mut self.lags)
+    }
+
+    /// Whether a topic lost messages that the client has not been told of.
+    pub fn has_dropped(&self) -> bool {
+        self.lags.iter().any(|lag| lag.dropped > 0)
     }
 
     /// Moves what waits of `topic` in less urgent lanes to the end of this one, in order.
     fn take_along(&mut self, topic: u32, priority: Priority) {
         for less_urgent in priority.index() + 1..self.lanes.len() {
-            if self.lanes[less_urgent].iter().all(|w| w.topic != topic) {
+            if self.lanes[less_urgent].iter().all(|w| w.entry.topic != topic) {
                 continue;
             }
-            let (along, stay) =
-                std::mem::take(&mut self.lanes[less_urgent]).into_iter().partition(|w| w.topic == topic);
+            let (along, stay) = std::mem::take(&mut self.lanes[less_urgent])
+                .into_iter()
+                .partition(|w| w.entry.topic == topic);
             let along: VecDeque<Waiting> = along;
             self.lanes[less_urgent] = stay;
             self.lanes[priority.index()].extend(along);
         }
+    }
+
+    /// Offset of the first message of `topic` that waits.
+    pub fn first_offset(&self, topic: u32) -> Option<u64> {
+        let waiting = self.lanes.iter().flatten().filter(|w| w.entry.topic == topic && !self.is_stale(w));
+        waiting.map(|w| w.entry.offset).filter(|offset| *offset > 0).min()
     }
 
     /// Queues a control frame.
@@ -111,13 +254,15 @@ impl Outbox {
     /// Forgets the data; what is begun and control stay.
     pub fn drop_data(&mut self) {
         self.lanes = Default::default();
+        self.newest = HashMap::new();
+        self.stale = 0;
         self.bytes = 0;
     }
 
     /// Fills `slices` with what goes out next; returns how many.
     pub fn head<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let begun = std::iter::once(&self.begun).filter(|b| !b.is_empty());
-        let data = self.lanes.iter().flatten().map(|w| &w.frame);
+        let data = self.lanes.iter().flatten().filter(|w| !self.is_stale(w)).map(|w| &w.entry.frame);
         let mut filled = 0;
         for (slice, frame) in slices.iter_mut().zip(begun.chain(&self.control).chain(data)) {
             *slice = IoSlice::new(frame);
@@ -143,7 +288,8 @@ impl Outbox {
         }
         if self.is_empty() {
             // An idle connection holds no buffers.
-            *self = Self::new(self.bytes_max, self.control_bytes_max);
+            let lags = std::mem::take(&mut self.lags);
+            *self = Self { lags, ..Self::new(self.bytes_max, self.control_bytes_max) };
         }
     }
 
@@ -152,79 +298,28 @@ impl Outbox {
             self.control_bytes -= frame.len();
             return Some(frame);
         }
-        let waiting = self.lanes.iter_mut().find_map(VecDeque::pop_front)?;
-        self.bytes -= waiting.frame.len();
-        Some(waiting.frame)
+        loop {
+            let waiting = self.lanes.iter_mut().find_map(VecDeque::pop_front)?;
+            self.forget(&waiting);
+            if waiting.entry.frame.is_empty() {
+                self.stale -= 1;
+                continue;
+            }
+            return Some(waiting.entry.frame);
+        }
+    }
+
+    /// An entry has left its lane.
+    fn forget(&mut self, waiting: &Waiting) {
+        self.bytes -= waiting.entry.frame.len();
+        if let Some(key) = &waiting.entry.key {
+            let key = (waiting.entry.topic, key.clone());
+            if self.newest.get(&key) == Some(&waiting.sequence) {
+                self.newest.remove(&key);
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn drain(outbox: &mut Outbox, chunk: usize) -> Vec<u8> {
-        let mut out = Vec::new();
-        while !outbox.is_empty() {
-            let mut slices = [IoSlice::new(&[]); 4];
-            let filled = outbox.head(&mut slices);
-            let head: Vec<u8> = slices[..filled].iter().flat_map(|s| s.iter().copied()).collect();
-            let written = chunk.min(head.len());
-            out.extend_from_slice(&head[..written]);
-            outbox.advance(written);
-        }
-        out
-    }
-
-    #[test]
-    fn urgent_topics_overtake_but_never_within_a_topic() {
-        let mut outbox = Outbox::new(100, 100);
-        outbox.push(1, Priority::Normal, "a1".into()).unwrap();
-        outbox.push(2, Priority::Normal, "b1".into()).unwrap();
-        outbox.push(3, Priority::Low, "c1".into()).unwrap();
-        outbox.push(2, Priority::Critical, "b2".into()).unwrap();
-        outbox.push_control("!".into()).unwrap();
-        assert_eq!(drain(&mut outbox, 3), b"!b1b2a1c1");
-    }
-
-    #[test]
-    fn a_begun_frame_is_finished_before_control() {
-        let mut outbox = Outbox::new(100, 100);
-        outbox.begin("rest".into());
-        outbox.push_control("!".into()).unwrap();
-        outbox.push(1, Priority::Critical, "x".into()).unwrap();
-        assert_eq!(drain(&mut outbox, 100), b"rest!x");
-    }
-
-    #[test]
-    fn both_bounds_hold() {
-        let mut outbox = Outbox::new(4, 2);
-        outbox.push(1, Priority::Low, "1234".into()).unwrap();
-        assert_eq!(outbox.push(1, Priority::Critical, "5".into()), Err(Full));
-        outbox.push_control("!!".into()).unwrap();
-        assert_eq!(outbox.push_control("!".into()), Err(Full));
-        outbox.drop_data();
-        assert_eq!(outbox.bytes(), 2);
-    }
-
-    proptest! {
-        #[test]
-        fn every_frame_comes_out_once_and_in_order_of_its_topic(
-            pushes in prop::collection::vec((1u32..4, 0usize..3), 1..60), chunk in 1usize..9,
-        ) {
-            let mut outbox = Outbox::new(10_000, 100);
-            for (n, (topic, priority)) in pushes.iter().enumerate() {
-                let frame = Bytes::from(vec![*topic as u8, n as u8]);
-                outbox.push(*topic, Priority::ALL[*priority], frame).unwrap();
-            }
-            let out = drain(&mut outbox, chunk);
-            prop_assert_eq!(out.len(), pushes.len() * 2);
-            for topic in 1u8..4 {
-                let seen: Vec<u8> = out.chunks(2).filter(|f| f[0] == topic).map(|f| f[1]).collect();
-                let sent: Vec<u8> =
-                    (0..pushes.len()).filter(|n| pushes[*n].0 == u32::from(topic)).map(|n| n as u8).collect();
-                prop_assert_eq!(seen, sent);
-            }
-        }
-    }
-}
+mod tests;

@@ -8,18 +8,17 @@ use bytes::Bytes;
 
 use super::Identity;
 use super::actor::ConnectionActor;
+use super::feed::{Feed, FeedOptions};
 use super::hold::{Answer, Hold};
-use super::outbox::NO_TOPIC;
 use super::requests::FramesArrived;
 use super::socket::Socket;
-use crate::auth::Claims;
-use crate::ids::RoomName;
-use crate::protocol::codes::{Close, Code};
-use crate::protocol::priority::Priority;
-use crate::protocol::server;
+use crate::auth::{Claims, TopicPattern};
+use crate::ids::{RoomName, TopicName};
+use crate::protocol::codes::Code;
+use crate::protocol::server::{self, SubscribedTopic};
 use crate::supervision::Inbox;
 use crate::telemetry::{Cause, Counter};
-use crate::topic::{Member, TopicHandle};
+use crate::topic::{Member, Position, TopicHandle};
 
 /// One connection in the worker's table.
 pub struct Seat {
@@ -31,8 +30,14 @@ pub struct Seat {
     pub identity: RefCell<Identity>,
     /// When it was opened, unix milliseconds.
     pub since_ms: u64,
-    /// Subscribed topics.
-    pub topics: RefCell<Vec<TopicHandle>>,
+    /// Subscribed topics, and where each stood then.
+    pub topics: RefCell<Vec<(TopicHandle, Position)>>,
+    /// Topics that do not simply reach the socket.
+    pub(super) feeds: RefCell<Vec<Feed>>,
+    /// A feed waits for the outbox to empty.
+    pub(super) feeds_wait: Cell<bool>,
+    /// Wildcard subscriptions.
+    pub(super) wildcards: RefCell<Vec<(TopicPattern, FeedOptions)>>,
     /// Rooms it is in.
     pub rooms: RefCell<Vec<RoomName>>,
     /// Requests whose answer comes before messages.
@@ -53,6 +58,9 @@ impl Seat {
             identity: RefCell::new(identity),
             since_ms,
             topics: RefCell::default(),
+            feeds: RefCell::default(),
+            feeds_wait: Cell::new(false),
+            wildcards: RefCell::default(),
             rooms: RefCell::default(),
             holds: RefCell::default(),
             actor: RefCell::new(None),
@@ -63,7 +71,7 @@ impl Seat {
 
     /// Sends an answer or a push that belongs to no topic.
     pub fn reply(&self, frame: &Bytes) {
-        self.socket.send_one(NO_TOPIC, Priority::Normal, frame);
+        self.socket.send_one(frame);
     }
 
     /// Sends an `error`.
@@ -73,7 +81,14 @@ impl Seat {
     }
 
     /// Opens a hold: the answer of `request` comes when `remaining` topics have answered.
-    pub fn hold(&self, request: u32, reply_to: Option<Box<str>>, answer: Answer, remaining: usize) {
+    pub fn hold(
+        &self,
+        request: u32,
+        reply_to: Option<Box<str>>,
+        answer: Answer,
+        remaining: usize,
+        options: Vec<(TopicName, FeedOptions)>,
+    ) {
         self.holds.borrow_mut().push(Hold {
             request,
             reply_to,
@@ -82,29 +97,35 @@ impl Seat {
             topics: Vec::new(),
             room: None,
             history: Vec::new(),
-            frames: Vec::new(),
-            frames_bytes: 0,
+            options,
         });
+    }
+
+    /// Notes a wildcard subscription; asked for again it has the newer options.
+    pub fn follows(&self, pattern: TopicPattern, options: FeedOptions) {
+        let mut wildcards = self.wildcards.borrow_mut();
+        wildcards.retain(|(known, _)| *known != pattern);
+        wildcards.push((pattern, options));
+    }
+
+    /// What was asked of a topic, by its name in that request or by a wildcard.
+    pub(super) fn options_of(&self, request: u32, name: &str) -> FeedOptions {
+        if let Some(hold) = self.holds.borrow().iter().find(|hold| hold.request == request) {
+            return hold.options_of(name);
+        }
+        let wildcards = self.wildcards.borrow();
+        wildcards.iter().find(|(p, _)| p.covers(name)).map(|(_, options)| options.clone()).unwrap_or_default()
+    }
+
+    /// Tells of a subscription that was not asked for by name.
+    pub(super) fn answer_unasked(&self, told: SubscribedTopic, now_ms: u64) {
+        let payload = serde_json::json!({ "topics": [told] });
+        self.reply(&server::control("subscribed", now_ms, None, &payload));
     }
 
     /// Takes a hold back whose request could not be sent on.
     pub fn unhold(&self, request: u32) {
         self.holds.borrow_mut().retain(|hold| hold.request != request);
-    }
-
-    pub(super) fn send_or_hold(&self, topic: u32, frames: &[(Bytes, Priority)], joined: &Bytes) {
-        let mut holds = self.holds.borrow_mut();
-        match holds.iter_mut().find(|hold| hold.covers(topic)) {
-            Some(hold) => {
-                hold.frames.extend(frames.iter().map(|(frame, priority)| (topic, frame.clone(), *priority)));
-                hold.frames_bytes += joined.len();
-                if hold.frames_bytes > self.socket.outbox_bytes_max() {
-                    hold.frames = Vec::new();
-                    self.socket.close(Close::Slow);
-                }
-            }
-            None => self.socket.send(topic, frames, joined),
-        }
     }
 
     /// Tells the actor that messages wait, unless it has been told.
@@ -126,45 +147,5 @@ impl Seat {
     /// What the token says.
     pub fn claims(&self) -> Arc<Claims> {
         self.identity.borrow().claims.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::ConnectionSection;
-    use crate::connection::socket::Phase;
-    use crate::ids::ClientId;
-    use crate::protocol::server::SubscribedTopic;
-
-    #[tokio::test]
-    async fn what_waits_behind_an_answer_is_bounded_like_the_outbox() {
-        let (_client, server) = tokio::io::duplex(1 << 16);
-        let settings = ConnectionSection { outbox_bytes_max: 100, ..ConnectionSection::default() };
-        let identity = Identity {
-            client_id: ClientId::parse("c").unwrap(),
-            claims: Arc::new(Claims::development()),
-            address: std::net::Ipv4Addr::LOCALHOST.into(),
-        };
-        let socket = Rc::new(Socket::new(Box::new(server), &settings));
-        let seat = Seat::new(Member { slot: 0, generation: 1 }, socket, identity, 0);
-        // One topic of the request has answered, the other never does.
-        seat.hold(1, None, Answer::Subscribed, 1);
-        let told = SubscribedTopic {
-            topic: "t".to_owned(),
-            epoch: "e".into(),
-            offset: 0,
-            recovered: false,
-            recovered_count: 0,
-        };
-        seat.holds.borrow_mut()[0].topics.push((7, told));
-        let frame = Bytes::from(vec![b'x'; 50]);
-        for _ in 0..2 {
-            seat.send_or_hold(7, &[(frame.clone(), Priority::Normal)], &frame);
-        }
-        assert_eq!(seat.socket.phase(), Phase::Open, "at the bound");
-        seat.send_or_hold(7, &[(frame.clone(), Priority::Normal)], &frame);
-        assert_eq!(seat.socket.phase(), Phase::Closing(Close::Slow));
-        assert!(seat.holds.borrow()[0].frames.is_empty(), "what waited is let go");
     }
 }

@@ -5,26 +5,24 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use slab::Slab;
 
 use super::actor::ConnectionActor;
 use super::deadlines::TokenDue;
-use super::hold::HistoryItem;
+use super::feeding::FeedDue;
 use super::requests::Gone;
+use super::roster::Roster;
 use super::seat::Seat;
 use super::socket::{Socket, SocketIo};
 use super::socket_task::{SCRATCH_BYTES, SocketOwner, SocketTask, limits};
 use super::{Identity, Services};
 use crate::protocol::codes::Close;
-use crate::protocol::priority::Priority;
-use crate::protocol::server::{self, SubscribedTopic};
 use crate::telemetry::{Cause, Counter, Gauge};
-use crate::topic::{Member, Outlet, TopicError, TopicHandle};
+use crate::topic::{Member, Outlet, TopicHandle};
 use crate::websocket::Decoder;
 
 /// A connection whose handshake is done.
@@ -48,7 +46,8 @@ pub struct Shard {
     /// Where topics deliver to.
     pub outlet: Outlet,
     pub(super) seats: RefCell<Slab<Rc<Seat>>>,
-    pub(super) members: RefCell<HashMap<u32, Vec<u32>>>,
+    pub(super) roster: RefCell<Roster>,
+    pub(super) feed_dues: RefCell<BinaryHeap<Reverse<FeedDue>>>,
     next_generation: Cell<u32>,
     pub(super) token_dues: RefCell<BinaryHeap<Reverse<TokenDue>>>,
     scratch: Rc<RefCell<Vec<u8>>>,
@@ -63,7 +62,8 @@ impl Shard {
             services,
             outlet,
             seats: RefCell::default(),
-            members: RefCell::default(),
+            roster: RefCell::default(),
+            feed_dues: RefCell::default(),
             next_generation: Cell::new(1),
             token_dues: RefCell::default(),
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES])),
@@ -136,115 +136,18 @@ impl Shard {
         self.seats.borrow().get(slot).cloned()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one delivery")]
-    pub(super) fn subscribed(
-        &self,
-        member: Member,
-        request: u32,
-        topic: u32,
-        told: SubscribedTopic,
-        current: Vec<(Bytes, Priority)>,
-        history: &[crate::topic::log::Stored],
-        attachment: Option<Box<serde_json::value::RawValue>>,
-    ) {
-        let Some(seat) = self.seat(member) else {
-            return self.forget_interest(&told.topic);
-        };
-        if self.members.borrow().get(&topic).is_some_and(|slots| slots.contains(&member.slot)) {
-            // Subscribed again: the topic counts it once more, the table does not.
-            self.forget_interest(&told.topic);
-        } else {
-            self.members.borrow_mut().entry(topic).or_default().push(member.slot);
-            if let Some(handle) = self.handle_of(&told.topic) {
-                seat.topics.borrow_mut().push(handle);
-            }
-        }
-        let mut holds = seat.holds.borrow_mut();
-        if let Some(hold) = holds.iter_mut().find(|hold| hold.request == request) {
-            hold.topics.push((topic, told));
-            hold.frames.extend(current.into_iter().map(|(frame, priority)| (topic, frame, priority)));
-            hold.history.extend(history.iter().map(HistoryItem::of));
-            hold.room = attachment.or(hold.room.take());
-            hold.remaining -= 1;
-        }
-        drop(holds);
-        self.finish_holds(&seat);
-    }
-
-    pub(super) fn subscribe_failed(&self, member: Member, request: u32, error: &TopicError) {
-        let Some(seat) = self.seat(member) else { return };
-        let mut reply_to = None;
-        if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
-            hold.remaining -= 1;
-            reply_to = hold.reply_to.clone();
-        }
-        seat.error(error.code(), &error.to_string(), reply_to.as_deref(), self.services.clock.unix_ms());
-        self.finish_holds(&seat);
-    }
-
-    /// Sends answers whose topics have all answered, then what waited behind them.
-    fn finish_holds(&self, seat: &Seat) {
-        let now_ms = self.services.clock.unix_ms();
-        loop {
-            let Some(at) = seat.holds.borrow().iter().position(|hold| hold.remaining == 0) else { return };
-            let hold = seat.holds.borrow_mut().remove(at);
-            if !hold.topics.is_empty() {
-                seat.reply(&server::control(hold.kind(), now_ms, hold.reply_to.as_deref(), &hold.payload()));
-            }
-            for (topic, frame, priority) in hold.frames {
-                seat.send_or_hold(topic, &[(frame.clone(), priority)], &frame);
-            }
-        }
-    }
-
-    fn handle_of(&self, topic: &str) -> Option<TopicHandle> {
-        let name = crate::ids::TopicName::parse(topic).ok()?;
-        self.services.broker.find(&name)
-    }
-
-    fn forget_interest(&self, topic: &str) {
-        if let Some(handle) = self.handle_of(topic) {
-            self.tell_leave(handle);
-        }
-    }
-
-    pub(super) fn tell_leave(&self, topic: TopicHandle) {
-        if topic.leave(&self.outlet, 1).is_err() && !topic.is_closed() {
-            self.untold.borrow_mut().push(topic);
-        }
-    }
-
-    /// Ends a subscription; false when there was none.
-    pub fn unsubscribe(&self, seat: &Seat, name: &str) -> bool {
-        let Some(at) = seat.topics.borrow().iter().position(|topic| topic.name().as_str() == name) else {
-            return false;
-        };
-        let topic = seat.topics.borrow_mut().swap_remove(at);
-        self.stand_up(seat.member.slot, &topic);
-        self.tell_leave(topic);
-        true
-    }
-
-    fn stand_up(&self, slot: u32, topic: &TopicHandle) {
-        let mut members = self.members.borrow_mut();
-        if let Some(slots) = members.get_mut(&topic.id().number()) {
-            if let Some(at) = slots.iter().position(|s| *s == slot) {
-                slots.swap_remove(at);
-            }
-            if slots.is_empty() {
-                members.remove(&topic.id().number());
-            }
-        }
-    }
-
     /// The connection is over: its seat is free, its topics and its actor are told.
     fn leave(&self, seat: &Seat, close: Close) {
         if self.seats.borrow_mut().try_remove(seat.member.slot as usize).is_none() {
             return;
         }
-        for topic in std::mem::take(&mut *seat.topics.borrow_mut()) {
-            self.stand_up(seat.member.slot, &topic);
+        for (topic, _) in std::mem::take(&mut *seat.topics.borrow_mut()) {
+            self.roster.borrow_mut().leave(topic.id().number(), seat.member.slot);
             self.tell_leave(topic);
+        }
+        seat.feeds.borrow_mut().clear();
+        if !seat.wildcards.borrow().is_empty() {
+            self.services.broker.unfollow(&self.outlet, seat.member, None);
         }
         Counter::ConnectionsClosed.add_for(close.name(), 1);
         Gauge::ConnectionsActive.down();
@@ -265,6 +168,10 @@ struct Owner {
 impl SocketOwner for Owner {
     fn inbound(&self) {
         self.seat.wake_actor(&Cause::own());
+    }
+
+    fn flushed(&self) {
+        self.shard.pump_all(&self.seat);
     }
 
     fn gone(&self, close: Close) {

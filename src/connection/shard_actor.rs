@@ -83,6 +83,8 @@ pub struct ShardActor {
     wheel: Wheel,
     /// The other half of the outlet's buffer.
     spare: Vec<Delivery>,
+    /// Ends when the rate of a feed allows its next frame.
+    feed_timer: Option<(u64, SpawnHandle)>,
     /// Changes when a token is taken back.
     revocations: watch::Receiver<u64>,
 }
@@ -92,7 +94,31 @@ impl ShardActor {
     pub fn new(shard: Rc<Shard>) -> Self {
         let wheel = Wheel::new(&shard.services.settings);
         let revocations = shard.services.auth.revocations().watch();
-        Self { shard, wheel, spare: Vec::new(), revocations }
+        Self { shard, wheel, spare: Vec::new(), feed_timer: None, revocations }
+    }
+
+    /// Hands on what waits in the outlet.
+    fn drain(&mut self, ctx: &mut Context<Self>) {
+        let mut waiting = std::mem::take(&mut self.spare);
+        self.shard.outlet.take(&mut waiting);
+        self.shard.deliver(&mut waiting);
+        self.spare = waiting;
+        self.pump_due(ctx);
+    }
+
+    fn pump_due(&mut self, ctx: &mut Context<Self>) {
+        let now_ms = self.shard.services.clock.monotonic_ms();
+        let Some(next_ms) = self.shard.pump_due(now_ms) else { return };
+        match self.feed_timer {
+            Some((at_ms, _)) if at_ms <= next_ms => return,
+            Some((_, timer)) => _ = ctx.cancel_future(timer),
+            None => {}
+        }
+        let timer = ctx.run_later(Duration::from_millis(next_ms.saturating_sub(now_ms)), |actor, ctx| {
+            actor.feed_timer = None;
+            actor.pump_due(ctx);
+        });
+        self.feed_timer = Some((next_ms, timer));
     }
 
     fn tick(&mut self) {
@@ -140,21 +166,15 @@ impl Actor for ShardActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(Duration::from_millis(self.wheel.tick_ms()), |actor, _ctx| actor.tick());
         // Deliveries may have come while nobody was here to be woken.
-        let mut waiting = std::mem::take(&mut self.spare);
-        self.shard.outlet.take(&mut waiting);
-        self.shard.deliver(&mut waiting);
-        self.spare = waiting;
+        self.drain(ctx);
     }
 }
 
 impl Handler<Queued<Drain>> for ShardActor {
     type Result = ();
 
-    fn handle(&mut self, _drain: Queued<Drain>, _ctx: &mut Self::Context) {
-        let mut waiting = std::mem::take(&mut self.spare);
-        self.shard.outlet.take(&mut waiting);
-        self.shard.deliver(&mut waiting);
-        self.spare = waiting;
+    fn handle(&mut self, _drain: Queued<Drain>, ctx: &mut Self::Context) {
+        self.drain(ctx);
     }
 }
 
@@ -193,7 +213,7 @@ impl Handler<Queued<ShardSnapshot>> for ShardActor {
         let seats = self.shard.seats();
         let rows = seats.iter().map(|seat| ConnectionRow {
             client_id: seat.identity.borrow().client_id.to_string(),
-            topics: seat.topics.borrow().iter().map(|t| t.name().to_string()).collect(),
+            topics: seat.topics.borrow().iter().map(|(t, _)| t.name().to_string()).collect(),
             rooms: seat.rooms.borrow().iter().map(ToString::to_string).collect(),
             since: rfc3339(seat.since_ms),
             outbox_bytes: seat.socket.outbox_bytes(),

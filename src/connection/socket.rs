@@ -8,17 +8,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::outbox::Outbox;
+use super::outbox::{Entry, Full, Lag, NO_TOPIC, Outbox};
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
 use crate::protocol::priority::Priority;
 use crate::telemetry::Counter;
+use crate::topic::{Bundle, Class};
 use crate::websocket::close_frame;
 
 /// Frames that one write hands to the kernel.
@@ -64,6 +66,42 @@ pub enum Phase {
     Gone(Close),
 }
 
+/// A frame on its way into sockets.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// The frame, in the encoding of these sockets.
+    pub entry: Entry,
+    /// What it was made of, where that can be sent piece by piece.
+    pub bundle: Option<Arc<Bundle>>,
+}
+
+impl Parcel {
+    /// Into an outbox. Newest values go in one by one when the client is behind, so that newer ones replace them.
+    fn queue(&self, outbox: &mut Outbox) -> Result<(), Full> {
+        let bundle =
+            self.bundle.as_ref().filter(|bundle| bundle.class == Class::Latest && outbox.conflates());
+        let Some(bundle) = bundle else { return outbox.push(self.entry.clone()) };
+        bundle.messages.iter().try_for_each(|message| {
+            outbox.push(Entry {
+                offset: message.offset,
+                messages: 1,
+                key: Some(message.key.clone().unwrap_or_else(|| Arc::from(""))),
+                frame: message.frame.as_json().clone(),
+                ..self.entry.clone()
+            })
+        })
+    }
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It is out or waits.
+    Whole,
+    /// Something was dropped to make room, and the client has not been told.
+    Lost,
+}
+
 /// One connection's bytes. Lives on its worker.
 pub struct Socket {
     pub(super) io: RefCell<Box<dyn SocketIo>>,
@@ -96,22 +134,23 @@ impl Socket {
         }
     }
 
-    /// Sends data frames of one topic, in order: what fits goes out at once, the rest waits. `joined` is the
-    /// frames in one piece. A full outbox closes the connection as slow.
-    pub fn send(&self, topic: u32, frames: &[(Bytes, Priority)], joined: &Bytes) {
+    /// Sends frames of one topic, in order: what fits goes out at once, the rest waits. `joined` is the frames in
+    /// one piece. A full outbox closes the connection as slow.
+    pub fn send(&self, parcels: &[Parcel], joined: &Bytes) -> Sent {
         if self.phase.get() != Phase::Open {
-            return;
+            return Sent::Whole;
         }
         let mut outbox = self.outbox.borrow_mut();
         let mut written = 0;
         if outbox.is_empty() {
             written = match self.write_now(&[IoSlice::new(joined)]) {
-                Ok(written) if written == joined.len() => return,
+                Ok(written) if written == joined.len() => return Sent::Whole,
                 Ok(written) => written,
-                Err(()) => return,
+                Err(()) => return Sent::Whole,
             };
         }
-        for (frame, priority) in frames {
+        for parcel in parcels {
+            let frame = &parcel.entry.frame;
             if written >= frame.len() {
                 written -= frame.len();
                 continue;
@@ -121,18 +160,29 @@ impl Socket {
                 written = 0;
                 continue;
             }
-            if outbox.push(topic, *priority, frame.clone()).is_err() {
+            if parcel.queue(&mut outbox).is_err() {
                 drop(outbox);
-                return self.close(Close::Slow);
+                self.close(Close::Slow);
+                return Sent::Whole;
             }
         }
+        let lost = outbox.has_dropped();
         drop(outbox);
         self.wake();
+        if lost { Sent::Lost } else { Sent::Whole }
     }
 
-    /// Sends one data frame.
-    pub fn send_one(&self, topic: u32, priority: Priority, frame: &Bytes) {
-        self.send(topic, &[(frame.clone(), priority)], frame);
+    /// Sends one frame that belongs to no topic.
+    pub fn send_one(&self, frame: &Bytes) {
+        let entry = Entry {
+            topic: NO_TOPIC,
+            priority: Priority::Normal,
+            offset: 0,
+            messages: 0,
+            key: None,
+            frame: frame.clone(),
+        };
+        self.send(&[Parcel { entry, bundle: None }], frame);
     }
 
     /// Sends a control frame ahead of all data.
@@ -212,6 +262,21 @@ impl Socket {
     /// Bytes that wait for the socket.
     pub fn outbox_bytes(&self) -> usize {
         self.outbox.borrow().bytes()
+    }
+
+    /// Bytes that wait, by urgency.
+    pub fn outbox_by_priority(&self) -> [usize; 3] {
+        self.outbox.borrow().bytes_by_priority()
+    }
+
+    /// Offset of the first message of a topic that waits.
+    pub(super) fn first_waiting(&self, topic: u32) -> Option<u64> {
+        self.outbox.borrow().first_offset(topic)
+    }
+
+    /// What topics lost on the way to this client since this was last asked.
+    pub(super) fn take_lags(&self) -> Vec<Lag> {
+        self.outbox.borrow_mut().take_lags()
     }
 
     /// The next message from the client. Reading goes on when enough were taken.

@@ -22,6 +22,8 @@ const READS_PER_TURN: usize = 8;
 pub trait SocketOwner {
     /// Messages wait in [`Socket::take_inbound`].
     fn inbound(&self);
+    /// The outbox has moved.
+    fn flushed(&self);
     /// The connection is over.
     fn gone(&self, close: Close);
 }
@@ -84,11 +86,15 @@ impl<O: SocketOwner + Unpin> Future for SocketTask<O> {
 impl<O: SocketOwner> SocketTask<O> {
     /// One turn of flushing and reading; true when the connection is over.
     fn turn(&mut self, socket: &Socket, context: &mut Context<'_>) -> bool {
+        let bytes_out = socket.bytes_out.get();
         let flushed = match socket.poll_flush(context) {
             Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(_)) => return true,
             Poll::Pending => false,
         };
+        if bytes_out != socket.bytes_out.get() {
+            self.owner.flushed();
+        }
         if flushed && matches!(socket.phase(), Phase::Closing(_)) {
             // The close frame is out: say so to TCP, then wait for the client's own close or the deadline.
             let shut = Pin::new(&mut **socket.io.borrow_mut()).poll_shutdown(context);
@@ -174,7 +180,8 @@ fn close_of(code: u16) -> Close {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::outbox::NO_TOPIC;
+    use crate::connection::outbox::{Entry, NO_TOPIC};
+    use crate::connection::socket::Parcel;
     use crate::protocol::priority::Priority;
     use bytes::Bytes;
     use std::cell::Cell;
@@ -190,6 +197,7 @@ mod tests {
         fn inbound(&self) {
             self.inbound.set(self.inbound.get() + 1);
         }
+        fn flushed(&self) {}
         fn gone(&self, close: Close) {
             self.gone.set(Some(close));
         }
@@ -210,6 +218,11 @@ mod tests {
         (client, socket, owner)
     }
 
+    fn send(socket: &Socket, topic: u32, priority: Priority, frame: Bytes) {
+        let entry = Entry { topic, priority, offset: 1, messages: 1, key: None, frame: frame.clone() };
+        socket.send(&[Parcel { entry, bundle: None }], &frame);
+    }
+
     async fn run(test: impl Future<Output = ()>) {
         tokio::task::LocalSet::new().run_until(test).await;
     }
@@ -220,7 +233,7 @@ mod tests {
             let (mut client, socket, _) = start(16, &ConnectionSection::default());
             let sent: Vec<Bytes> = (0..20u8).map(|n| Bytes::from(vec![n; 7])).collect();
             for frame in &sent {
-                socket.send_one(7, Priority::Normal, frame);
+                send(&socket, 7, Priority::Normal, frame.clone());
             }
             assert!(socket.outbox_bytes() >= 20 * 7 - 16);
             let mut read = vec![0; 20 * 7];
@@ -240,7 +253,7 @@ mod tests {
                 (1, Priority::Normal, "bbbbbb"),
                 (2, Priority::Critical, "!!"),
             ] {
-                socket.send_one(topic, priority, &Bytes::from_static(text.as_bytes()));
+                send(&socket, topic, priority, text.into());
             }
             let mut read = vec![0; 14];
             client.read_exact(&mut read).await.unwrap();
@@ -255,7 +268,7 @@ mod tests {
             let settings = ConnectionSection { outbox_bytes_max: 100, ..ConnectionSection::default() };
             let (_client, socket, owner) = start(10, &settings);
             for _ in 0..20 {
-                socket.send_one(NO_TOPIC, Priority::Normal, &Bytes::from(vec![b'x'; 10]));
+                send(&socket, NO_TOPIC, Priority::Normal, vec![b'x'; 10].into());
             }
             assert_eq!(socket.phase(), Phase::Closing(Close::Slow));
             assert!(socket.outbox_bytes() < 100, "its data is dropped at once");

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::codes::Code;
 use super::priority::Priority;
+use super::topic_request::{Recover, TopicRequest};
 
 /// The types a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +28,8 @@ pub enum FrameType {
     RoomMessage,
     /// Publish to a topic.
     Publish,
+    /// Past messages of a topic.
+    History,
     /// Samples of a node.
     Metrics,
     /// A new token for this connection.
@@ -35,7 +38,7 @@ pub enum FrameType {
 
 impl FrameType {
     /// All types, in the order of the protocol document.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ping,
         Self::Subscribe,
         Self::Unsubscribe,
@@ -43,6 +46,7 @@ impl FrameType {
         Self::LeaveRoom,
         Self::RoomMessage,
         Self::Publish,
+        Self::History,
         Self::Metrics,
         Self::Refresh,
     ];
@@ -57,6 +61,7 @@ impl FrameType {
             Self::LeaveRoom => "leave_room",
             Self::RoomMessage => "room_message",
             Self::Publish => "publish",
+            Self::History => "history",
             Self::Metrics => "metrics",
             Self::Refresh => "refresh",
         }
@@ -164,28 +169,6 @@ pub struct Topics {
     pub topics: Vec<TopicRequest>,
 }
 
-/// One topic of a `subscribe`: its name, alone or in an object.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum TopicRequest {
-    /// Just the name.
-    Name(String),
-    /// The name with options.
-    Options {
-        /// The name.
-        topic: String,
-    },
-}
-
-impl TopicRequest {
-    /// The name, not yet checked.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Name(name) | Self::Options { topic: name } => name,
-        }
-    }
-}
-
 /// Payload of `join_room` and `leave_room`.
 #[derive(Debug, Deserialize)]
 pub struct Room<'a> {
@@ -203,6 +186,18 @@ pub struct RoomMessage<'a> {
     /// What is said.
     #[serde(borrow)]
     pub data: &'a RawValue,
+}
+
+/// Payload of `history`.
+#[derive(Debug, Deserialize)]
+pub struct History<'a> {
+    /// The topic's name, not yet checked.
+    #[serde(borrow)]
+    pub topic: Cow<'a, str>,
+    /// Where the client stands; the newest messages when it is left out.
+    pub since: Option<Recover>,
+    /// How many messages at most.
+    pub limit: Option<usize>,
 }
 
 /// Payload of `publish`.
@@ -238,7 +233,7 @@ mod tests {
         let frame =
             ClientFrame::parse(r#"{"type":"subscribe","topics":["a",{"topic":"b"}],"new":1}"#).unwrap();
         let topics: Topics = frame.payload().unwrap();
-        assert_eq!(topics.topics.iter().map(TopicRequest::name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(topics.topics.iter().map(|t| &t.topic).collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

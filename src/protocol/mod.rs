@@ -2,6 +2,7 @@
 //!
 //! - [`codes`]: every error code and close code, one row each
 //! - [`client`]: frames that clients send, parsed
+//! - [`topic_request`]: what a client asks of a topic
 //! - [`server`]: frames that the hub sends, encoded once and shared
 //! - [`batch`]: several messages in one frame
 //! - [`frame`]: a frame that many sockets share
@@ -13,6 +14,7 @@ pub mod codes;
 pub mod frame;
 pub mod priority;
 pub mod server;
+pub mod topic_request;
 
 /// Version of the envelope.
 pub const VERSION: u32 = 1;

@@ -1,5 +1,7 @@
 //! What a topic sends out at once: one message, or several that were held back together.
 
+use std::sync::Arc;
+
 use super::handle::TopicId;
 use super::kind::Class;
 use super::log::Stored;
@@ -12,6 +14,8 @@ use crate::protocol::priority::Priority;
 pub struct Bundle {
     /// Which topic.
     pub topic: TopicId,
+    /// Its epoch.
+    pub epoch: Arc<str>,
     /// How its messages relate to each other.
     pub class: Class,
     /// The most urgent of the messages.

@@ -5,21 +5,16 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::protocol::topic_request::FilterRequest;
+
 /// Keys one filter may name, and labels.
 const KEYS_MAX: usize = 64;
 const LABELS_MAX: usize = 16;
 
-/// Which messages of a topic a subscriber wants; what is not named does not restrict.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Filter {
-    /// A message passes when its key is one of these; `web-*` stands for every key that begins so.
-    #[serde(default)]
-    keys: Vec<String>,
-    /// A message passes when it has all of these labels, in `labels` of its payload or of the payload's `alert`.
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
+/// Which messages of a topic a subscriber wants. A message passes when its key is one of the filter's, and when it
+/// has all of the filter's labels, in `labels` of its payload or of the payload's `alert`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter(FilterRequest);
 
 /// Why a filter cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,27 +42,28 @@ struct Labelled<'a> {
 
 impl Filter {
     /// Checks that it names something, and not too much.
-    pub fn check(&self) -> Result<(), FilterError> {
-        match (self.keys.len(), self.labels.len()) {
+    pub fn new(asked: FilterRequest) -> Result<Self, FilterError> {
+        match (asked.keys.len(), asked.labels.len()) {
             (0, 0) => Err(FilterError::Empty),
             (keys, labels) if keys > KEYS_MAX || labels > LABELS_MAX => {
                 Err(FilterError::TooMuch { keys, labels })
             }
-            _ => Ok(()),
+            _ => Ok(Self(asked)),
         }
     }
 
     /// Whether a message with this key and JSON payload passes.
     pub fn lets_through(&self, key: Option<&str>, payload: &str) -> bool {
-        let of_keys = self.keys.is_empty() || key.is_some_and(|key| self.keys.iter().any(|k| names(k, key)));
-        of_keys && (self.labels.is_empty() || self.has_labels(payload))
+        let of_keys =
+            self.0.keys.is_empty() || key.is_some_and(|key| self.0.keys.iter().any(|k| names(k, key)));
+        of_keys && (self.0.labels.is_empty() || self.has_labels(payload))
     }
 
     fn has_labels(&self, payload: &str) -> bool {
         let Ok(found) = serde_json::from_str::<Labelled<'_>>(payload) else { return false };
         let inner = found.alert.and_then(|alert| alert.labels);
         let Some(labels) = found.labels.or(inner) else { return false };
-        self.labels.iter().all(|(name, wanted)| {
+        self.0.labels.iter().all(|(name, wanted)| {
             labels.get(name.as_str()).and_then(serde_json::Value::as_str) == Some(wanted.as_str())
         })
     }
@@ -81,8 +77,12 @@ fn names(pattern: &str, key: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn parse(json: &str) -> Result<Filter, FilterError> {
+        Filter::new(serde_json::from_str(json).unwrap())
+    }
+
     fn filter(json: &str) -> Filter {
-        serde_json::from_str(json).unwrap()
+        parse(json).unwrap()
     }
 
     #[test]
@@ -111,10 +111,9 @@ mod tests {
 
     #[test]
     fn a_filter_names_something_and_not_too_much() {
-        assert_eq!(filter("{}").check(), Err(FilterError::Empty));
+        assert_eq!(parse("{}"), Err(FilterError::Empty));
         let many = serde_json::json!({ "keys": vec!["k"; 65] }).to_string();
-        assert_eq!(filter(&many).check(), Err(FilterError::TooMuch { keys: 65, labels: 0 }));
-        assert!(serde_json::from_str::<Filter>(r#"{"kees":[]}"#).is_err());
-        filter(r#"{"keys":["a"]}"#).check().unwrap();
+        assert_eq!(parse(&many), Err(FilterError::TooMuch { keys: 65, labels: 0 }));
+        parse(r#"{"keys":["a"]}"#).unwrap();
     }
 }

@@ -38,7 +38,7 @@ pub use filter::Filter;
 pub use handle::{TopicHandle, TopicId};
 pub use kind::{Class, Kept, Kind};
 pub use messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot};
-pub use outlet::{Delivery, Member, Outlet, Permit};
+pub use outlet::{Delivery, Joined, Member, Outlet, Permit};
 pub use position::{Page, Position};
 pub use sending::item;
 

@@ -22,6 +22,10 @@ use crate::telemetry::Counter;
 /// Deliveries that may wait in one outlet.
 pub const DELIVERIES_MAX: usize = 262_144;
 
+/// The request of a subscription that the client did not ask for by name: a wildcard named the topic, or it is the
+/// client's own.
+pub const UNASKED: u32 = 0;
+
 /// One connection of a worker: its place, and which of the place's tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Member {
@@ -46,26 +50,7 @@ pub enum Delivery {
         priority: Priority,
     },
     /// A member was added; messages of the topic follow.
-    Subscribed {
-        /// Who.
-        member: Member,
-        /// Number of the request on that connection.
-        request: u32,
-        /// To what.
-        topic: TopicId,
-        /// Its name.
-        name: Arc<str>,
-        /// Where the topic stands at this point of the order.
-        position: Position,
-        /// Whether `missed` is everything since the place that was asked for.
-        recovered: bool,
-        /// Messages that the member gets first, oldest first: what it missed, or the newest values.
-        missed: Vec<Stored>,
-        /// Past messages that the answer shows, oldest first.
-        history: Vec<Stored>,
-        /// What came with the request.
-        attachment: Option<Box<RawValue>>,
-    },
+    Subscribed(Box<Joined>),
     /// A member could not be added.
     SubscribeFailed {
         /// Who.
@@ -82,6 +67,29 @@ pub enum Delivery {
         /// The whole frame.
         frame: SharedFrame,
     },
+}
+
+/// A member that was added to a topic.
+#[derive(Debug)]
+pub struct Joined {
+    /// Who.
+    pub member: Member,
+    /// Number of the request on that connection.
+    pub request: u32,
+    /// To what.
+    pub topic: TopicId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where the topic stands at this point of the order.
+    pub position: Position,
+    /// Whether `missed` is everything since the place that was asked for.
+    pub recovered: bool,
+    /// Messages that the member gets first, oldest first: what it missed, or the newest values.
+    pub missed: Vec<Stored>,
+    /// Past messages that the answer shows, oldest first.
+    pub history: Vec<Stored>,
+    /// What came with the request.
+    pub attachment: Option<Box<RawValue>>,
 }
 
 /// Room for one message on its way to sockets; given back on drop.
@@ -158,9 +166,7 @@ impl Outlet {
             }
             waiting.push(delivery);
         }
-        if !self.0.woken.swap(true, Ordering::AcqRel) {
-            (self.0.wake)();
-        }
+        self.wake();
         Ok(())
     }
 
@@ -168,6 +174,13 @@ impl Outlet {
     pub fn offer(&self, delivery: Delivery) {
         if self.push(delivery).is_err() {
             Counter::Dropped.add_for("outlet_full", 1);
+        }
+    }
+
+    /// Wakes the worker although nothing waits: it has set itself something to do.
+    pub fn wake(&self) {
+        if !self.0.woken.swap(true, Ordering::AcqRel) {
+            (self.0.wake)();
         }
     }
 

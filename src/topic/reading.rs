@@ -11,7 +11,7 @@ use super::actor::TopicActor;
 use super::kind::{Class, Kept};
 use super::log::Stored;
 use super::messages::{Read, Subscribe};
-use super::outlet::Delivery;
+use super::outlet::{Delivery, Joined};
 use super::owed::OwedSubscriber;
 use super::position::{Page, Position, Since};
 use crate::store::Event;
@@ -28,7 +28,7 @@ impl TopicActor {
         let passes = |message: &Stored| {
             filter.as_ref().is_none_or(|f| f.lets_through(message.key.as_deref(), message.payload_text()))
         };
-        outlet.offer(Delivery::Subscribed {
+        outlet.offer(Delivery::Subscribed(Box::new(Joined {
             member,
             request,
             topic: self.args.id,
@@ -38,7 +38,7 @@ impl TopicActor {
             missed: missed.into_iter().filter(passes).collect(),
             history: self.log.tail(history),
             attachment,
-        });
+        })));
     }
 
     /// Reads the store from `after` on until memory takes over, then adds the member.

@@ -54,8 +54,8 @@ impl TopicActor {
             [only] => only.frame.clone(),
             several => self.batch(several, priority),
         };
-        let (topic, class) = (self.args.id, self.kind.class);
-        let bundle = Arc::new(Bundle { topic, class, priority, messages, frame, permits });
+        let (topic, class, epoch) = (self.args.id, self.kind.class, self.log.epoch().clone());
+        let bundle = Arc::new(Bundle { topic, epoch, class, priority, messages, frame, permits });
         self.args.interest.each(|outlet| outlet.offer(Delivery::Bundle(bundle.clone())));
         self.args.interest.flushed(bundle.last_offset());
     }

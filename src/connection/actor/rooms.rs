@@ -32,7 +32,7 @@ impl ConnectionActor {
             return Err(Failure::new(Code::TooManyRooms, message));
         }
         let request = self.request();
-        self.seat.hold(request, reply_to.map(Box::from), Answer::RoomJoined, 1);
+        self.seat.hold(request, reply_to.map(Box::from), Answer::RoomJoined, 1, Vec::new());
         let join = Join {
             client_id: identity.client_id.shared(),
             subject: claims.sub.as_str().into(),

@@ -1,0 +1,298 @@
+//! The members of topics on this worker: how they join and leave, and feeds on their way into sockets.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use super::fanout::{Outgoing, join};
+use super::feed::{Feed, Item};
+use super::history::HistoryItem;
+use super::outbox::Entry;
+use super::seat::Seat;
+use super::shard::Shard;
+use super::socket::{Parcel, Sent};
+use crate::auth::TopicPattern;
+use crate::ids::TopicName;
+use crate::protocol::batch::{BatchMeta, batch};
+use crate::protocol::codes::Close;
+use crate::protocol::server::{self, SubscribedTopic};
+use crate::telemetry::Counter;
+use crate::topic::log::Stored;
+use crate::topic::outlet::UNASKED;
+use crate::topic::{Joined, Member, TopicError, TopicHandle};
+
+/// Bytes of what was missed that go into an outbox at once.
+const PAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// The part of an outbox that may wait while what was missed is paged out into it.
+const PAGING_SHARE: usize = 8;
+
+/// When a rate lets a feed go on.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FeedDue {
+    at_ms: u64,
+    slot: u32,
+    generation: u32,
+    topic: u32,
+}
+
+impl Shard {
+    /// A topic has added a member: it gets a feed, closed until the answer is out.
+    pub(super) fn subscribed(&self, joined: Joined) {
+        let Joined { member, request, topic, name, position, recovered, missed, history, attachment } =
+            joined;
+        let Some(seat) = self.seat(member) else {
+            return self.forget_interest(&name);
+        };
+        let topic = topic.number();
+        let options = seat.options_of(request, &name);
+        if self.roster.borrow_mut().join(topic, member.slot) {
+            if let Some(handle) = self.handle_of(&name) {
+                seat.topics.borrow_mut().push((handle, position.clone()));
+            }
+        } else {
+            // Subscribed again: the topic counts it once more, the roster does not.
+            self.forget_interest(&name);
+            seat.feeds.borrow_mut().retain(|feed| feed.topic != topic);
+        }
+        let told = SubscribedTopic {
+            topic: name.to_string(),
+            epoch: position.epoch.clone(),
+            offset: position.offset,
+            recovered,
+            recovered_count: if recovered { missed.len() as u64 } else { 0 },
+        };
+        seat.feeds.borrow_mut().push(Feed::new(topic, name, position.epoch, options, missed));
+        if request == UNASKED {
+            seat.answer_unasked(told, self.services.clock.unix_ms());
+            return self.open_feed(&seat, topic);
+        }
+        if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
+            hold.topics.push((topic, told));
+            hold.history.extend(history.iter().map(HistoryItem::of));
+            hold.room = attachment.or(hold.room.take());
+            hold.remaining -= 1;
+        }
+        self.finish_holds(&seat);
+    }
+
+    pub(super) fn subscribe_failed(&self, member: Member, request: u32, error: &TopicError) {
+        let Some(seat) = self.seat(member) else { return };
+        let mut reply_to = None;
+        if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
+            hold.remaining -= 1;
+            reply_to = hold.reply_to.clone();
+        }
+        seat.error(error.code(), &error.to_string(), reply_to.as_deref(), self.services.clock.unix_ms());
+        self.finish_holds(&seat);
+    }
+
+    /// Sends answers whose topics have all answered, then what waited behind them.
+    pub(super) fn finish_holds(&self, seat: &Rc<Seat>) {
+        let now_ms = self.services.clock.unix_ms();
+        loop {
+            let Some(at) = seat.holds.borrow().iter().position(|hold| hold.remaining == 0) else { return };
+            let hold = seat.holds.borrow_mut().remove(at);
+            if !hold.topics.is_empty() {
+                seat.reply(&server::control(hold.kind(), now_ms, hold.reply_to.as_deref(), &hold.payload()));
+            }
+            for (topic, _) in &hold.topics {
+                self.open_feed(seat, *topic);
+            }
+        }
+    }
+
+    fn open_feed(&self, seat: &Rc<Seat>, topic: u32) {
+        if let Some(feed) = seat.feeds.borrow_mut().iter_mut().find(|feed| feed.topic == topic) {
+            feed.open();
+        }
+        self.pump(seat, topic);
+    }
+
+    /// What goes to all members of a topic, for one that has a feed.
+    pub(super) fn feed(&self, seat: &Rc<Seat>, topic: u32, outgoing: &[Outgoing]) {
+        let bytes_max = seat.socket.outbox_bytes_max();
+        let full = {
+            let mut feeds = seat.feeds.borrow_mut();
+            let Some(feed) = feeds.iter_mut().find(|feed| feed.topic == topic) else { return };
+            let offered = outgoing.iter().try_for_each(|out| match out {
+                Outgoing::Bundle(bundle) => bundle
+                    .messages
+                    .iter()
+                    .try_for_each(|message| feed.offer(&bundle.epoch, message, bytes_max)),
+                Outgoing::Push(frame, priority) => feed.push(frame, *priority, bytes_max),
+            });
+            offered.is_err()
+        };
+        if full {
+            // What waits goes with the connection.
+            seat.feeds.borrow_mut().clear();
+            return seat.socket.close(Close::Slow);
+        }
+        self.pump(seat, topic);
+    }
+
+    /// Moves what waits in a feed into the socket, as far as the outbox and the rate allow.
+    pub(super) fn pump(&self, seat: &Rc<Seat>, topic: u32) {
+        loop {
+            let parcels = {
+                let mut feeds = seat.feeds.borrow_mut();
+                let Some(at) = feeds.iter().position(|feed| feed.topic == topic) else { return };
+                let Some(feed) = feeds.get_mut(at) else { return };
+                if feed.is_done() {
+                    feeds.swap_remove(at);
+                    self.roster.borrow_mut().make_plain(topic, seat.member.slot);
+                    return;
+                }
+                self.next_parcels(seat, feed)
+            };
+            if parcels.is_empty() {
+                return;
+            }
+            let messages: u64 = parcels.iter().map(|parcel| u64::from(parcel.entry.messages)).sum();
+            Counter::Delivered.add(messages);
+            if seat.socket.send(&parcels, &join(&parcels)) == Sent::Lost {
+                self.tell_lag(seat);
+            }
+        }
+    }
+
+    fn next_parcels(&self, seat: &Seat, feed: &mut Feed) -> Vec<Parcel> {
+        let page_bytes = PAGE_BYTES_MAX.min(seat.socket.outbox_bytes_max() / PAGING_SHARE);
+        let waiting = seat.socket.outbox_bytes();
+        let behind = if feed.conflates() {
+            waiting > 0
+        } else {
+            // What is live goes on to the outbox, whose lanes and bounds then hold.
+            feed.is_catching_up()
+                && waiting > page_bytes
+                && !(feed.is_critical() && self.has_room(seat, page_bytes))
+        };
+        if behind && feed.waits() {
+            seat.feeds_wait.set(true);
+            return Vec::new();
+        }
+        let mut parcels: Vec<_> = feed.take(page_bytes).iter().map(|item| parcel(feed.topic, item)).collect();
+        let newest = feed.take_newest(self.services.clock.monotonic_ms());
+        Counter::Conflated.add_for("subscription", feed.take_conflated());
+        if let Some(newest) = self.newest_parcel(feed, &newest) {
+            parcels.push(newest);
+        }
+        if let Some(at_ms) = feed.due_ms() {
+            let Member { slot, generation } = seat.member;
+            self.feed_dues.borrow_mut().push(Reverse(FeedDue { at_ms, slot, generation, topic: feed.topic }));
+            self.outlet.wake();
+        }
+        parcels
+    }
+
+    fn has_room(&self, seat: &Seat, page_bytes: usize) -> bool {
+        let [critical, ..] = seat.socket.outbox_by_priority();
+        critical < page_bytes
+    }
+
+    /// The newest values of a feed in one frame of their own.
+    fn newest_parcel(&self, feed: &Feed, newest: &[Stored]) -> Option<Parcel> {
+        let (first, priority) = (newest.first()?, newest.iter().map(|message| message.priority).min()?);
+        let frame = match newest {
+            [only] => only.frame.as_json().clone(),
+            several => {
+                let unix_ms = self.services.clock.unix_ms();
+                let timestamp = crate::clock::rfc3339(unix_ms);
+                let meta = BatchMeta {
+                    unix_ms,
+                    timestamp: &timestamp,
+                    topic: &feed.name,
+                    epoch: feed.epoch(),
+                    priority,
+                };
+                let items: Vec<_> = several.iter().map(crate::topic::item).collect();
+                batch(&meta, &items)
+            }
+        };
+        let messages = u32::try_from(newest.len()).unwrap_or(u32::MAX);
+        let entry = Entry { topic: feed.topic, priority, offset: first.offset, messages, key: None, frame };
+        Some(Parcel { entry, bundle: None })
+    }
+
+    /// The outbox has moved: feeds that waited for it go on.
+    pub(super) fn pump_all(&self, seat: &Rc<Seat>) {
+        if !seat.feeds_wait.replace(false) {
+            return;
+        }
+        let topics: Vec<u32> = seat.feeds.borrow().iter().map(|feed| feed.topic).collect();
+        topics.into_iter().for_each(|topic| self.pump(seat, topic));
+    }
+
+    /// Feeds whose rate allows a frame now go on. Returns when the next one may, in monotonic milliseconds.
+    pub fn pump_due(&self, now_ms: u64) -> Option<u64> {
+        loop {
+            let due = {
+                let mut dues = self.feed_dues.borrow_mut();
+                let Reverse(next) = dues.peek()?;
+                if next.at_ms > now_ms {
+                    return Some(next.at_ms);
+                }
+                dues.pop()
+            };
+            let Some(Reverse(FeedDue { slot, generation, topic, .. })) = due else { return None };
+            if let Some(seat) = self.seat(Member { slot, generation }) {
+                self.pump(&seat, topic);
+            }
+        }
+    }
+
+    fn handle_of(&self, topic: &str) -> Option<TopicHandle> {
+        let name = TopicName::parse(topic).ok()?;
+        self.services.broker.find(&name)
+    }
+
+    fn forget_interest(&self, topic: &str) {
+        if let Some(handle) = self.handle_of(topic) {
+            self.tell_leave(handle);
+        }
+    }
+
+    pub(super) fn tell_leave(&self, topic: TopicHandle) {
+        if topic.leave(&self.outlet, 1).is_err() && !topic.is_closed() {
+            self.untold.borrow_mut().push(topic);
+        }
+    }
+
+    /// Ends a subscription; false when there was none.
+    pub fn unsubscribe(&self, seat: &Seat, name: &str) -> bool {
+        let at = seat.topics.borrow().iter().position(|(topic, _)| topic.name().as_str() == name);
+        let Some(at) = at else { return false };
+        let (topic, _) = seat.topics.borrow_mut().swap_remove(at);
+        let number = topic.id().number();
+        seat.feeds.borrow_mut().retain(|feed| feed.topic != number);
+        self.roster.borrow_mut().leave(number, seat.member.slot);
+        self.tell_leave(topic);
+        true
+    }
+
+    /// Ends a wildcard subscription, and those to the topics that it names; false when there was none.
+    pub fn unfollow(&self, seat: &Seat, pattern: &TopicPattern) -> bool {
+        let before = seat.wildcards.borrow().len();
+        seat.wildcards.borrow_mut().retain(|(known, _)| known != pattern);
+        if seat.wildcards.borrow().len() == before {
+            return false;
+        }
+        self.services.broker.unfollow(&self.outlet, seat.member, Some(pattern));
+        let topics = seat.topics.borrow();
+        let named =
+            topics.iter().map(|(topic, _)| topic.name().clone()).filter(|name| pattern.covers(name.as_str()));
+        let named: Vec<TopicName> = named.collect();
+        drop(topics);
+        for name in named {
+            self.unsubscribe(seat, name.as_str());
+        }
+        true
+    }
+}
+
+fn parcel(topic: u32, item: &Item) -> Parcel {
+    let messages = u32::from(matches!(item, Item::Message(_)));
+    let frame = item.frame().as_json().clone();
+    let entry = Entry { topic, priority: item.priority(), offset: item.offset(), messages, key: None, frame };
+    Parcel { entry, bundle: None }
+}
