@@ -5,6 +5,7 @@
 
 mod keeper;
 mod listener;
+mod sessions;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -195,6 +196,8 @@ impl Hub {
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure);
         let node = host_node(&options.settings)?;
         let state = wire(options, Parts { clock, started_ms, store, auth, tree, node: node.clone() });
+        state.services.broker.recall_memory_topics().await?;
+        sessions::recall(&state).await?;
         start_singletons(&state, node);
         Ok(Self { state, listener, root_failures, _lock: lock })
     }
@@ -240,6 +243,9 @@ impl Hub {
             if !serving.is_finished() {
                 drop(serving.await);
             }
+            if let Err(error) = state.services.broker.keep_memory_topics().await {
+                tracing::warn!(%error, "topics in memory begin a new epoch after this");
+            }
             state.services.tree.stop_all(Duration::from_millis(STOP_MS_MAX)).await
         })
         .await;
@@ -251,6 +257,7 @@ impl Hub {
             }
             Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
+        sessions::write(&state).await;
         state.store.close().await;
         failure.map_or(Ok(()), Err)
     }
@@ -286,6 +293,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         ingest,
         auth: Arc::new(auth),
         clients: Clients::new(shards.clone()),
+        store: store.clone(),
         tree,
         settings: settings.connection,
         rate_limits,

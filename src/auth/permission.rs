@@ -82,6 +82,7 @@ pub const ROUTES: &[RouteRule] = &[
     route("GET", "/api/v1/streaming/metrics/history", Access::Roles(PEOPLE)),
     route("POST", "/api/v1/events/publish", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/events", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/events/offline/{client_id}", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/operations/overview", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/supervision", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes", Access::Roles(PEOPLE)),

@@ -4,23 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::auth::TopicPattern;
+use super::followers::Followers;
 use crate::clock::Clock;
 use crate::config::TopicSection;
 use crate::ids::TopicName;
 use crate::protocol::priority::Priority;
-use crate::store::Store;
+use crate::store::{Store, TopicRecord};
 use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::kind::{Bounds, Kept};
-use crate::topic::outlet::{Admission, UNASKED};
-use crate::topic::{
-    Filter, Member, Outlet, Publish, Published, Reply, Subscribe, TopicArgs, TopicError, TopicHandle, TopicId,
-};
+use crate::topic::outlet::Admission;
+use crate::topic::{Kind, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
 
 /// What the broker is made of.
 pub struct BrokerArgs {
@@ -35,7 +33,7 @@ pub struct BrokerArgs {
 }
 
 /// A message before it has a place.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Draft {
     /// What is published, unchanged.
     pub payload: Box<RawValue>,
@@ -63,22 +61,16 @@ impl Draft {
 
 /// Opens topics and admits messages. Cheap to clone.
 #[derive(Clone)]
-pub struct Broker(Arc<Shared>);
+pub struct Broker(pub(super) Arc<Shared>);
 
-/// Who gets every topic that a wildcard names.
-struct Follower {
-    pattern: TopicPattern,
-    outlet: Outlet,
-    member: Member,
-    filter: Option<Arc<Filter>>,
-}
-
-struct Shared {
-    topics: RwLock<HashMap<TopicName, TopicHandle>>,
-    followers: RwLock<Vec<Follower>>,
+pub(super) struct Shared {
+    pub(super) topics: RwLock<HashMap<TopicName, TopicHandle>>,
+    pub(super) followers: RwLock<Followers>,
+    /// Topics in memory as the last drain kept them, until they are opened.
+    pub(super) former: Mutex<HashMap<TopicName, TopicRecord>>,
     next_id: AtomicU32,
     admission: Arc<Admission>,
-    args: BrokerArgs,
+    pub(super) args: BrokerArgs,
 }
 
 impl Broker {
@@ -89,6 +81,7 @@ impl Broker {
         Self(Arc::new(Shared {
             topics: RwLock::default(),
             followers: RwLock::default(),
+            former: Mutex::default(),
             next_id: AtomicU32::new(1),
             admission,
             args,
@@ -124,6 +117,7 @@ impl Broker {
             id,
             name: name.clone(),
             interest,
+            former: Arc::new(Mutex::new(self.0.former.lock().remove(name))),
             store: self.0.args.store.clone(),
             settings: self.0.args.settings.clone(),
             clock: self.0.args.clock.clone(),
@@ -132,55 +126,10 @@ impl Broker {
         let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
         if is_new {
-            self.subscribe_followers(&topic);
+            self.0.followers.write().opened(&topic);
         }
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)
-    }
-
-    /// Subscribes a connection to every topic that `pattern` will name from now on, and returns those that it names
-    /// now: the caller subscribes to them. Asked for again, the newer filter holds.
-    pub fn follow(
-        &self,
-        pattern: &TopicPattern,
-        outlet: Outlet,
-        member: Member,
-        filter: Option<Arc<Filter>>,
-    ) -> Vec<TopicName> {
-        self.unfollow(&outlet, member, Some(pattern));
-        // No topic is opened in between.
-        let topics = self.0.topics.read();
-        self.0.followers.write().push(Follower { pattern: pattern.clone(), outlet, member, filter });
-        topics.keys().filter(|name| pattern.covers(name.as_str())).cloned().collect()
-    }
-
-    /// Ends what [`Broker::follow`] began, for one pattern or for all of the connection.
-    pub fn unfollow(&self, outlet: &Outlet, member: Member, pattern: Option<&TopicPattern>) {
-        self.0.followers.write().retain(|follower| {
-            let same = follower.member == member && follower.outlet.same_as(outlet);
-            !(same && pattern.is_none_or(|pattern| *pattern == follower.pattern))
-        });
-    }
-
-    fn subscribe_followers(&self, topic: &TopicHandle) {
-        for follower in self.0.followers.read().iter() {
-            if !follower.pattern.covers(topic.name().as_str()) {
-                continue;
-            }
-            let subscribe = Subscribe {
-                outlet: follower.outlet.clone(),
-                member: follower.member,
-                request: UNASKED,
-                recover: None,
-                filter: follower.filter.clone(),
-                history: 0,
-                attachment: None,
-            };
-            // A topic that has just begun has room for all of them.
-            if let Err(error) = topic.subscribe(subscribe, &Cause::own()) {
-                tracing::warn!(topic = %topic.name(), %error, "a wildcard subscriber was not added");
-            }
-        }
     }
 
     /// Publishes; the answer goes where `reply` says, unless this refuses at once.
@@ -224,6 +173,11 @@ impl Broker {
         Ok((self.open(name)?, Publish { payload, priority, key, event_type, permit, reply }))
     }
 
+    /// What a topic of that name is, or would be.
+    pub fn kind(&self, name: &TopicName) -> Kind {
+        Kind::under(name, &self.0.args.settings)
+    }
+
     /// The open topics that are kept there, and how many messages each keeps.
     pub fn kept_topics(&self, kept: Kept) -> Vec<(TopicName, u64)> {
         let topics = self.0.topics.read();
@@ -242,6 +196,11 @@ impl Broker {
         self.0.topics.read().len()
     }
 
+    /// Over three quarters of what may be on its way to sockets is.
+    pub fn is_nearly_full(&self) -> bool {
+        self.0.admission.is_nearly_full()
+    }
+
     /// Messages on their way to sockets.
     pub fn under_way(&self) -> usize {
         self.0.admission.under_way()
@@ -253,7 +212,15 @@ impl Broker {
         let idle_ms = self.0.args.settings.idle_ms_max;
         let mut topics = self.0.topics.write();
         let before = topics.len();
-        topics.retain(|_, topic| topic.members() > 0 || topic.touched_ms().saturating_add(idle_ms) > now_ms);
+        let mut followers = self.0.followers.write();
+        topics.retain(|name, topic| {
+            let used = topic.members() > 0 || topic.touched_ms().saturating_add(idle_ms) > now_ms;
+            if !used && topic.kind().personal {
+                followers.fell_asleep(name.clone());
+            }
+            used
+        });
+        drop(followers);
         Gauge::Topics.set(topics.len() as u64);
         before - topics.len()
     }

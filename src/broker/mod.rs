@@ -5,6 +5,9 @@
 
 pub mod actor;
 pub mod directory;
+mod followers;
+mod restart;
 
 pub use actor::BrokerActor;
 pub use directory::{Broker, BrokerArgs, Draft};
+pub use followers::OwnersOf;

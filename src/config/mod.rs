@@ -6,6 +6,7 @@
 mod connection;
 mod http;
 mod ingest;
+mod namespace;
 mod sampler;
 mod store;
 mod topic;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use connection::ConnectionSection;
 pub use http::HttpSection;
 pub use ingest::IngestSection;
+pub use namespace::{Class, Kept, NamespaceSection};
 pub use sampler::SamplerSection;
 pub use store::StoreSection;
 pub use topic::TopicSection;
@@ -122,6 +124,18 @@ mod tests {
         let settings: Settings = toml::from_str("[sampler]\ninterval_ms = 1").unwrap();
         let error = settings.check().unwrap_err().to_string();
         assert_eq!(error, "setting sampler.interval_ms must be 100 to 3600000, not 1");
+    }
+
+    #[test]
+    fn a_namespace_is_checked_by_name_and_value() {
+        let check = |text: &str| {
+            let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;
+            settings.check().map_err(|e| e.to_string())
+        };
+        check("[topic.namespaces.orders]\nclass = \"latest\"\nkept = \"store\"\npriority = \"low\"").unwrap();
+        assert!(check("[topic.namespaces.room]\nclass = \"log\"").unwrap_err().contains("none of"));
+        assert!(check("[topic.namespaces.a]\nclass = \"newest\"").unwrap_err().contains("newest"));
+        assert!(check("[topic.namespaces.a]\nhistory_messages_max = 0").unwrap_err().contains("1 to"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Takes messages from the socket in order, a bounded number a turn. What a client has (topics, rooms,
 //! claims) is in its seat and survives a crash; the request that crashed it gets no answer.
 
+mod publishing;
 mod rooms;
 mod samples;
 mod topics;
@@ -19,19 +20,21 @@ use super::seat::Seat;
 use super::shard::Shard;
 use super::socket::{Inbound, Phase};
 use crate::auth::permission;
-use crate::broker::Draft;
 use crate::clock::rfc3339;
-use crate::ids::{IdError, TopicName};
-use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Publish, Refresh};
+use crate::ids::IdError;
+use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Refresh};
 use crate::protocol::codes::{Close, Code};
 use crate::protocol::server::{self, Pong};
 use crate::supervision::{Queued, Restart, supervised};
-use crate::telemetry::Cause;
+use crate::telemetry::{Cause, Counter};
 use crate::topic::Reply;
 use crate::topic::outlet::UNASKED;
 
 /// Messages of one client before others get their turn.
 const FRAMES_PER_TURN: usize = 64;
+
+/// Time between two `flow` frames to one client, in milliseconds.
+const FLOW_INTERVAL_MS: u64 = 1_000;
 
 /// The actor of one connection.
 pub struct ConnectionActor {
@@ -43,8 +46,10 @@ pub struct ConnectionActor {
     /// Topics that exist because this client published to them.
     opened_topics: usize,
     unacked_metrics: usize,
-    /// Pages of history that were asked for and are not there yet.
+    /// Questions to topics whose answers are not there yet.
     reading: usize,
+    /// When the client was last told to slow down, monotonic milliseconds.
+    flow_told_ms: Option<u64>,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
 }
 
@@ -86,6 +91,7 @@ impl ConnectionActor {
             opened_topics: 0,
             unacked_metrics: 0,
             reading: 0,
+            flow_told_ms: None,
             limiter,
         }
     }
@@ -168,6 +174,7 @@ impl ConnectionActor {
             FrameType::LeaveRoom => self.leave_room(&frame.payload()?, reply_to, cause),
             FrameType::RoomMessage => self.room_message(&frame.payload()?, reply_to, cause),
             FrameType::Publish => self.publish(frame.payload()?, reply_to, cause),
+            FrameType::Ack => self.ack(&frame.payload()?, cause, ctx),
             FrameType::History => self.history(&frame.payload()?, reply_to, cause, ctx),
             FrameType::Metrics => self.metrics(frame.payload()?, reply_to, cause, ctx),
             FrameType::Refresh => self.refresh(&frame.payload()?, reply_to),
@@ -180,6 +187,18 @@ impl ConnectionActor {
         request
     }
 
+    /// Tells the publisher to slow down, once a second at most.
+    fn tell_flow(&mut self, max_rate_hz: u32, pause_ms: u64, reason: &str) {
+        let now_ms = self.shard.services.clock.monotonic_ms();
+        if self.flow_told_ms.is_some_and(|told_ms| now_ms < told_ms + FLOW_INTERVAL_MS) {
+            return;
+        }
+        self.flow_told_ms = Some(now_ms);
+        Counter::FlowsSent.add(1);
+        let flow = json!({ "max_rate_hz": max_rate_hz, "pause_ms": pause_ms, "reason": reason });
+        self.seat.reply(&server::control("flow", self.now_ms(), None, &flow));
+    }
+
     fn reply_route(&self, reply_to: Option<&str>, kind: &'static str) -> Reply {
         Reply::Member {
             outlet: self.shard.outlet.clone(),
@@ -187,35 +206,6 @@ impl ConnectionActor {
             reply_to: reply_to.map(Box::from),
             kind,
         }
-    }
-
-    fn publish(
-        &mut self,
-        publish: Publish<'_>,
-        reply_to: Option<&str>,
-        cause: &Cause,
-    ) -> Result<(), Failure> {
-        let topic = TopicName::parse(&publish.topic)?;
-        if !permission::may_publish(&self.seat.claims(), topic.as_str()) {
-            return Err(Failure::new(Code::Forbidden, format!("not allowed to publish to {topic}")));
-        }
-        if self.shard.services.broker.find(&topic).is_none() {
-            let topics_max = self.shard.services.settings.topics_max;
-            if self.opened_topics >= topics_max {
-                let message = format!("a connection may open at most {topics_max} topics by publishing");
-                return Err(Failure::new(Code::TooManyTopics, message));
-            }
-            self.opened_topics += 1;
-        }
-        let draft = Draft {
-            payload: publish.data.to_owned(),
-            priority: publish.priority,
-            key: publish.key.map(|key| key.into()),
-            event_type: None,
-        };
-        let reply = self.reply_route(reply_to, "published");
-        let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
-        published.map_err(|error| Failure::new(error.code(), error.to_string()))
     }
 
     fn refresh(&self, refresh: &Refresh<'_>, reply_to: Option<&str>) -> Result<(), Failure> {

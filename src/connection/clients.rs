@@ -1,14 +1,19 @@
 //! Who is here: client ids across workers, for take-over, lists and counts.
 
-use std::collections::HashMap;
+mod personal;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::seat::Seat;
+use super::session::Session;
 use super::{Identity, Shards};
+use crate::auth::Role;
 use crate::ids::ClientId;
 use crate::protocol::codes::Close;
+use crate::store::SessionRecord;
 use crate::topic::Member;
 
 /// Why a client id cannot be had.
@@ -31,7 +36,7 @@ pub struct Client {
     /// Whose it is.
     pub subject: Arc<str>,
     /// The role of the last connection.
-    pub role: &'static str,
+    pub role: Role,
     /// Address of the last connection.
     pub address: std::net::IpAddr,
     /// When the last connection opened, unix milliseconds.
@@ -40,6 +45,8 @@ pub struct Client {
     pub left_ms: Option<u64>,
     /// How often the client came back.
     pub reconnects: u32,
+    /// What it remembers.
+    pub session: Session,
     arrived: Arrived,
     place: Option<(u32, Member)>,
 }
@@ -47,6 +54,17 @@ pub struct Client {
 /// Which of the connections of one client id arrived: of two at once the later one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived(u64);
+
+/// What came of an arrival.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Which one it is.
+    pub arrived: Arrived,
+    /// The client id had a session.
+    pub resumed: bool,
+    /// The connection that still has the client id: worker and member.
+    pub takes_over: Option<(usize, Member)>,
+}
 
 /// The directory. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +80,34 @@ struct Known {
     peak: usize,
     reconnects: u64,
     arrivals: u64,
+    /// Sessions of each subject.
+    subjects: HashMap<Arc<str>, u32>,
+    /// Sessions that changed since they were last written, besides those that came or went.
+    changed: HashSet<ClientId>,
+}
+
+impl Known {
+    /// One text for all sessions of a subject; counts one more.
+    fn shared_subject(&mut self, subject: &str) -> Arc<str> {
+        if let Some((shared, sessions)) = self.subjects.get_key_value(subject) {
+            let (shared, sessions) = (shared.clone(), sessions + 1);
+            self.subjects.insert(shared.clone(), sessions);
+            return shared;
+        }
+        let shared: Arc<str> = subject.into();
+        self.subjects.insert(shared.clone(), 1);
+        shared
+    }
+
+    /// One session of a subject less.
+    fn release_subject(&mut self, subject: &str) {
+        if let Some(sessions) = self.subjects.get_mut(subject) {
+            *sessions -= 1;
+            if *sessions == 0 {
+                self.subjects.remove(subject);
+            }
+        }
+    }
 }
 
 impl Clients {
@@ -70,46 +116,56 @@ impl Clients {
         Self { known: Arc::default(), shards }
     }
 
-    /// Reserves a client id for a connection that is about to open. The former one is closed as replaced.
+    /// Reserves a client id for a connection that is about to open. The caller takes the former connection's place over.
     pub fn arrive(
         &self,
         identity: &Identity,
         now_ms: u64,
         connections_max: usize,
-    ) -> Result<Arrived, ClientError> {
+    ) -> Result<Arrival, ClientError> {
         let mut known = self.known.lock();
         let subject = &*identity.claims.sub;
-        let former = known.clients.get(&identity.client_id);
+        let former = known.clients.remove(&identity.client_id);
         // Who takes a connection over frees its place.
-        let takes_over = former.is_some_and(|client| client.place.is_some());
-        if known.connected >= connections_max && !takes_over {
-            return Err(ClientError::TooMany { connections_max });
-        }
-        if former.is_some_and(|client| &*client.subject != subject) {
-            return Err(ClientError::AnotherSubject);
-        }
-        let reconnects = former.map_or(0, |client| client.reconnects + 1);
-        let shared: Arc<str> = former.map_or_else(|| subject.into(), |client| client.subject.clone());
-        if let Some((worker, member)) = former.and_then(|client| client.place) {
-            self.shards.close(worker as usize, member, Close::Replaced);
+        let takes_over = former.as_ref().and_then(|client| client.place);
+        let refused = if known.connected >= connections_max && takes_over.is_none() {
+            Some(ClientError::TooMany { connections_max })
+        } else {
+            let another = former.as_ref().is_some_and(|client| &*client.subject != subject);
+            another.then_some(ClientError::AnotherSubject)
+        };
+        if let Some(refused) = refused {
+            known.clients.extend(former.map(|former| (identity.client_id.clone(), former)));
+            return Err(refused);
         }
         known.arrivals += 1;
         let arrived = Arrived(known.arrivals);
         known.connected += 1;
         known.peak = known.peak.max(known.connected);
-        known.reconnects += u64::from(reconnects > 0);
+        let resumed = former.is_some();
+        let (shared, session, reconnects) = match former {
+            Some(former) => (former.subject, former.session, former.reconnects + 1),
+            None => (known.shared_subject(subject), Session::begin(now_ms), 0),
+        };
+        known.reconnects += u64::from(resumed);
         let client = Client {
             subject: shared,
-            role: identity.claims.role.as_str(),
+            role: identity.claims.role,
             address: identity.address,
             since_ms: now_ms,
             left_ms: None,
             reconnects,
+            session,
             arrived,
             place: None,
         };
         known.clients.insert(identity.client_id.clone(), client);
-        Ok(arrived)
+        known.changed.insert(identity.client_id.clone());
+        Ok(Arrival {
+            arrived,
+            resumed,
+            takes_over: takes_over.map(|(worker, member)| (worker as usize, member)),
+        })
     }
 
     /// The connection that arrived has its seat. When another one took the id over meanwhile, on another
@@ -118,15 +174,6 @@ impl Clients {
         match self.known.lock().clients.get_mut(id).filter(|client| client.arrived == arrived) {
             Some(client) => client.place = Some((u32::try_from(worker).unwrap_or(u32::MAX), member)),
             None => self.shards.close(worker, member, Close::Replaced),
-        }
-    }
-
-    /// The connection that arrived never got a seat.
-    pub fn turned_away(&self, id: &ClientId, now_ms: u64) {
-        let mut known = self.known.lock();
-        known.connected = known.connected.saturating_sub(1);
-        if let Some(client) = known.clients.get_mut(id) {
-            client.left_ms = Some(now_ms);
         }
     }
 
@@ -139,6 +186,7 @@ impl Clients {
         if let Some(client) = known.clients.get_mut(&id).filter(|client| client.place == Some(place)) {
             client.place = None;
             client.left_ms = Some(now_ms);
+            known.changed.insert(id);
         }
     }
 
@@ -151,17 +199,54 @@ impl Clients {
         place.is_some()
     }
 
-    /// Forgets sessions that ended longer ago than `ttl_ms`, the longest ended first when there are more than `sessions_max`.
-    pub fn forget(&self, now_ms: u64, ttl_ms: u64, sessions_max: usize) {
+    /// Forgets sessions that ended longer ago than `ttl_ms`, the longest ended first when there are more than
+    /// `sessions_max`. Returns which.
+    pub fn forget(&self, now_ms: u64, ttl_ms: u64, sessions_max: usize) -> Vec<ClientId> {
         let mut known = self.known.lock();
-        known.clients.retain(|_, c| c.left_ms.is_none_or(|left_ms| left_ms.saturating_add(ttl_ms) > now_ms));
-        let ended = known.clients.values().filter(|c| c.left_ms.is_some()).count();
-        if ended > sessions_max {
-            let mut ends: Vec<u64> = known.clients.values().filter_map(|c| c.left_ms).collect();
+        let mut ends: Vec<u64> = known.clients.values().filter_map(|c| c.left_ms).collect();
+        let mut keep_from_ms = (now_ms + 1).saturating_sub(ttl_ms);
+        if ends.len() > sessions_max {
             ends.sort_unstable();
-            let keep_from = ends.get(ended - sessions_max).copied().unwrap_or(u64::MAX);
-            known.clients.retain(|_, c| c.left_ms.is_none_or(|left_ms| left_ms >= keep_from));
+            let oldest_kept = ends.get(ends.len() - sessions_max).copied().unwrap_or(u64::MAX);
+            keep_from_ms = keep_from_ms.max(oldest_kept);
         }
+        let over = |client: &Client| client.left_ms.is_some_and(|left_ms| left_ms < keep_from_ms);
+        let gone: Vec<ClientId> =
+            known.clients.iter().filter(|(_, client)| over(client)).map(|(id, _)| id.clone()).collect();
+        for id in &gone {
+            if let Some(client) = known.clients.remove(id) {
+                known.release_subject(&client.subject);
+            }
+        }
+        gone
+    }
+
+    /// Sessions that changed since this was last asked, and are to be written.
+    pub fn take_changed(&self) -> Vec<SessionRecord> {
+        let mut known = self.known.lock();
+        let changed = std::mem::take(&mut known.changed);
+        changed.iter().filter_map(|id| known.clients.get(id).map(|client| client.record(id))).collect()
+    }
+
+    /// All sessions are to be written: nobody knows what was.
+    pub fn all_changed(&self) {
+        let mut known = self.known.lock();
+        known.changed = known.clients.keys().cloned().collect();
+    }
+
+    /// Takes sessions in that a former life of the hub has written. Returns how many.
+    pub fn recall(&self, records: Vec<SessionRecord>, now_ms: u64) -> usize {
+        let mut known = self.known.lock();
+        let before = known.clients.len();
+        for record in records {
+            let Some((id, client)) =
+                Client::recalled(record, now_ms, |subject| known.shared_subject(subject))
+            else {
+                continue;
+            };
+            known.clients.insert(id, client);
+        }
+        known.clients.len() - before
     }
 
     /// All known clients.

@@ -27,7 +27,7 @@ impl Shard {
     pub fn check_revocations(&self) {
         for seat in self.seats() {
             if self.services.auth.revocations().contain(&seat.claims()) {
-                seat.socket.close(Close::Forbidden);
+                self.end(&seat, Close::Forbidden);
             }
         }
     }
@@ -48,7 +48,7 @@ impl Shard {
             };
             let expires_at_ms = seat.identity.borrow().claims.expires_at_ms();
             if expires_at_ms <= now_ms {
-                seat.socket.close(Close::TokenExpired);
+                self.end(&seat, Close::TokenExpired);
             } else if expires_at_ms.saturating_sub(self.services.settings.token_warning_ms) <= now_ms {
                 let payload = serde_json::json!({ "expires_at": crate::clock::rfc3339(expires_at_ms) });
                 seat.reply(&server::control("token_expiring", now_ms, None, &payload));

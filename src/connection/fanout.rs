@@ -9,6 +9,7 @@ use super::outbox::{Entry, NO_TOPIC};
 use super::seat::Seat;
 use super::shard::Shard;
 use super::socket::{Parcel, Sent};
+use crate::protocol::codes::Close;
 use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;
 use crate::telemetry::Counter;
@@ -86,7 +87,7 @@ impl Shard {
         self.fan_out(outgoing.into_iter().collect());
         for (member, parcels) in replies {
             if let Some(seat) = self.seat(member) {
-                seat.socket.send(&parcels, &join(&parcels));
+                self.after(&seat, seat.socket.send(&parcels, &join(&parcels)));
             }
         }
     }
@@ -97,32 +98,45 @@ impl Shard {
         let mut delivered = 0u64;
         for (topic, outgoing) in work {
             let messages = outgoing.iter().map(Outgoing::messages).sum::<usize>() as u64;
-            let mut behind = Vec::new();
+            let mut not_whole = Vec::new();
             let fed = {
                 let mut roster = self.roster.borrow_mut();
                 let Some(members) = roster.of(topic) else { continue };
-                if let Some(Outgoing::Bundle(last)) = outgoing.last() {
-                    members.at = Some(Position { epoch: last.epoch.clone(), offset: last.last_offset() });
-                }
                 let parcels: Vec<_> = outgoing.iter().map(|out| out.parcel(topic)).collect();
                 let joined = join(&parcels);
                 let seats = self.seats.borrow();
                 for slot in &members.plain {
                     let Some(seat) = seats.get(*slot as usize) else { continue };
-                    if seat.socket.send(&parcels, &joined) == Sent::Lost {
-                        behind.push(seat.clone());
+                    let sent = seat.socket.send(&parcels, &joined);
+                    if sent != Sent::Whole {
+                        not_whole.push((seat.clone(), sent));
                     }
                 }
                 delivered += members.plain.len() as u64 * messages;
                 members.fed.clone()
             };
-            behind.iter().for_each(|seat| self.tell_lag(seat));
+            not_whole.into_iter().for_each(|(seat, sent)| self.after(&seat, sent));
+            if let Some(Outgoing::Bundle(last)) = outgoing.iter().rfind(|out| out.messages() > 0)
+                && let Some(members) = self.roster.borrow_mut().of(topic)
+            {
+                members.at = Some(Position { epoch: last.epoch.clone(), offset: last.last_offset() });
+            }
             for seat in fed.into_iter().filter_map(|slot| self.seat_in(slot as usize)) {
                 self.feed(&seat, topic, &outgoing);
             }
         }
         if delivered > 0 {
             Counter::Delivered.add(delivered);
+        }
+    }
+
+    /// What follows when a frame did not simply go out.
+    pub(super) fn after(&self, seat: &Seat, sent: Sent) {
+        match sent {
+            Sent::Whole => {}
+            Sent::Lost => self.tell_lag(seat),
+            Sent::Full => self.end(seat, Close::Slow),
+            Sent::Over => self.hand_over(seat),
         }
     }
 

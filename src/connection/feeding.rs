@@ -38,13 +38,18 @@ pub(super) struct FeedDue {
 impl Shard {
     /// A topic has added a member: it gets a feed, closed until the answer is out.
     pub(super) fn subscribed(&self, joined: Joined) {
-        let Joined { member, request, topic, name, position, recovered, missed, history, attachment } =
+        let Joined { member, request, topic, name, class, position, recovered, missed, history, attachment } =
             joined;
         let Some(seat) = self.seat(member) else {
             return self.forget_interest(&name);
         };
         let topic = topic.number();
         let options = seat.options_of(request, &name);
+        let is_member = seat.topics.borrow().iter().any(|(known, _)| known.id().number() == topic);
+        if request == UNASKED && is_member {
+            // Asked for by name meanwhile, or both by a wildcard and as its own: once is enough.
+            return self.forget_interest(&name);
+        }
         if self.roster.borrow_mut().join(topic, member.slot) {
             if let Some(handle) = self.handle_of(&name) {
                 seat.topics.borrow_mut().push((handle, position.clone()));
@@ -56,6 +61,7 @@ impl Shard {
         }
         let told = SubscribedTopic {
             topic: name.to_string(),
+            class: class.as_str(),
             epoch: position.epoch.clone(),
             offset: position.offset,
             recovered,
@@ -124,9 +130,7 @@ impl Shard {
             offered.is_err()
         };
         if full {
-            // What waits goes with the connection.
-            seat.feeds.borrow_mut().clear();
-            return seat.socket.close(Close::Slow);
+            return self.end(seat, Close::Slow);
         }
         self.pump(seat, topic);
     }
@@ -150,8 +154,10 @@ impl Shard {
             }
             let messages: u64 = parcels.iter().map(|parcel| u64::from(parcel.entry.messages)).sum();
             Counter::Delivered.add(messages);
-            if seat.socket.send(&parcels, &join(&parcels)) == Sent::Lost {
-                self.tell_lag(seat);
+            match seat.socket.send(&parcels, &join(&parcels)) {
+                Sent::Whole => {}
+                Sent::Lost => self.tell_lag(seat),
+                over => return self.after(seat, over),
             }
         }
     }

@@ -7,6 +7,7 @@
 //! - [`socket`]: the bytes of one connection: direct writes, the task that reads and flushes
 //! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines
 //! - [`actor`]: one actor a connection: what the client asks for
+//! - [`session`]: what stays of a client between connections (pure)
 //! - [`clients`]: who is here: client ids across workers, for take-over and lists
 //!
 //! The actor never awaits the socket. A message goes from a topic to a worker once, and from the worker
@@ -18,12 +19,14 @@ mod deadlines;
 mod fanout;
 pub mod feed;
 mod feeding;
+mod handover;
 pub mod history;
 pub mod hold;
 pub mod outbox;
 pub mod requests;
 pub mod roster;
 pub mod seat;
+pub mod session;
 pub mod shard;
 pub mod shard_actor;
 pub mod socket;
@@ -41,6 +44,7 @@ use crate::config::ConnectionSection;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
 use crate::room::Rooms;
+use crate::store::Store;
 use crate::supervision::Tree;
 
 pub use actor::ConnectionActor;
@@ -60,6 +64,8 @@ pub struct Services {
     pub auth: Arc<Auth>,
     /// Client ids across workers.
     pub clients: Clients,
+    /// Keeps sessions.
+    pub store: Store,
     /// Starts connection actors.
     pub tree: Tree,
     /// Bounds and times.

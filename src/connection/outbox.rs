@@ -64,6 +64,8 @@ struct Waiting {
 pub struct Outbox {
     /// The rest of a frame of which the socket has taken a part; nothing may come before it.
     begun: Bytes,
+    /// Topic and offset of that frame, and of the first frame of each topic that was dropped at the end.
+    unsent: Vec<(u32, u64)>,
     control: VecDeque<Bytes>,
     lanes: [VecDeque<Waiting>; 3],
     /// Which entry holds the newest value of a key; an older one with that key is stale.
@@ -75,6 +77,8 @@ pub struct Outbox {
     bytes_max: usize,
     control_bytes_max: usize,
     lags: Vec<Lag>,
+    /// The data was dropped: the connection ends.
+    is_over: bool,
 }
 
 impl Outbox {
@@ -82,6 +86,7 @@ impl Outbox {
     pub fn new(bytes_max: usize, control_bytes_max: usize) -> Self {
         Self {
             begun: Bytes::new(),
+            unsent: Vec::new(),
             control: VecDeque::new(),
             lanes: Default::default(),
             newest: HashMap::new(),
@@ -92,6 +97,7 @@ impl Outbox {
             bytes_max,
             control_bytes_max,
             lags: Vec::new(),
+            is_over: false,
         }
     }
 
@@ -229,10 +235,12 @@ impl Outbox {
         }
     }
 
-    /// Offset of the first message of `topic` that waits.
+    /// Offset of the first message of `topic` that did not go out whole.
     pub fn first_offset(&self, topic: u32) -> Option<u64> {
-        let waiting = self.lanes.iter().flatten().filter(|w| w.entry.topic == topic && !self.is_stale(w));
-        waiting.map(|w| w.entry.offset).filter(|offset| *offset > 0).min()
+        let waiting = self.lanes.iter().flatten().filter(|w| !self.is_stale(w));
+        let waiting = waiting.map(|w| (w.entry.topic, w.entry.offset));
+        let of_topic = waiting.chain(self.unsent.iter().copied()).filter(|(of, _)| *of == topic);
+        of_topic.map(|(_, offset)| offset).filter(|offset| *offset > 0).min()
     }
 
     /// Queues a control frame.
@@ -246,17 +254,26 @@ impl Outbox {
     }
 
     /// The rest of a frame that the socket has begun to take; only into an outbox without one.
-    pub fn begin(&mut self, rest: Bytes) {
+    pub fn begin(&mut self, rest: Bytes, topic: u32, offset: u64) {
         debug_assert!(self.begun.is_empty());
         self.begun = rest;
+        self.unsent = vec![(topic, offset)];
     }
 
     /// Forgets the data; what is begun and control stay.
     pub fn drop_data(&mut self) {
+        for waiting in self.lanes.iter().flatten().filter(|waiting| waiting.entry.offset > 0) {
+            let first = (waiting.entry.topic, waiting.entry.offset);
+            match self.unsent.iter_mut().find(|(topic, _)| *topic == first.0) {
+                Some((_, offset)) => *offset = first.1.min(*offset),
+                None => self.unsent.push(first),
+            }
+        }
         self.lanes = Default::default();
         self.newest = HashMap::new();
         self.stale = 0;
         self.bytes = 0;
+        self.is_over = true;
     }
 
     /// Fills `slices` with what goes out next; returns how many.
@@ -277,26 +294,29 @@ impl Outbox {
             let part = written.min(self.begun.len());
             self.begun = self.begun.slice(part..);
             written -= part;
+            if self.begun.is_empty() && !self.is_over {
+                self.unsent = Vec::new();
+            }
         }
         while written > 0 {
-            let Some(mut frame) = self.pop() else { break };
+            let Some((topic, offset, mut frame)) = self.pop() else { break };
             let part = written.min(frame.len());
             written -= part;
             if part < frame.len() {
-                self.begun = frame.split_off(part);
+                self.begin(frame.split_off(part), topic, offset);
             }
         }
-        if self.is_empty() {
+        if self.is_empty() && !self.is_over {
             // An idle connection holds no buffers.
             let lags = std::mem::take(&mut self.lags);
             *self = Self { lags, ..Self::new(self.bytes_max, self.control_bytes_max) };
         }
     }
 
-    fn pop(&mut self) -> Option<Bytes> {
+    fn pop(&mut self) -> Option<(u32, u64, Bytes)> {
         if let Some(frame) = self.control.pop_front() {
             self.control_bytes -= frame.len();
-            return Some(frame);
+            return Some((NO_TOPIC, 0, frame));
         }
         loop {
             let waiting = self.lanes.iter_mut().find_map(VecDeque::pop_front)?;
@@ -305,7 +325,7 @@ impl Outbox {
                 self.stale -= 1;
                 continue;
             }
-            return Some(waiting.entry.frame);
+            return Some((waiting.entry.topic, waiting.entry.offset, waiting.entry.frame));
         }
     }
 

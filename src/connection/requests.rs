@@ -4,7 +4,9 @@ use actix::Message;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::session::Subscription;
 use super::{Identity, Services};
+use crate::auth::permission;
 use crate::protocol::server;
 
 /// Messages from the client wait in the socket.
@@ -17,14 +19,28 @@ pub struct FramesArrived;
 #[rtype(result = "()")]
 pub struct Gone;
 
-/// The first frame of a connection.
-pub fn connected(services: &Services, identity: &Identity, now_ms: u64) -> Bytes {
+/// What a client id had before its connection.
+#[derive(Debug, Default)]
+pub struct Resumed {
+    /// It had a session.
+    pub resumed: bool,
+    /// What its last connection was subscribed to.
+    pub subscriptions: Vec<Subscription>,
+    /// Messages of its own topics that went unseen.
+    pub dropped: u64,
+}
+
+/// The first frame of a connection. Former subscriptions that the token no longer allows are left out.
+pub fn connected(services: &Services, identity: &Identity, resumed: &Resumed, now_ms: u64) -> Bytes {
     let settings = &services.settings;
+    let client_id = Some(identity.client_id.as_str());
+    let allowed = |s: &&Subscription| permission::may_subscribe(&identity.claims, client_id, &s.topic);
+    let subscriptions: Vec<_> = resumed.subscriptions.iter().filter(allowed).collect();
     let payload = json!({
         "client_id": identity.client_id,
-        "resumed": false,
-        "subscriptions": [],
-        "dropped": 0,
+        "resumed": resumed.resumed,
+        "subscriptions": subscriptions,
+        "dropped": resumed.dropped,
         "ping_interval_ms": settings.ping_interval_ms,
         "role": identity.claims.role.as_str(),
         "subject": identity.claims.sub,

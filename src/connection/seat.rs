@@ -34,6 +34,8 @@ pub struct Seat {
     pub topics: RefCell<Vec<(TopicHandle, Position)>>,
     /// Topics that do not simply reach the socket.
     pub(super) feeds: RefCell<Vec<Feed>>,
+    /// The session has what this connection knew.
+    pub(super) handed_over: Cell<bool>,
     /// A feed waits for the outbox to empty.
     pub(super) feeds_wait: Cell<bool>,
     /// Wildcard subscriptions.
@@ -59,6 +61,7 @@ impl Seat {
             since_ms,
             topics: RefCell::default(),
             feeds: RefCell::default(),
+            handed_over: Cell::new(false),
             feeds_wait: Cell::new(false),
             wildcards: RefCell::default(),
             rooms: RefCell::default(),

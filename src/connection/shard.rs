@@ -14,7 +14,7 @@ use slab::Slab;
 use super::actor::ConnectionActor;
 use super::deadlines::TokenDue;
 use super::feeding::FeedDue;
-use super::requests::Gone;
+use super::requests::{Gone, Resumed};
 use super::roster::Roster;
 use super::seat::Seat;
 use super::socket::{Socket, SocketIo};
@@ -35,6 +35,8 @@ pub struct Arrival {
     pub identity: Identity,
     /// Topics that the path subscribes to.
     pub presets: &'static [&'static str],
+    /// What the client id had before.
+    pub resumed: Resumed,
     /// The handshake's answer; goes out in one write with the first frame.
     pub response: Vec<u8>,
 }
@@ -73,7 +75,7 @@ impl Shard {
 
     /// Takes a connection in: says `connected`, starts its actor and its task.
     pub fn admit(self: &Rc<Self>, arrival: Arrival, cause: &Cause) -> Member {
-        let Arrival { io, leftover, identity, presets, mut response } = arrival;
+        let Arrival { io, leftover, identity, presets, resumed, mut response } = arrival;
         let now_ms = self.services.clock.unix_ms();
         let socket = Rc::new(Socket::new(io, &self.services.settings));
         let generation = self.next_generation.get();
@@ -91,7 +93,7 @@ impl Shard {
         self.watch_token(member, expires_at_ms);
         Counter::ConnectionsOpened.add(1);
         Gauge::ConnectionsActive.up();
-        let connected = super::requests::connected(&self.services, &seat.identity.borrow(), now_ms);
+        let connected = super::requests::connected(&self.services, &seat.identity.borrow(), &resumed, now_ms);
         response.extend_from_slice(&connected);
         seat.reply(&response.into());
         let actor = ConnectionActor::new(self.clone(), seat.clone());
@@ -141,6 +143,7 @@ impl Shard {
         if self.seats.borrow_mut().try_remove(seat.member.slot as usize).is_none() {
             return;
         }
+        self.hand_over(seat);
         for (topic, _) in std::mem::take(&mut *seat.topics.borrow_mut()) {
             self.roster.borrow_mut().leave(topic.id().number(), seat.member.slot);
             self.tell_leave(topic);

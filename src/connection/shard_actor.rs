@@ -127,7 +127,7 @@ impl ShardActor {
         let slots = self.shard.slots();
         for seat in check.slots(slots).filter_map(|slot| self.shard.seat_in(slot)) {
             if seat.socket.awaits_pong.get() {
-                seat.socket.close(Close::NoPong);
+                self.shard.end(&seat, Close::NoPong);
             }
         }
         let mut pings = 0;
@@ -183,7 +183,7 @@ impl Handler<Queued<CloseMember>> for ShardActor {
 
     fn handle(&mut self, queued: Queued<CloseMember>, _ctx: &mut Self::Context) {
         if let Some(seat) = self.shard.seat(queued.msg.member) {
-            seat.socket.close(queued.msg.close);
+            self.shard.end(&seat, queued.msg.close);
         }
     }
 }
@@ -199,7 +199,7 @@ impl Handler<Queued<CloseSome>> for ShardActor {
             if let Some(farewell) = &farewell {
                 seat.reply(farewell);
             }
-            seat.socket.close(close);
+            self.shard.end(&seat, close);
             closed += 1;
         }
         closed
@@ -228,6 +228,7 @@ impl Handler<Queued<ShardSnapshot>> for ShardActor {
 #[derive(Clone)]
 pub struct ShardHandle {
     inbox: Inbox<ShardActor>,
+    outlet: Outlet,
 }
 
 /// All workers' connections.
@@ -253,16 +254,34 @@ impl Shards {
         let name = format!("worker-{index}");
         let inbox = services.tree.start_here(name, ShardActor::new(shard.clone()), None);
         *wake.write() = Some(inbox.recipient());
-        self.0.write().push((index, ShardHandle { inbox }));
+        self.0.write().push((index, ShardHandle { inbox, outlet: shard.outlet.clone() }));
         shard
     }
 
     /// Closes one connection.
     pub fn close(&self, index: usize, member: Member, close: Close) {
-        let handle = self.0.read().iter().find(|(i, _)| *i == index).map(|(_, handle)| handle.clone());
-        if let Some(handle) = handle {
+        if let Some(handle) = self.handle(index) {
             drop(handle.inbox.try_send(CloseMember { member, close }, &Cause::own()));
         }
+    }
+
+    /// Closes a connection whose client id has a newer one; its session is up to date when this returns.
+    pub async fn take_over(&self, index: usize, member: Member) {
+        let Some(handle) = self.handle(index) else { return };
+        let replaced = CloseMember { member, close: Close::Replaced };
+        let asked = handle.inbox.ask(replaced, &Cause::own(), Duration::from_millis(ASK_TIMEOUT_MS)).await;
+        if let Err(error) = asked {
+            tracing::warn!(worker = index, ?error, "a replaced connection was not closed");
+        }
+    }
+
+    /// Where topics deliver to for a worker.
+    pub fn outlet(&self, index: usize) -> Option<Outlet> {
+        self.handle(index).map(|handle| handle.outlet)
+    }
+
+    fn handle(&self, index: usize) -> Option<ShardHandle> {
+        self.0.read().iter().find(|(i, _)| *i == index).map(|(_, handle)| handle.clone())
     }
 
     /// Closes one part of all connections; returns how many.

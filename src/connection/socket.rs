@@ -100,6 +100,10 @@ pub enum Sent {
     Whole,
     /// Something was dropped to make room, and the client has not been told.
     Lost,
+    /// There is no room: the client is to be closed as slow.
+    Full,
+    /// The connection is over.
+    Over,
 }
 
 /// One connection's bytes. Lives on its worker.
@@ -135,10 +139,10 @@ impl Socket {
     }
 
     /// Sends frames of one topic, in order: what fits goes out at once, the rest waits. `joined` is the frames in
-    /// one piece. A full outbox closes the connection as slow.
+    /// one piece.
     pub fn send(&self, parcels: &[Parcel], joined: &Bytes) -> Sent {
         if self.phase.get() != Phase::Open {
-            return Sent::Whole;
+            return Sent::Over;
         }
         let mut outbox = self.outbox.borrow_mut();
         let mut written = 0;
@@ -146,7 +150,7 @@ impl Socket {
             written = match self.write_now(&[IoSlice::new(joined)]) {
                 Ok(written) if written == joined.len() => return Sent::Whole,
                 Ok(written) => written,
-                Err(()) => return Sent::Whole,
+                Err(()) => return Sent::Over,
             };
         }
         for parcel in parcels {
@@ -156,14 +160,12 @@ impl Socket {
                 continue;
             }
             if written > 0 {
-                outbox.begin(frame.slice(written..));
+                outbox.begin(frame.slice(written..), parcel.entry.topic, parcel.entry.offset);
                 written = 0;
                 continue;
             }
             if parcel.queue(&mut outbox).is_err() {
-                drop(outbox);
-                self.close(Close::Slow);
-                return Sent::Whole;
+                return Sent::Full;
             }
         }
         let lost = outbox.has_dropped();
@@ -182,7 +184,9 @@ impl Socket {
             key: None,
             frame: frame.clone(),
         };
-        self.send(&[Parcel { entry, bundle: None }], frame);
+        if self.send(&[Parcel { entry, bundle: None }], frame) == Sent::Full {
+            self.close(Close::Slow);
+        }
     }
 
     /// Sends a control frame ahead of all data.
@@ -197,7 +201,7 @@ impl Socket {
                 Ok(written) if written == rest.len() => return,
                 Ok(0) | Err(()) => {}
                 Ok(written) => {
-                    outbox.begin(rest.split_off(written));
+                    outbox.begin(rest.split_off(written), NO_TOPIC, 0);
                     drop(outbox);
                     return self.wake();
                 }

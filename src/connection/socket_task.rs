@@ -181,7 +181,7 @@ fn close_of(code: u16) -> Close {
 mod tests {
     use super::*;
     use crate::connection::outbox::{Entry, NO_TOPIC};
-    use crate::connection::socket::Parcel;
+    use crate::connection::socket::{Parcel, Sent};
     use crate::protocol::priority::Priority;
     use bytes::Bytes;
     use std::cell::Cell;
@@ -220,7 +220,9 @@ mod tests {
 
     fn send(socket: &Socket, topic: u32, priority: Priority, frame: Bytes) {
         let entry = Entry { topic, priority, offset: 1, messages: 1, key: None, frame: frame.clone() };
-        socket.send(&[Parcel { entry, bundle: None }], &frame);
+        if socket.send(&[Parcel { entry, bundle: None }], &frame) == Sent::Full {
+            socket.close(Close::Slow);
+        }
     }
 
     async fn run(test: impl Future<Output = ()>) {

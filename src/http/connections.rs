@@ -135,7 +135,7 @@ pub async fn list(
         Session {
             client_id: row.client_id,
             subject: client.subject.to_string(),
-            role: client.role,
+            role: client.role.as_str(),
             state: if client.left_ms.is_none() { "connected" } else { "disconnected" },
             since: rfc3339(client.left_ms.unwrap_or(client.since_ms)),
             remote_address: client.address.to_string(),

@@ -1,5 +1,7 @@
-//! Events: publishing one over HTTP, and what was published lately ([`recent`]).
+//! Events: publishing one over HTTP, and what was published lately ([`recent`]),
+//! what waits for a client ([`offline`]).
 
+pub mod offline;
 pub mod recent;
 
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use super::state::State;
 use super::trace::Asked;
 use crate::auth::permission;
 use crate::broker::Draft;
-use crate::ids::TopicName;
+use crate::connection::session::Personal;
+use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
 use crate::protocol::priority::Priority;
 use crate::topic::Published;
@@ -37,6 +40,8 @@ pub struct NewEvent {
     r#type: String,
     /// Anything; subscribers get it unchanged.
     payload: serde_json::Value,
+    /// A client whose queue gets it too, if it has a session.
+    client_id: Option<String>,
     /// Topic; `events` when left out.
     topic: Option<String>,
     /// `critical`, `normal` or `low`; the topic's own when left out.
@@ -71,16 +76,32 @@ pub async fn publish(
     body: Body,
     asked: Asked,
 ) -> Result<HttpResponse, Problem> {
-    let (topic, draft) = read_event(&body)?;
-    if !permission::may_publish(&caller.0, topic.as_str()) {
-        return Err(Problem::new(Code::Forbidden, format!("not allowed to publish to {topic}")));
+    let Asked(cause) = asked;
+    let (topic, client_id, draft) = read_event(&body)?;
+    let queue = client_id.map(|id| TopicName::parse(&Personal::Client.topic(id.as_str(), ""))).transpose()?;
+    for topic in std::iter::once(&topic).chain(&queue) {
+        if !permission::may_publish(&caller.0, topic.as_str()) {
+            return Err(Problem::new(Code::Forbidden, format!("not allowed to publish to {topic}")));
+        }
     }
-    let published = state.services.broker.publish_and_wait(&topic, draft, &asked.0).await?;
+    let services = &state.services;
+    if !services.keep_queue_of(&topic) {
+        return Err(Problem::new(
+            Code::NoSession,
+            format!("{topic} is the queue of nobody who has a session"),
+        ));
+    }
+    let mut queued = false;
+    if let Some(queue) = queue.filter(|queue| services.keep_queue_of(queue)) {
+        services.broker.publish_and_wait(&queue, draft.clone(), &cause).await?;
+        queued = true;
+    }
+    let published = services.broker.publish_and_wait(&topic, draft, &cause).await?;
     let Published { id, topic, epoch, offset } = published;
-    Ok(HttpResponse::Accepted().json(PublishedEvent { id, topic, epoch, offset, queued: false }))
+    Ok(HttpResponse::Accepted().json(PublishedEvent { id, topic, epoch, offset, queued }))
 }
 
-fn read_event(body: &Body) -> Result<(TopicName, Draft), Problem> {
+fn read_event(body: &Body) -> Result<(TopicName, Option<ClientId>, Draft), Problem> {
     let mut fields = body.fields(false)?;
     let event_type = fields.text("type", 1..=TYPE_BYTES_MAX);
     let payload = fields.any("payload").map(ToOwned::to_owned);
@@ -101,9 +122,14 @@ fn read_event(body: &Body) -> Result<(TopicName, Draft), Problem> {
         }
         known
     });
-    if fields.raw("client_id").is_some() {
-        fields.refuse("client_id", "client queues are not there yet; publish to a topic");
-    }
+    let client_id = fields.optional_text("client_id", 1..=ClientId::CHARS_MAX);
+    let client_id = client_id.and_then(|id| match ClientId::parse(&id) {
+        Ok(id) => Some(id),
+        Err(error) => {
+            fields.refuse("client_id", error.to_string());
+            None
+        }
+    });
     fields.check()?;
     let draft = Draft {
         payload: payload.unwrap_or_else(|| RawValue::NULL.to_owned()),
@@ -111,5 +137,5 @@ fn read_event(body: &Body) -> Result<(TopicName, Draft), Problem> {
         key: key.map(Arc::from),
         event_type: event_type.map(Arc::from),
     };
-    Ok((topic, draft))
+    Ok((topic, client_id, draft))
 }

@@ -18,9 +18,11 @@ use tokio::net::TcpStream;
 use super::origin::{is_loopback_host, origin_allowed};
 use super::state::State;
 use crate::auth::Claims;
-use crate::connection::clients::Arrived;
+use crate::connection::clients::Arrival as ClientArrival;
+use crate::connection::requests::Resumed;
+use crate::connection::session::Personal;
 use crate::connection::{Arrival, Identity, Shard};
-use crate::ids::ClientId;
+use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
 use crate::protocol::server::RETRY_AFTER_MS;
 use crate::telemetry::{Cause, Counter};
@@ -77,7 +79,7 @@ impl Refusal {
 
 struct Admitted {
     identity: Identity,
-    arrived: Arrived,
+    arrival: ClientArrival,
     presets: &'static [&'static str],
     response: Vec<u8>,
 }
@@ -90,7 +92,7 @@ impl Door {
         let cause = headers(&request, "x-correlation-id").next().and_then(Cause::from_outside);
         let cause = cause.unwrap_or_else(Cause::fresh);
         match self.judge(&request, &cause) {
-            Ok(admitted) => self.admit(io, leftover, admitted, &cause),
+            Ok(admitted) => self.admit(io, leftover, admitted, &cause).await,
             Err(refusal) => {
                 Counter::UpgradesRefused.add_for(refusal.code.row().name, 1);
                 tracing::info!(cause = %cause, path = request.path(), code = refusal.code.row().name, detail = refusal.detail, "upgrade refused");
@@ -140,7 +142,7 @@ impl Door {
         let identity = Identity { client_id, claims: Arc::new(claims), address };
         let now_ms = self.state.services.clock.unix_ms();
         let connections_max = self.state.services.settings.connections_max;
-        let arrived =
+        let arrival =
             self.state.services.clients.arrive(&identity, now_ms, connections_max).map_err(|error| {
                 let code = match error {
                     crate::connection::clients::ClientError::AnotherSubject => Code::Forbidden,
@@ -149,7 +151,7 @@ impl Door {
                 Refusal::new(code, error.to_string())
             })?;
         let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
-        Ok(Admitted { identity, arrived, presets: preset.map_or(&[], |(_, topics)| topics), response })
+        Ok(Admitted { identity, arrival, presets: preset.map_or(&[], |(_, topics)| topics), response })
     }
 
     fn check_rate(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -182,15 +184,44 @@ impl Door {
         checked.map_err(|error| Refusal::new(error.code(), error.to_string()))
     }
 
-    fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
-        let Admitted { identity, arrived, presets, response } = admitted;
+    /// What the client id had before. A connection that still has it is closed first.
+    async fn resume(&self, identity: &Identity, arrival: &ClientArrival, cause: &Cause) -> Resumed {
+        let services = &self.state.services;
+        if let Some((worker, member)) = arrival.takes_over {
+            self.state.shards.take_over(worker, member).await;
+        }
+        let session = services.clients.session(&identity.client_id).filter(|_| arrival.resumed);
+        let Some(session) = session else { return Resumed::default() };
+        let mut dropped = 0;
+        for personal in Personal::ALL {
+            let name = personal.topic(identity.client_id.as_str(), &identity.claims.sub);
+            let Ok(name) = TopicName::parse(&name) else { continue };
+            if !services.broker.may_have_mail(&name) {
+                continue;
+            }
+            let Ok(topic) = services.broker.open(&name) else { continue };
+            match topic.inbox(session.taken(personal), cause).await {
+                Ok(view) => dropped += view.waiting.dropped,
+                Err(error) => {
+                    tracing::warn!(cause = %cause, topic = %name, %error, "queue not read on resume")
+                }
+            }
+        }
+        Resumed { resumed: true, subscriptions: session.subscriptions, dropped }
+    }
+
+    async fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
+        let Admitted { identity, arrival, presets, response } = admitted;
+        let resumed = self.resume(&identity, &arrival, cause).await;
         if let Err(error) = prepare(&io, self.state.services.settings.write_deadline_ms) {
             tracing::debug!(cause = %cause, %error, "socket options");
         }
         let client_id = identity.client_id.clone();
-        let arrival = Arrival { io: Box::new(io), leftover, identity, presets, response };
+        let arrived = arrival.arrived;
+        let arrival = Arrival { io: Box::new(io), leftover, identity, presets, resumed, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);
+        self.shard.open_inboxes(member);
         tracing::debug!(cause = %cause, client = %client_id, "connected");
     }
 }

@@ -28,6 +28,8 @@ pub enum FrameType {
     RoomMessage,
     /// Publish to a topic.
     Publish,
+    /// Messages of the client's own topics have arrived.
+    Ack,
     /// Past messages of a topic.
     History,
     /// Samples of a node.
@@ -38,7 +40,7 @@ pub enum FrameType {
 
 impl FrameType {
     /// All types, in the order of the protocol document.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ping,
         Self::Subscribe,
         Self::Unsubscribe,
@@ -46,6 +48,7 @@ impl FrameType {
         Self::LeaveRoom,
         Self::RoomMessage,
         Self::Publish,
+        Self::Ack,
         Self::History,
         Self::Metrics,
         Self::Refresh,
@@ -61,6 +64,7 @@ impl FrameType {
             Self::LeaveRoom => "leave_room",
             Self::RoomMessage => "room_message",
             Self::Publish => "publish",
+            Self::Ack => "ack",
             Self::History => "history",
             Self::Metrics => "metrics",
             Self::Refresh => "refresh",
@@ -186,6 +190,18 @@ pub struct RoomMessage<'a> {
     /// What is said.
     #[serde(borrow)]
     pub data: &'a RawValue,
+}
+
+/// Payload of `ack`: `ids`, or `topic` and `offset`.
+#[derive(Debug, Deserialize)]
+pub struct Ack<'a> {
+    /// Messages, one by one.
+    pub ids: Option<Vec<String>>,
+    /// One of the client's own topics...
+    #[serde(borrow, default)]
+    pub topic: Option<Cow<'a, str>>,
+    /// ...of which everything up to this offset has arrived.
+    pub offset: Option<u64>,
 }
 
 /// Payload of `history`.

@@ -74,6 +74,8 @@ codes! {
     UpgradeRequired = "upgrade_required", 426, false, "WebSocket upgrade required";
     /// The client is not in the room it speaks to.
     NotInRoom = "not_in_room", 409, false, "Not a member of the room";
+    /// A queue of a client or person that has no session.
+    NoSession = "no_session", 404, false, "No session";
     /// One connection wants more topics than it may have.
     TooManyTopics = "too_many_topics", 429, false, "Too many topics";
     /// One connection wants more rooms than it may have.

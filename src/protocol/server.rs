@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::codes::Code;
 use super::priority::Priority;
 use crate::ids::MessageId;
-use crate::websocket::{FrameWriter, Opcode};
+use crate::websocket::{FrameWriter, Opcode, header_bytes};
 
 /// A text frame in the making.
 pub(super) struct Draft(FrameWriter);
@@ -135,6 +135,20 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Parts) {
     (frame, Parts { body: body..end, payload: start..end })
 }
 
+/// The same message with `metadata.dropped`. Only the payload's place in `parts` is meant for the frame given; that
+/// of the result is another.
+pub fn with_dropped(frame: &Bytes, parts: &Parts, dropped: u64) -> Bytes {
+    const METADATA: &str = r#","metadata":{"#;
+    let start = header_bytes(frame);
+    let cut = parts.payload.end + METADATA.len();
+    let (Some(front), Some(back)) = (frame.get(start..cut), frame.get(cut..)) else { return frame.clone() };
+    let mut draft = Draft::with_capacity(frame.len() + 32);
+    draft.0.push(front);
+    draft.raw(r#""dropped":"#).value(&dropped).raw(",");
+    draft.0.push(back);
+    draft.finish()
+}
+
 /// A frame of the hub's own: an answer when `reply_to` is given, else a push.
 pub fn control<T: Serialize>(kind: &str, unix_ms: u64, reply_to: Option<&str>, payload: &T) -> Bytes {
     let mut draft = Draft::with_capacity(320);
@@ -232,6 +246,8 @@ pub struct Pong<'a> {
 pub struct SubscribedTopic {
     /// Its name.
     pub topic: String,
+    /// `log`, whose offsets follow each other, or `latest`, whose offsets may leave some out.
+    pub class: &'static str,
     /// Its epoch.
     pub epoch: std::sync::Arc<str>,
     /// Offset of the newest message; 0 before the first.
@@ -267,8 +283,10 @@ mod tests {
             correlation_id: Some("c"),
         };
         let (frame, parts) = message(&meta, r#"{"x":1}"#);
-        assert_eq!(&frame[parts.payload], br#"{"x":1}"#);
-        assert!(frame[parts.body].starts_with(br#""id":"0"#));
+        assert_eq!(&frame[parts.payload.clone()], br#"{"x":1}"#);
+        assert!(frame[parts.body.clone()].starts_with(br#""id":"0"#));
+        let told = parsed(&with_dropped(&frame, &parts, 12));
+        assert_eq!((&told["metadata"]["dropped"], &told["metadata"]["offset"]), (&json!(12), &json!(7)));
         let frame = parsed(&frame);
         assert_eq!(frame["version"], 1);
         assert_eq!(frame["type"], "message");

@@ -102,6 +102,7 @@ impl RoomActor {
             member: join.member,
             request: join.request,
             recover: None,
+            taken: None,
             filter: None,
             history: HISTORY_ON_JOIN,
             attachment: attachment.ok(),

@@ -104,6 +104,30 @@ impl Store {
         .await
     }
 
+    /// Names of the topics that have messages and whose name begins with one of `prefixes`.
+    pub async fn topics_with_events(
+        &self,
+        prefixes: &'static [&'static str],
+    ) -> Result<Vec<String>, StoreError> {
+        self.read(move |connection| {
+            let mut names = Vec::new();
+            let mut statement = connection.prepare_cached(
+                "SELECT name FROM topics WHERE name >= ?1 AND name < ?2
+                 AND EXISTS (SELECT 1 FROM events WHERE events.topic_id = topics.id)",
+            )?;
+            for prefix in prefixes {
+                // The character behind every one that a name may have.
+                let end = format!("{prefix}\u{7f}");
+                let rows = statement.query_map(params![prefix, end], |row| row.get::<_, String>(0))?;
+                for name in rows {
+                    names.push(name?);
+                }
+            }
+            Ok(names)
+        })
+        .await
+    }
+
     /// Messages of `epoch` after `after_offset`, oldest first: what a recovering subscriber missed.
     pub async fn events_after(
         &self,

@@ -23,6 +23,7 @@ mod sample_encoding;
 mod sample_sets;
 mod samples;
 mod sessions;
+mod snapshots;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use request::Reply;
 pub use sample_sets::Column;
 pub use samples::{SampleFrame, SampleQuery};
 pub use sessions::SessionRecord;
+pub use snapshots::TopicRecord;
 pub use stats::StoreStats;
 pub use tokens::{RefreshRecord, RevocationRecords, Rotation, TokenHash};
 pub use users::UserRecord;

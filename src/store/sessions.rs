@@ -23,17 +23,19 @@ pub struct SessionRecord {
     pub disconnected_at_ms: Option<u64>,
     /// How often the client came back.
     pub reconnects: u64,
+    /// What it remembers, as its owner writes it (JSON).
+    pub state: String,
 }
 
 const SESSION_COLUMNS: &str =
-    "client_id, subject, role, remote_address, connected_at_ms, disconnected_at_ms, reconnects";
+    "client_id, subject, role, remote_address, connected_at_ms, disconnected_at_ms, reconnects, state";
 
 impl Store {
     /// Keeps sessions, replacing what was there, all or none.
     pub fn put_sessions(&self, sessions: Vec<SessionRecord>) -> Reply<()> {
         self.write(sessions.len() * 256, move |database| {
             let mut statement = database.connection.prepare_cached(&format!(
-                "INSERT OR REPLACE INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                "INSERT OR REPLACE INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
             ))?;
             for session in sessions {
                 statement.execute(params![
@@ -44,6 +46,7 @@ impl Store {
                     to_sql(session.connected_at_ms),
                     session.disconnected_at_ms.map(to_sql),
                     to_sql(session.reconnects),
+                    session.state,
                 ])?;
             }
             Ok(())
@@ -109,5 +112,6 @@ fn read_session(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         connected_at_ms: unsigned(row, 4)?,
         disconnected_at_ms: unsigned_or_null(row, 5)?,
         reconnects: unsigned(row, 6)?,
+        state: row.get(7)?,
     })
 }

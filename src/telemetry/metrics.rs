@@ -47,6 +47,7 @@ rows! {
         Dropped = "messages_dropped", Some("cause"), "Messages dropped for a slow client, by cause";
         Batches = "batches", None, "Frames that carry several messages, encoded once each";
         Conflated = "messages_conflated", Some("place"), "Messages that a newer value of their key replaced, by where they waited";
+        FlowsSent = "flows_sent", None, "Publishers told to slow down";
         ErrorsSent = "errors_sent", Some("code"), "Error frames sent, by code";
         Problems = "http_problems", Some("code"), "HTTP problem answers, by code";
         HttpRequests = "http_requests", Some("class"), "HTTP requests answered, by status class";

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
+use parking_lot::Mutex;
 
 use super::TopicError;
 use super::coalesce::Coalescer;
@@ -18,7 +19,7 @@ use super::handle::{Interest, TopicId};
 use super::keeping::Uncommitted;
 use super::kind::{Bounds, Kept, Kind, Pace};
 use super::log::{Log, Stored};
-use super::messages::{Announce, Leave, Publish, TopicSnapshot, TopicView};
+use super::messages::{Announce, Leave, Publish, RecordTopic, TopicSnapshot, TopicView};
 use super::outlet::{Delivery, Permit};
 use super::owed::Owed;
 use super::sending::Head;
@@ -28,7 +29,7 @@ use crate::ids::{MessageId, TopicName};
 use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;
 use crate::protocol::server::Stamper;
-use crate::store::Store;
+use crate::store::{Store, TopicRecord};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::Counter;
 
@@ -41,6 +42,8 @@ pub struct TopicArgs {
     pub name: TopicName,
     /// Who subscribes; outlives the actor.
     pub interest: Arc<Interest>,
+    /// What a drain of the hub has kept of a topic in memory; taken once, so that a crash begins anew.
+    pub former: Arc<Mutex<Option<TopicRecord>>>,
     /// For topics that are kept there.
     pub store: Store,
     /// Bounds of history.
@@ -68,13 +71,13 @@ pub struct TopicActor {
 impl TopicActor {
     /// A topic before its first message.
     pub fn new(args: TopicArgs) -> Self {
-        let kind = Kind::of(&args.name);
+        let kind = Kind::under(&args.name, &args.settings);
         let epoch = uuid::Uuid::new_v4().simple().to_string();
         let bounds = Bounds::of(&args.name, &args.settings);
         Self {
             log: Log::new(kind.class, bounds, epoch.get(..12).unwrap_or(&epoch).into()),
             kind,
-            waiting: Coalescer::new(kind.class, Pace::of(&args.settings)),
+            waiting: Coalescer::new(kind.class, Pace::of(&args.name, &args.settings)),
             flush_timer: None,
             uncommitted: VecDeque::new(),
             unread: None,
@@ -141,8 +144,14 @@ impl Actor for TopicActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.kind.kept == Kept::Store {
-            self.read_store(ctx);
+        match self.kind.kept {
+            Kept::Store => self.read_store(ctx),
+            Kept::Memory => {
+                let former = self.args.former.lock().take();
+                if let Some(TopicRecord { head, events, .. }) = former {
+                    self.resume((Some(head), events, Vec::new()));
+                }
+            }
         }
     }
 }
@@ -209,5 +218,13 @@ impl Handler<Queued<TopicSnapshot>> for TopicActor {
             held: self.log.held(),
             waiting: self.waiting.waiting() + self.uncommitted.len(),
         }
+    }
+}
+
+impl Handler<Queued<RecordTopic>> for TopicActor {
+    type Result = MessageResult<Queued<RecordTopic>>;
+
+    fn handle(&mut self, _question: Queued<RecordTopic>, _ctx: &mut Self::Context) -> Self::Result {
+        MessageResult(self.record())
     }
 }

@@ -8,12 +8,17 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::actor::{TopicActor, TopicArgs};
+use super::inbox::Taken;
 use super::kind::Kind;
-use super::messages::{Announce, Leave, Publish, Read, Reply, Subscribe, TopicSnapshot, TopicView};
+use super::messages::{
+    Announce, FindMessages, InboxView, Leave, Publish, Read, ReadInbox, RecordTopic, Reply, Subscribe,
+    TopicSnapshot, TopicView,
+};
 use super::outlet::Outlet;
 use super::position::{Page, Position};
 use super::{Published, TopicError};
-use crate::ids::TopicName;
+use crate::ids::{MessageId, TopicName};
+use crate::store::TopicRecord;
 use crate::supervision::{AskError, Inbox, Tree};
 use crate::telemetry::Cause;
 
@@ -44,6 +49,8 @@ pub struct Interest {
     pub touched_ms: AtomicU64,
     /// Offset of the last message that was sent out; [`NOT_KNOWN`] before the topic has started.
     sent: AtomicU64,
+    /// Offset of the topic when this process began with it.
+    started: AtomicU64,
     /// Counts flushes, for readers that wait for something new.
     flushes: watch::Sender<u64>,
 }
@@ -56,6 +63,7 @@ impl Default for Interest {
             outlets: Mutex::default(),
             touched_ms: AtomicU64::new(0),
             sent: AtomicU64::new(NOT_KNOWN),
+            started: AtomicU64::new(0),
             flushes: watch::Sender::new(0),
         }
     }
@@ -71,7 +79,13 @@ impl Interest {
     pub(super) fn flushed_at_start(&self, offset: u64) {
         if self.sent().is_none() {
             self.sent.store(offset, Ordering::Relaxed);
+            self.started.store(offset, Ordering::Relaxed);
         }
+    }
+
+    /// Offset of the topic when this process began with it.
+    pub(super) fn started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
     }
 
     /// Everything up to `offset` is on its way.
@@ -124,7 +138,7 @@ impl TopicHandle {
     /// Starts the topic's actor.
     pub fn start(tree: &Tree, args: TopicArgs) -> Self {
         let (id, name, interest) = (args.id, args.name.clone(), args.interest.clone());
-        let kind = Kind::of(&name);
+        let kind = Kind::under(&name, &args.settings);
         let inbox = tree.start(name.shared(), TopicActor::new(args), None);
         Self(Arc::new(Shared { id, name, kind, interest, inbox }))
     }
@@ -222,9 +236,31 @@ impl TopicHandle {
         }
     }
 
+    /// What waits for a session in this personal topic.
+    pub async fn inbox(&self, taken: Taken, cause: &Cause) -> Result<InboxView, TopicError> {
+        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        match self.0.inbox.ask(ReadInbox { taken }, cause, timeout).await {
+            Ok(view) => view,
+            Err(AskError::Closed) => Err(TopicError::Failed),
+            Err(AskError::Full | AskError::Timeout) => Err(TopicError::Overloaded),
+        }
+    }
+
+    /// The epoch and the offsets of messages with these ids; `None` when none of them is held.
+    pub async fn find(&self, ids: Vec<MessageId>, cause: &Cause) -> Option<(Arc<str>, Vec<u64>)> {
+        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.0.inbox.ask(FindMessages { ids }, cause, timeout).await.ok().flatten()
+    }
+
     /// Changes whenever messages were sent out: a reader that finds nothing new waits for it.
     pub fn flushes(&self) -> watch::Receiver<u64> {
         self.0.interest.flushes.subscribe()
+    }
+
+    /// The topic as a drain keeps it; `None` when it does not answer.
+    pub async fn record(&self) -> Option<TopicRecord> {
+        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.0.inbox.ask(RecordTopic, &Cause::own(), timeout).await.ok()
     }
 
     /// The state and the newest messages.

@@ -8,13 +8,14 @@ use actix::prelude::*;
 
 use super::TopicError;
 use super::actor::TopicActor;
+use super::kind::Bounds;
 use super::log::Stored;
 use super::outlet::Permit;
 use super::owed::Owed;
 use super::sending::Head;
 use crate::ids::MessageId;
 use crate::protocol::priority::Priority;
-use crate::store::{Event, StoreError, TopicHead};
+use crate::store::{Event, StoreError, TopicHead, TopicRecord};
 
 /// How long a topic waits before it asks an unreachable store again, in milliseconds.
 const STORE_RETRY_MS: u64 = 1_000;
@@ -34,7 +35,10 @@ impl TopicActor {
     /// Learns epoch, offset and the newest messages from the store; nothing else happens meanwhile.
     pub(super) fn read_store(&mut self, ctx: &mut Context<Self>) {
         let (store, name) = (self.args.store.clone(), self.args.name.clone());
-        let limit = self.args.settings.room_history_messages;
+        let bounds = Bounds::of(&self.args.name, &self.args.settings);
+        // A personal topic is in memory whole; of others the newest messages are, and the store has the rest.
+        let tail_max = self.args.settings.room_history_messages;
+        let limit = if self.kind.personal { bounds.messages_max } else { tail_max };
         let (sent, unsent_max) = (self.args.interest.sent(), self.args.settings.history_messages_max);
         let read = async move {
             // What a former life of this topic has sent to the store counts: its offsets are given.
@@ -59,7 +63,7 @@ impl TopicActor {
         }));
     }
 
-    fn resume(&mut self, (head, tail, unsent): Kept) {
+    pub(super) fn resume(&mut self, (head, tail, unsent): Kept) {
         self.unread = None;
         let last_offset = head.as_ref().map_or(0, |head| head.last_offset);
         if let Some(head) = head {
@@ -91,9 +95,9 @@ impl TopicActor {
         self.encode(head, payload)
     }
 
-    /// Hands the message to the store; it is taken in when the commit is known.
-    pub(super) fn commit(&mut self, message: Stored, permit: Permit, reply: Owed, ctx: &mut Context<Self>) {
-        let event = Event {
+    /// A message as the store keeps it.
+    fn event(&self, message: &Stored) -> Event {
+        Event {
             offset: message.offset,
             id: message.id.to_string(),
             ts_ms: message.unix_ms,
@@ -101,7 +105,21 @@ impl TopicActor {
             priority: message.priority.as_str().to_owned(),
             kind: message.event_type.as_deref().unwrap_or(self.kind.frame_type).to_owned(),
             payload: message.frame.as_json().slice(message.parts.payload.clone()),
-        };
+        }
+    }
+
+    /// The topic as a drain keeps it.
+    pub(super) fn record(&self) -> TopicRecord {
+        TopicRecord {
+            name: self.args.name.to_string(),
+            head: TopicHead { epoch: self.log.epoch().to_string(), last_offset: self.log.offset() },
+            events: self.log.tail(usize::MAX).iter().map(|message| self.event(message)).collect(),
+        }
+    }
+
+    /// Hands the message to the store; it is taken in when the commit is known.
+    pub(super) fn commit(&mut self, message: Stored, permit: Permit, reply: Owed, ctx: &mut Context<Self>) {
+        let event = self.event(&message);
         let offset = message.offset;
         let written = self.args.store.append_event(self.args.name.as_str(), self.log.epoch(), event);
         self.uncommitted.push_back(Uncommitted { message, permit, reply, outcome: None });

@@ -1,26 +1,9 @@
 //! The table of topics: what a name means.
 
-use crate::config::TopicSection;
+pub use crate::config::{Class, Kept};
+use crate::config::{NamespaceSection, TopicSection};
 use crate::ids::TopicName;
 use crate::protocol::priority::Priority;
-
-/// How messages of a topic relate to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Only the newest message of each key matters.
-    Latest,
-    /// Every message matters, in order.
-    Log,
-}
-
-/// Where history lives, and so when `published` is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// In memory; a crash of the topic begins a new epoch.
-    Memory,
-    /// In the store; `published` follows the commit.
-    Store,
-}
 
 /// What a topic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +16,22 @@ pub struct Kind {
     pub kept: Kept,
     /// Published by the hub alone.
     pub hub_owned: bool,
+    /// The queue of one client or person.
+    pub personal: bool,
     /// Type of the frames of its messages.
     pub frame_type: &'static str,
 }
 
 const fn kind(class: Class, priority: Priority, kept: Kept, hub_owned: bool) -> Kind {
-    Kind { class, priority, kept, hub_owned, frame_type: "message" }
+    Kind { class, priority, kept, hub_owned, personal: false, frame_type: "message" }
 }
 
 impl Kind {
+    /// The same as somebody's own queue.
+    const fn personal(self) -> Self {
+        Self { personal: true, ..self }
+    }
+
     /// The same with frames of another type.
     const fn framed(self, frame_type: &'static str) -> Self {
         Self { frame_type, ..self }
@@ -64,8 +54,8 @@ pub const TABLE: &[(&str, Kind)] = &[
     ("testing", kind(Class::Log, Priority::Normal, Kept::Memory, true)),
     ("room:", kind(Class::Log, Priority::Normal, Kept::Store, false).framed("room_message")),
     ("sync:", kind(Class::Log, Priority::Normal, Kept::Store, false).framed("sync_update")),
-    ("client:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
-    ("user:", kind(Class::Log, Priority::Normal, Kept::Store, false)),
+    ("client:", kind(Class::Log, Priority::Normal, Kept::Store, false).personal()),
+    ("user:", kind(Class::Log, Priority::Normal, Kept::Store, false).personal()),
 ];
 
 /// A topic of an application.
@@ -81,6 +71,22 @@ impl Kind {
         });
         row.map_or(APPLICATION, |(_, kind)| *kind)
     }
+
+    /// The same for a topic of an application, as the settings of its namespace say.
+    pub fn under(name: &TopicName, settings: &TopicSection) -> Self {
+        let kind = Self::of(name);
+        let Some(namespace) = namespace(name, settings) else { return kind };
+        Self {
+            class: namespace.class.unwrap_or(kind.class),
+            priority: namespace.priority.unwrap_or(kind.priority),
+            kept: namespace.kept.unwrap_or(kind.kept),
+            ..kind
+        }
+    }
+}
+
+fn namespace<'a>(name: &TopicName, settings: &'a TopicSection) -> Option<&'a NamespaceSection> {
+    name.namespace().and_then(|namespace| settings.namespaces.get(namespace))
 }
 
 /// How much a topic remembers.
@@ -98,10 +104,20 @@ impl Bounds {
     /// The bounds of a topic under these settings.
     pub fn of(name: &TopicName, settings: &TopicSection) -> Self {
         let room = name.namespace() == Some("room");
-        match Kind::of(name).class {
-            Class::Latest => Self {
-                messages_max: settings.latest_keys_max,
+        if Kind::of(name).personal {
+            return Self {
+                messages_max: settings.personal_messages_max,
                 bytes_max: settings.history_bytes_max,
+                age_ms_max: Some(settings.personal_age_ms_max),
+            };
+        }
+        let own = namespace(name, settings);
+        let messages_max = own.and_then(|n| n.history_messages_max);
+        let bytes_max = own.and_then(|n| n.history_bytes_max).unwrap_or(settings.history_bytes_max);
+        match Kind::under(name, settings).class {
+            Class::Latest => Self {
+                messages_max: messages_max.unwrap_or(settings.latest_keys_max),
+                bytes_max,
                 age_ms_max: None,
             },
             Class::Log if room => Self {
@@ -110,9 +126,11 @@ impl Bounds {
                 age_ms_max: None,
             },
             Class::Log => Self {
-                messages_max: settings.history_messages_max,
-                bytes_max: settings.history_bytes_max,
-                age_ms_max: Some(settings.history_age_ms_max),
+                messages_max: messages_max.unwrap_or(settings.history_messages_max),
+                bytes_max,
+                age_ms_max: Some(
+                    own.and_then(|n| n.history_age_ms_max).unwrap_or(settings.history_age_ms_max),
+                ),
             },
         }
     }
@@ -133,9 +151,10 @@ pub struct Pace {
 
 impl Pace {
     /// The pace under these settings.
-    pub fn of(settings: &TopicSection) -> Self {
+    pub fn of(name: &TopicName, settings: &TopicSection) -> Self {
+        let own = namespace(name, settings).and_then(|namespace| namespace.flush_interval_ms);
         Self {
-            normal_ms: settings.flush_interval_ms,
+            normal_ms: own.unwrap_or(settings.flush_interval_ms),
             low_ms: settings.flush_interval_low_ms,
             messages_max: settings.batch_messages_max,
             bytes_max: settings.batch_bytes_max,
@@ -149,6 +168,27 @@ mod tests {
 
     fn of(name: &str) -> Kind {
         Kind::of(&TopicName::parse(name).unwrap())
+    }
+
+    #[test]
+    fn settings_of_a_namespace_hold_for_its_topics_alone() {
+        let own = NamespaceSection {
+            class: Some(Class::Latest),
+            kept: Some(Kept::Store),
+            history_messages_max: Some(7),
+            flush_interval_ms: Some(0),
+            ..NamespaceSection::default()
+        };
+        let namespaces = [("orders".to_owned(), own)].into();
+        let settings = TopicSection { namespaces, ..TopicSection::default() };
+        let (orders, other) = (TopicName::parse("orders:eu").unwrap(), TopicName::parse("order:eu").unwrap());
+        let kind = Kind::under(&orders, &settings);
+        assert_eq!((kind.class, kind.kept, kind.priority), (Class::Latest, Kept::Store, Priority::Normal));
+        assert_eq!(
+            (Bounds::of(&orders, &settings).messages_max, Pace::of(&orders, &settings).normal_ms),
+            (7, 0)
+        );
+        assert_eq!(Kind::under(&other, &settings), APPLICATION);
     }
 
     #[test]

@@ -109,6 +109,20 @@ impl Log {
         self.top
     }
 
+    /// Messages above this offset are held, those up to it are not.
+    pub fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// The messages with these ids that are held.
+    pub fn find(&self, ids: &[MessageId]) -> Vec<u64> {
+        self.history
+            .iter()
+            .filter(|message| ids.contains(&message.id))
+            .map(|message| message.offset)
+            .collect()
+    }
+
     /// Epoch and offset of the newest message.
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch.clone(), offset: self.top }

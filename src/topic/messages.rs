@@ -7,11 +7,14 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::filter::Filter;
+use super::inbox::{Taken, Waiting};
 use super::log::Stored;
 use super::outlet::{Member, Outlet, Permit};
 use super::position::{Page, Position};
 use super::{Published, TopicError};
+use crate::ids::MessageId;
 use crate::protocol::priority::Priority;
+use crate::store::TopicRecord;
 
 /// Who is told where a message ended up.
 pub enum Reply {
@@ -72,6 +75,8 @@ pub struct Subscribe {
     pub request: u32,
     /// Where the subscriber stood before, if it wants to go on there.
     pub recover: Option<Position>,
+    /// Of a personal topic: what the session has taken out of it; what waits there comes first.
+    pub taken: Option<Box<Taken>>,
     /// What it wants of the topic.
     pub filter: Option<Arc<Filter>>,
     /// How many past messages the answer shows.
@@ -99,6 +104,36 @@ pub struct Read {
     /// How many messages at most.
     pub limit: usize,
 }
+
+/// What waits for a session in its personal topic.
+#[derive(Message)]
+#[rtype(result = "Result<InboxView, TopicError>")]
+pub struct ReadInbox {
+    /// What the session has taken out.
+    pub taken: Taken,
+}
+
+/// Answer to [`ReadInbox`].
+#[derive(Debug)]
+pub struct InboxView {
+    /// Where the topic stands.
+    pub position: Position,
+    /// What waits.
+    pub waiting: Waiting,
+}
+
+/// Offsets of the messages with these ids, and their epoch.
+#[derive(Message)]
+#[rtype(result = "Option<(Arc<str>, Vec<u64>)>")]
+pub struct FindMessages {
+    /// Which.
+    pub ids: Vec<MessageId>,
+}
+
+/// The topic as a drain keeps it.
+#[derive(Message)]
+#[rtype(result = "TopicRecord")]
+pub struct RecordTopic;
 
 /// The state of the topic and at most `limit` of its newest messages.
 #[derive(Message)]

@@ -5,6 +5,7 @@
 //! - [`position`]: where a reader stands, and a page of what it reads
 //! - [`coalesce`]: what waits so that it goes out in fewer frames (pure)
 //! - [`filter`]: what a subscription lets through (pure)
+//! - [`inbox`]: what waits for a session in a personal topic (pure)
 //! - [`bundle`]: messages that leave together
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
 //! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and down
@@ -16,6 +17,7 @@ pub mod bundle;
 pub mod coalesce;
 pub mod filter;
 pub mod handle;
+pub mod inbox;
 mod keeping;
 pub mod kind;
 pub mod log;
@@ -36,6 +38,7 @@ pub use actor::{TopicActor, TopicArgs};
 pub use bundle::Bundle;
 pub use filter::Filter;
 pub use handle::{TopicHandle, TopicId};
+pub use inbox::Taken;
 pub use kind::{Class, Kept, Kind};
 pub use messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot};
 pub use outlet::{Delivery, Joined, Member, Outlet, Permit};

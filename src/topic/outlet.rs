@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::TopicError;
 use super::bundle::Bundle;
 use super::handle::TopicId;
+use super::kind::Class;
 use super::log::Stored;
 use super::position::Position;
 use crate::protocol::frame::SharedFrame;
@@ -80,6 +81,8 @@ pub struct Joined {
     pub topic: TopicId,
     /// Its name.
     pub name: Arc<str>,
+    /// How its messages relate to each other.
+    pub class: Class,
     /// Where the topic stands at this point of the order.
     pub position: Position,
     /// Whether `missed` is everything since the place that was asked for.
@@ -120,6 +123,12 @@ impl Admission {
         let under_way = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let permit = Permit { admission: self.clone(), bytes };
         (messages < self.messages_max && under_way < self.bytes_max).then_some(permit)
+    }
+
+    /// Over three quarters of a bound are reached.
+    pub fn is_nearly_full(&self) -> bool {
+        self.under_way() > self.messages_max / 4 * 3
+            || self.bytes.load(Ordering::Relaxed) > self.bytes_max / 4 * 3
     }
 
     /// Messages under way.

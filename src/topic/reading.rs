@@ -4,16 +4,19 @@
 //! Where memory does not reach back far enough the store is read first; what is published meanwhile is in
 //! memory when that is done, so the two meet without a gap and without a duplicate.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 
 use super::TopicError;
 use super::actor::TopicActor;
 use super::kind::{Class, Kept};
 use super::log::Stored;
-use super::messages::{Read, Subscribe};
+use super::messages::{FindMessages, InboxView, Read, ReadInbox, Subscribe};
 use super::outlet::{Delivery, Joined};
 use super::owed::OwedSubscriber;
 use super::position::{Page, Position, Since};
+use super::sending;
 use crate::store::Event;
 use crate::supervision::Queued;
 
@@ -23,7 +26,8 @@ const STORE_PAGE: usize = 1_000;
 impl TopicActor {
     /// Adds the member now.
     fn admit(&mut self, subscribe: Subscribe, recovered: bool, missed: Vec<Stored>) {
-        let Subscribe { outlet, member, request, filter, history, attachment, recover: _ } = subscribe;
+        let Subscribe { outlet, member, request, filter, history, attachment, recover: _, taken: _ } =
+            subscribe;
         self.args.interest.join(&outlet);
         let passes = |message: &Stored| {
             filter.as_ref().is_none_or(|f| f.lets_through(message.key.as_deref(), message.payload_text()))
@@ -33,6 +37,7 @@ impl TopicActor {
             request,
             topic: self.args.id,
             name: self.args.name.shared(),
+            class: self.kind.class,
             position: self.log.position(),
             recovered,
             missed: missed.into_iter().filter(passes).collect(),
@@ -114,6 +119,12 @@ impl Handler<Queued<Subscribe>> for TopicActor {
         // What waits for its flush is in the log: it must not come to the newcomer a second time.
         self.flush(ctx);
         self.log.trim(self.args.clock.unix_ms());
+        if let Some(taken) = &subscribe.taken {
+            let waiting = taken.waiting_in(&self.log, self.args.interest.started());
+            let first = waiting.messages.first().map(|first| sending::with_dropped(first, waiting.dropped));
+            let rest = waiting.messages.into_iter().skip(1);
+            return self.admit(subscribe, waiting.dropped == 0, first.into_iter().chain(rest).collect());
+        }
         let since = subscribe.recover.as_ref().map(|position| (self.log.since(position), position.clone()));
         match (self.kind.class, since) {
             (Class::Latest, Some((Since::Known, position))) => {
@@ -133,6 +144,28 @@ impl Handler<Queued<Subscribe>> for TopicActor {
             }
             (Class::Log, _) => self.admit(subscribe, false, Vec::new()),
         }
+    }
+}
+
+impl Handler<Queued<ReadInbox>> for TopicActor {
+    type Result = Result<InboxView, TopicError>;
+
+    fn handle(&mut self, queued: Queued<ReadInbox>, _ctx: &mut Self::Context) -> Self::Result {
+        if let Some(error) = &self.unread {
+            return Err(TopicError::Store(error.clone()));
+        }
+        self.log.trim(self.args.clock.unix_ms());
+        let waiting = queued.msg.taken.waiting_in(&self.log, self.args.interest.started());
+        Ok(InboxView { position: self.log.position(), waiting })
+    }
+}
+
+impl Handler<Queued<FindMessages>> for TopicActor {
+    type Result = Option<(Arc<str>, Vec<u64>)>;
+
+    fn handle(&mut self, queued: Queued<FindMessages>, _ctx: &mut Self::Context) -> Self::Result {
+        let found = self.log.find(&queued.msg.ids);
+        (!found.is_empty()).then(|| (self.log.epoch().clone(), found))
     }
 }
 

@@ -127,3 +127,12 @@ pub fn item(message: &Stored) -> BatchItem<'_> {
         correlation_id: message.correlation_id.as_deref(),
     }
 }
+
+/// The message as its first reader after a gap gets it: `metadata.dropped` says how many it did not get.
+pub(super) fn with_dropped(message: &Stored, dropped: u64) -> Stored {
+    if dropped == 0 {
+        return message.clone();
+    }
+    let frame = server::with_dropped(message.frame.as_json(), &message.parts, dropped);
+    Stored { frame: SharedFrame::json(frame), ..message.clone() }
+}

@@ -35,6 +35,16 @@ pub fn encode_header(
     SERVER_HEADER_BYTES_MAX
 }
 
+/// Length of the header that a frame of the hub's begins with.
+#[must_use]
+pub fn header_bytes(frame: &[u8]) -> usize {
+    match frame.get(1) {
+        Some(127) => 10,
+        Some(126) => 4,
+        _ => 2,
+    }
+}
+
 /// The frame of one payload; its bytes lie in one allocation and are shared when cloned.
 #[must_use]
 pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {

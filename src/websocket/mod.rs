@@ -27,7 +27,7 @@ mod utf8;
 
 pub use close::{CloseReason, close_frame, is_sendable};
 pub use decoder::{Decoder, Limits};
-pub use encoder::{FrameWriter, SERVER_HEADER_BYTES_MAX, encode_header, frame, frame_of_parts};
+pub use encoder::{FrameWriter, SERVER_HEADER_BYTES_MAX, encode_header, frame, frame_of_parts, header_bytes};
 pub use error::CodecError;
 pub use events::{Event, Events};
 pub use frame::{CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Header, Opcode};

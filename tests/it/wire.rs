@@ -3,5 +3,6 @@
 mod http;
 mod opening;
 mod rooms;
+mod sessions;
 mod time;
 mod topics;

@@ -73,6 +73,7 @@ fn every_route_for_every_role_and_without_one() {
         ("GET", "/api/v1/streaming/metrics/history", "voa"),
         ("POST", "/api/v1/events/publish", "oa"),
         ("GET", "/api/v1/events", "voa"),
+        ("GET", "/api/v1/events/offline/{client_id}", "voa"),
         ("GET", "/api/v1/operations/overview", "voa"),
         ("GET", "/api/v1/supervision", "voa"),
         ("GET", "/api/v1/nodes", "voa"),

@@ -28,9 +28,7 @@ impl ConnectionActor {
             return Err(Failure::new(Code::Forbidden, message));
         }
         if self.unacked_metrics >= UNACKED_METRICS_MAX {
-            let now_ms = self.now_ms();
-            let flow = json!({ "max_rate_hz": 1, "pause_ms": 1_000, "reason": "the store is behind" });
-            self.seat.reply(&server::control("flow", now_ms, None, &flow));
+            self.tell_flow(1, 1_000, "the store is behind");
             return Err(Failure::new(Code::Overloaded, "too many frames wait for the store"));
         }
         let ingest = &self.shard.services.ingest;

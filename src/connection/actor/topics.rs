@@ -23,7 +23,7 @@ use crate::topic::{Filter, Position, Subscribe};
 const HISTORY_LIMIT: usize = 50;
 const HISTORY_LIMIT_MAX: usize = 500;
 
-/// Pages of history that one connection may wait for.
+/// Questions to topics that one connection may wait for.
 const READING_MAX: usize = 16;
 
 /// What is asked of one topic, or of all that a wildcard names.
@@ -101,6 +101,7 @@ impl ConnectionActor {
                 member: self.seat.member,
                 request,
                 recover: wanted.recover,
+                taken: None,
                 filter: wanted.options.filter,
                 history: 0,
                 attachment: None,
@@ -169,6 +170,17 @@ impl ConnectionActor {
         Ok(())
     }
 
+    /// One more question to a topic is under way; a bounded number is.
+    pub(super) fn begin_reading(&mut self) -> Result<(), Failure> {
+        if self.reading >= READING_MAX {
+            let message =
+                format!("{READING_MAX} `history` and `ack` requests of this connection are under way");
+            return Err(Failure::new(Code::Overloaded, message));
+        }
+        self.reading += 1;
+        Ok(())
+    }
+
     pub(super) fn history(
         &mut self,
         asked: &History<'_>,
@@ -183,17 +195,11 @@ impl ConnectionActor {
             let message = format!("`limit` must be 1 to {HISTORY_LIMIT_MAX}, not {limit}");
             return Err(Failure::new(Code::InvalidField, message));
         }
-        if self.reading >= READING_MAX {
-            return Err(Failure::new(
-                Code::Overloaded,
-                format!("{READING_MAX} pages of history are under way"),
-            ));
-        }
         let topic = self.shard.services.broker.open(&name);
         let topic = topic.map_err(|error| Failure::new(error.code(), error.to_string()))?;
         let since = asked.since.as_ref().map(position);
         let (from_there, cause, reply_to) = (since.is_some(), cause.clone(), reply_to.map(str::to_owned));
-        self.reading += 1;
+        self.begin_reading()?;
         let read = async move { topic.read(since, limit, &cause).await };
         ctx.spawn(read.into_actor(self).map(move |read, actor, _ctx| {
             actor.reading -= 1;

@@ -40,10 +40,26 @@ fn urgent_topics_overtake_but_never_within_a_topic() {
 #[test]
 fn a_begun_frame_is_finished_before_control() {
     let mut outbox = Outbox::new(100, 100);
-    outbox.begin("rest".into());
+    outbox.begin("rest".into(), NO_TOPIC, 0);
     outbox.push_control("!".into()).unwrap();
     push(&mut outbox, 1, Priority::Critical, "x");
     assert_eq!(drain(&mut outbox, 100), b"rest!x");
+}
+
+#[test]
+fn what_did_not_go_out_whole_is_known_to_the_end() {
+    let mut outbox = Outbox::new(100, 100);
+    outbox.push(entry(1, Priority::Normal, 5, b"12345")).unwrap();
+    outbox.push(entry(1, Priority::Normal, 6, b"67890")).unwrap();
+    outbox.push(entry(2, Priority::Normal, 9, b"abc")).unwrap();
+    outbox.advance(2);
+    assert_eq!((outbox.first_offset(1), outbox.first_offset(2)), (Some(5), Some(9)));
+    outbox.advance(3);
+    assert_eq!(outbox.first_offset(1), Some(6));
+    outbox.advance(1);
+    outbox.drop_data();
+    drain(&mut outbox, 100);
+    assert_eq!((outbox.first_offset(1), outbox.first_offset(2)), (Some(6), Some(9)));
 }
 
 #[test]

@@ -18,8 +18,8 @@ use crate::ids::TopicName;
 use crate::protocol::codes::Code;
 use crate::store;
 use crate::telemetry::Cause;
+use crate::topic::Kept;
 use crate::topic::log::Stored;
-use crate::topic::{Kept, Kind};
 
 /// One event in a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -44,7 +44,7 @@ pub struct Event {
 }
 
 impl Event {
-    fn held(topic: &TopicName, message: &Stored) -> Self {
+    pub(super) fn held(topic: &TopicName, message: &Stored) -> Self {
         Self {
             id: message.id.to_string(),
             topic: topic.to_string(),
@@ -109,7 +109,7 @@ pub async fn list(
         return Err(Problem::new(Code::Forbidden, format!("not allowed to read {topic}")));
     }
     let before = page.after.as_deref().and_then(Before::parse);
-    let found = match (Kind::of(&topic).kept, before) {
+    let found = match (state.services.broker.kind(&topic).kept, before) {
         (Kept::Memory, None) => in_memory(&state, &topic, &page, None, &asked.0).await?,
         (Kept::Memory, Some(Before::Offset { epoch, offset })) => {
             in_memory(&state, &topic, &page, Some((epoch, offset)), &asked.0).await?

@@ -52,6 +52,7 @@ fn session(client_id: &str, disconnected_at_ms: Option<u64>) -> SessionRecord {
         connected_at_ms: 10,
         disconnected_at_ms,
         reconnects: 2,
+        state: r#"{"began_ms":10}"#.into(),
     }
 }
 

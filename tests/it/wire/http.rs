@@ -6,7 +6,14 @@ use serde_json::{Value, json};
 use crate::hub::{Client, Ended, Hub, until};
 
 /// Calls the API; the answer must have this status.
-async fn call(hub: &Hub, method: Method, path: &str, token: &str, body: Option<Value>, status: u16) -> Value {
+pub(super) async fn call(
+    hub: &Hub,
+    method: Method,
+    path: &str,
+    token: &str,
+    body: Option<Value>,
+    status: u16,
+) -> Value {
     let url = format!("http://{}{path}", hub.address);
     let mut request = reqwest::Client::new().request(method, url).header("X-Correlation-ID", "ticket-7");
     if !token.is_empty() {

@@ -1,0 +1,107 @@
+//! Who is subscribed to topics that nobody has opened yet: wildcards, and the owners of personal topics.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::directory::Broker;
+use crate::auth::TopicPattern;
+use crate::ids::TopicName;
+use crate::telemetry::Cause;
+use crate::topic::outlet::UNASKED;
+use crate::topic::{Filter, Member, Outlet, Subscribe, Taken, TopicHandle};
+
+/// Tells who owns a personal topic and is connected: where, and what was taken out of it before.
+pub type OwnersOf = Box<dyn Fn(&TopicName) -> Vec<(Outlet, Member, Taken)> + Send + Sync>;
+
+/// Connections that a topic gets when it is opened.
+#[derive(Default)]
+pub(super) struct Followers {
+    wildcards: Vec<Follower>,
+    owners_of: Option<OwnersOf>,
+    /// Personal topics that are in the store and not open.
+    asleep: HashSet<TopicName>,
+}
+
+struct Follower {
+    pattern: TopicPattern,
+    outlet: Outlet,
+    member: Member,
+    filter: Option<Arc<Filter>>,
+}
+
+impl Followers {
+    /// A topic begins: whoever waits for it is subscribed before its first message.
+    pub(super) fn opened(&mut self, topic: &TopicHandle) {
+        self.asleep.remove(topic.name());
+        let subscribe = |outlet: &Outlet, member, filter, taken| {
+            let subscribe = Subscribe {
+                outlet: outlet.clone(),
+                member,
+                request: UNASKED,
+                recover: None,
+                taken,
+                filter,
+                history: 0,
+                attachment: None,
+            };
+            if let Err(error) = topic.subscribe(subscribe, &Cause::own()) {
+                tracing::warn!(topic = %topic.name(), %error, "a subscriber was not added to a new topic");
+            }
+        };
+        for follower in &self.wildcards {
+            if follower.pattern.covers(topic.name().as_str()) {
+                subscribe(&follower.outlet, follower.member, follower.filter.clone(), None);
+            }
+        }
+        if topic.kind().personal {
+            let owners = self.owners_of.as_ref().map(|owners_of| owners_of(topic.name()));
+            for (outlet, member, taken) in owners.unwrap_or_default() {
+                subscribe(&outlet, member, None, Some(Box::new(taken)));
+            }
+        }
+    }
+
+    /// A personal topic was closed; the store has it.
+    pub(super) fn fell_asleep(&mut self, topic: TopicName) {
+        self.asleep.insert(topic);
+    }
+}
+
+impl Broker {
+    /// Subscribes a connection to every topic that `pattern` will name from now on, and returns those that it names
+    /// now: the caller subscribes to them. Asked for again, the newer filter holds.
+    pub fn follow(
+        &self,
+        pattern: &TopicPattern,
+        outlet: Outlet,
+        member: Member,
+        filter: Option<Arc<Filter>>,
+    ) -> Vec<TopicName> {
+        self.unfollow(&outlet, member, Some(pattern));
+        // No topic is opened in between.
+        let topics = self.0.topics.read();
+        let follower = Follower { pattern: pattern.clone(), outlet, member, filter };
+        self.0.followers.write().wildcards.push(follower);
+        topics.keys().filter(|name| pattern.covers(name.as_str())).cloned().collect()
+    }
+
+    /// Ends what [`Broker::follow`] began, for one pattern or for all of the connection.
+    pub fn unfollow(&self, outlet: &Outlet, member: Member, pattern: Option<&TopicPattern>) {
+        self.0.followers.write().wildcards.retain(|follower| {
+            let same = follower.member == member && follower.outlet.same_as(outlet);
+            !(same && pattern.is_none_or(|pattern| *pattern == follower.pattern))
+        });
+    }
+
+    /// Who is asked for the owners of a personal topic, and which of them the store has.
+    pub fn serve_owners(&self, owners_of: OwnersOf, in_store: Vec<TopicName>) {
+        let mut followers = self.0.followers.write();
+        followers.owners_of = Some(owners_of);
+        followers.asleep.extend(in_store);
+    }
+
+    /// Whether a personal topic may have messages: it is open, or the store has it.
+    pub fn may_have_mail(&self, topic: &TopicName) -> bool {
+        self.find(topic).is_some() || self.0.followers.read().asleep.contains(topic)
+    }
+}

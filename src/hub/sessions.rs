@@ -1,0 +1,57 @@
+//! Sessions from one life of the hub to the next.
+
+use std::sync::Arc;
+
+use super::HubError;
+use crate::connection::session::Personal;
+use crate::http::State;
+use crate::ids::TopicName;
+
+/// Sessions in one read or write.
+const SESSIONS_PER_STEP: usize = 1_000;
+
+/// Takes in what the store has of sessions and of personal topics.
+pub(super) async fn recall(state: &Arc<State>) -> Result<(), HubError> {
+    let (services, now_ms) = (&state.services, state.services.clock.unix_ms());
+    // What was open when the hub ended ended then at the latest.
+    state.store.end_sessions(now_ms).await?;
+    let mut after: Option<String> = None;
+    loop {
+        let records = state.store.sessions(after.as_deref(), SESSIONS_PER_STEP).await?;
+        let Some(last) = records.last() else { break };
+        after = Some(last.client_id.clone());
+        services.clients.recall(records, now_ms);
+    }
+    let names = state.store.topics_with_events(&["client:", "user:"]).await?;
+    let in_store = names.iter().filter_map(|name| TopicName::parse(name).ok()).collect();
+    let (clients, shards) = (services.clients.clone(), state.shards.clone());
+    let owners_of = move |topic: &TopicName| {
+        let owners = clients.owners(topic).into_iter();
+        owners.filter_map(|(worker, member, taken)| Some((shards.outlet(worker)?, member, taken))).collect()
+    };
+    services.broker.serve_owners(Box::new(owners_of), in_store);
+    Ok(())
+}
+
+/// Forgets sessions that ran out, writes those that changed.
+pub(super) async fn write(state: &State) {
+    let (services, now_ms) = (&state.services, state.services.clock.unix_ms());
+    let settings = &services.settings;
+    for id in services.clients.forget(now_ms, settings.session_ttl_ms, settings.sessions_max) {
+        let queue = Personal::Client.topic(id.as_str(), "");
+        let Ok(queue) = TopicName::parse(&queue) else { continue };
+        if !services.broker.may_have_mail(&queue) {
+            continue;
+        }
+        // Its queue goes with the session.
+        if let Err(error) = state.store.trim_topic(queue.as_str(), 0).await {
+            tracing::warn!(client = %id, %error, "the queue of a forgotten session was not trimmed");
+        }
+    }
+    for part in services.clients.take_changed().chunks(SESSIONS_PER_STEP) {
+        if let Err(error) = state.store.put_sessions(part.to_vec()).await {
+            tracing::warn!(%error, "sessions not written; tried again with the next ones");
+            services.clients.all_changed();
+        }
+    }
+}
