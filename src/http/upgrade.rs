@@ -22,6 +22,7 @@ use crate::connection::clients::Arrived;
 use crate::connection::{Arrival, Identity, Shard};
 use crate::ids::ClientId;
 use crate::protocol::codes::Code;
+use crate::protocol::encoding::{Encoding, Format};
 use crate::protocol::server::RETRY_AFTER_MS;
 use crate::telemetry::{Cause, Counter};
 use crate::websocket::Handshake;
@@ -125,11 +126,18 @@ impl Door {
         let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         self.check_rate(address)?;
         let header = |name| headers(request, name);
-        let handshake = Handshake::check(request.method().as_str(), header).map_err(|error| Refusal {
+        let handshake = Handshake::check(request.method().as_str(), Encoding::SUB_PROTOCOLS, header);
+        let mut handshake = handshake.map_err(|error| Refusal {
             status: error.status(),
             code: Code::InvalidField,
             detail: error.to_string(),
         })?;
+        let settings = &self.state.services.settings;
+        handshake.deflate = handshake.deflate.filter(|_| settings.deflate);
+        let format = Format {
+            encoding: Encoding::of(handshake.sub_protocol),
+            deflate_bytes_min: handshake.deflate.map(|_| settings.deflate_bytes_min),
+        };
         let claims = self.authenticate(request, &handshake)?;
         let preset = PRESETS.iter().find(|(path, _)| *path == name);
         let client_id = match preset {
