@@ -79,6 +79,7 @@ impl Refusal {
 struct Admitted {
     identity: Identity,
     arrived: Arrived,
+    format: Format,
     presets: &'static [&'static str],
     response: Vec<u8>,
 }
@@ -157,7 +158,8 @@ impl Door {
                 Refusal::new(code, error.to_string())
             })?;
         let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
-        Ok(Admitted { identity, arrived, presets: preset.map_or(&[], |(_, topics)| topics), response })
+        let presets = preset.map_or(&[][..], |(_, topics)| topics);
+        Ok(Admitted { identity, arrived, format, presets, response })
     }
 
     fn check_rate(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -191,12 +193,12 @@ impl Door {
     }
 
     fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
-        let Admitted { identity, arrived, presets, response } = admitted;
+        let Admitted { identity, arrived, format, presets, response } = admitted;
         if let Err(error) = prepare(&io, self.state.services.settings.write_deadline_ms) {
             tracing::debug!(cause = %cause, %error, "socket options");
         }
         let client_id = identity.client_id.clone();
-        let arrival = Arrival { io: Box::new(io), leftover, identity, presets, response };
+        let arrival = Arrival { io: Box::new(io), leftover, identity, format, presets, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);
         tracing::debug!(cause = %cause, client = %client_id, "connected");

@@ -16,6 +16,9 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// All.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Msgpack];
+
     /// The sub-protocols of the encodings.
     pub const SUB_PROTOCOLS: &'static [&'static str] =
         &[Self::Json.sub_protocol(), Self::Msgpack.sub_protocol()];
@@ -38,6 +41,14 @@ impl Encoding {
         match self {
             Self::Json => "json",
             Self::Msgpack => "msgpack",
+        }
+    }
+
+    /// Which messages it has, in words.
+    pub fn kind_of_frames(self) -> &'static str {
+        match self {
+            Self::Json => "text",
+            Self::Msgpack => "binary",
         }
     }
 
@@ -65,12 +76,19 @@ impl Format {
     /// How many formats there are.
     pub const COUNT: usize = 4;
 
-    /// Names of the formats by their index; the label of metrics.
-    pub const NAMES: [&'static str; Self::COUNT] = ["json", "json_deflate", "msgpack", "msgpack_deflate"];
-
     /// Place of this format among all; 0 is [`Format::JSON`].
     pub fn index(self) -> usize {
         usize::from(self.encoding == Encoding::Msgpack) * 2 + usize::from(self.deflate_bytes_min.is_some())
+    }
+
+    /// The label of metrics.
+    pub fn name(self) -> &'static str {
+        match (self.encoding, self.deflate_bytes_min) {
+            (Encoding::Json, None) => "json",
+            (Encoding::Json, Some(_)) => "json_deflate",
+            (Encoding::Msgpack, None) => "msgpack",
+            (Encoding::Msgpack, Some(_)) => "msgpack_deflate",
+        }
     }
 
     /// The same encoding without compression.
@@ -112,13 +130,13 @@ mod tests {
 
     #[test]
     fn every_format_has_its_place_and_name() {
-        let formats = [Encoding::Json, Encoding::Msgpack].into_iter().flat_map(|encoding| {
+        let formats = Encoding::ALL.into_iter().flat_map(|encoding| {
             [None, Some(0)].map(|deflate_bytes_min| Format { encoding, deflate_bytes_min })
         });
         for (index, format) in formats.enumerate() {
             assert_eq!(format.index(), index);
             assert_eq!(format.plain().index(), index / 2 * 2);
-            assert!(Format::NAMES[index].starts_with(format.encoding.as_str()));
+            assert!(format.name().starts_with(format.encoding.as_str()));
             assert_eq!(Encoding::of(Some(format.encoding.sub_protocol())), format.encoding);
         }
         assert_eq!(Encoding::of(None), Encoding::Json);

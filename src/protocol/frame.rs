@@ -48,7 +48,7 @@ mod tests {
     use crate::websocket::{Opcode, frame, payload_of};
 
     fn formats() -> impl Iterator<Item = Format> {
-        [Encoding::Json, Encoding::Msgpack].into_iter().flat_map(|encoding| {
+        Encoding::ALL.into_iter().flat_map(|encoding| {
             [None, Some(100)].map(|deflate_bytes_min| Format { encoding, deflate_bytes_min })
         })
     }

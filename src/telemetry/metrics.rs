@@ -198,6 +198,26 @@ impl Gauge {
         }
     }
 
+    /// Raises one label value by one.
+    pub fn up_for(self, label: &'static str) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.labelled(label).fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Lowers one label value by one.
+    pub fn down_for(self, label: &'static str) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.labelled(label).fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The value of one label value; 0 when it was never set.
+    pub fn get_for(self, label: &str) -> u64 {
+        let Some(cell) = cells().gauges.get(self as usize) else { return 0 };
+        cell.labelled.read().get(label).map_or(0, |c| c.load(Ordering::Relaxed))
+    }
+
     /// The value of a gauge without a label.
     pub fn get(self) -> u64 {
         cells().gauges.get(self as usize).map_or(0, |c| c.plain.load(Ordering::Relaxed))

@@ -3,6 +3,8 @@
 use rmp::Marker;
 use serde::Serialize;
 
+use crate::protocol::codes::Code;
+
 /// How many maps and arrays may stand in one another.
 pub const DEPTH_MAX: usize = 128;
 
@@ -51,6 +53,16 @@ pub enum UnpackError {
         /// The bound.
         bytes_max: usize,
     },
+}
+
+impl UnpackError {
+    /// The row of the table of codes.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::TooLarge { .. } => Code::TooLarge,
+            _ => Code::InvalidMsgpack,
+        }
+    }
 }
 
 /// The JSON text of one MessagePack value, of at most `bytes_max`.
