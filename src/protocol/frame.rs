@@ -14,13 +14,14 @@ pub struct SharedFrame(Arc<Forms>);
 #[derive(Debug)]
 struct Forms {
     json: Bytes,
-    others: [OnceLock<Bytes>; Format::COUNT - 1],
+    /// Most frames need none of them.
+    others: OnceLock<Box<[OnceLock<Bytes>; Format::COUNT - 1]>>,
 }
 
 impl SharedFrame {
     /// A JSON text frame.
     pub fn json(frame: Bytes) -> Self {
-        Self(Arc::new(Forms { json: frame, others: Default::default() }))
+        Self(Arc::new(Forms { json: frame, others: OnceLock::new() }))
     }
 
     /// The JSON text frame.
@@ -30,9 +31,8 @@ impl SharedFrame {
 
     /// The frame in a format.
     pub fn get(&self, format: Format) -> &Bytes {
-        let place = format.index().checked_sub(1).and_then(|other| self.0.others.get(other));
-        let Some(place) = place else { return self.as_json() };
-        place.get_or_init(|| {
+        let Some(other) = format.index().checked_sub(1) else { return self.as_json() };
+        self.0.others.get_or_init(Box::default)[other].get_or_init(|| {
             if format == format.plain() {
                 return format.encode(self.as_json());
             }
