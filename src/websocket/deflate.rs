@@ -19,6 +19,9 @@ const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 /// The unsent tail, then an empty last block: whoever reads that as such was at the end of a block.
 const TAIL_AND_END: [u8; 9] = [0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff];
 
+/// What a thread keeps of its output between messages, in bytes.
+const OUTPUT_BYTES_KEPT: usize = 64 * 1_024;
+
 /// The first step of an inflated message's memory, in bytes; it doubles from there.
 const INFLATED_BYTES_MIN: usize = 1_024;
 
@@ -38,24 +41,45 @@ struct Deflater {
 #[must_use]
 pub fn deflated_frame(opcode: Opcode, payload: &[u8]) -> Option<Bytes> {
     DEFLATER.with_borrow_mut(|deflater| {
-        let Deflater { stream, output } = deflater.get_or_insert_with(|| Deflater {
-            // Level 1: on the hub's frames the higher ones cost two to four times as much for a fifth less.
-            stream: Compress::new_with_window_bits(Compression::new(1), false, WINDOW_BITS),
-            output: Vec::new(),
-        });
-        stream.reset();
-        output.clear();
-        // What does not fit is not shorter.
-        output.reserve_exact(payload.len() + TAIL.len());
-        stream.compress_vec(payload, output, FlushCompress::Sync).ok()?;
-        let deflated = output.strip_suffix(&TAIL).filter(|deflated| deflated.len() < payload.len())?;
-        if stream.total_in() != payload.len() as u64 {
-            return None;
+        let frame = match deflater.get_or_insert_with(Deflater::new).deflate(payload) {
+            Some(deflated) if deflated.len() < payload.len() => {
+                let mut writer = FrameWriter::with_capacity(deflated.len());
+                writer.push(deflated);
+                Some(writer.finish_deflated(opcode))
+            }
+            Some(_longer) => None,
+            None => {
+                // A stream that is reset before its block has ended does not begin the next one.
+                *deflater = None;
+                return None;
+            }
+        };
+        if let Some(deflater) = deflater {
+            deflater.output.shrink_to(OUTPUT_BYTES_KEPT);
         }
-        let mut writer = FrameWriter::with_capacity(deflated.len());
-        writer.push(deflated);
-        Some(writer.finish_deflated(opcode))
+        frame
     })
+}
+
+impl Deflater {
+    fn new() -> Self {
+        // Level 1: on the hub's frames the higher ones cost two to four times as much for a fifth less.
+        let stream = Compress::new_with_window_bits(Compression::new(1), false, WINDOW_BITS);
+        Self { stream, output: Vec::new() }
+    }
+
+    /// The payload compressed, without the tail; `None` when the stream did not come to its end.
+    fn deflate(&mut self, payload: &[u8]) -> Option<&[u8]> {
+        self.stream.reset();
+        self.output.clear();
+        // Nine bits for each byte at worst, and what begins and ends a block.
+        let bound_bytes = payload.len() + payload.len() / 8 + payload.len() / 64 + 64;
+        self.output.reserve_exact(bound_bytes);
+        self.stream.compress_vec(payload, &mut self.output, FlushCompress::Sync).ok()?;
+        let has_room = self.output.len() < self.output.capacity();
+        let took_all = self.stream.total_in() == payload.len() as u64;
+        self.output.strip_suffix(&TAIL).filter(|_| has_room && took_all)
+    }
 }
 
 /// The message that `deflated` is, of at most `bytes_max`.
@@ -154,6 +178,16 @@ mod tests {
         }
     }
 
+    /// Bytes in which nothing repeats.
+    fn noise(bytes: usize) -> Vec<u8> {
+        let mut state = 1u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        noise.take(bytes).collect()
+    }
+
     #[test]
     fn the_examples_of_the_rfc() {
         let table: &[&[u8]] = &[
@@ -216,16 +250,32 @@ mod tests {
     fn what_would_not_get_shorter_stays_as_it_is() {
         assert_eq!(deflated_frame(Opcode::Text, b""), None);
         assert_eq!(deflated_frame(Opcode::Text, b"{}"), None);
-        let mut state = 1u32;
-        let noise = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        });
-        let noise: Vec<u8> = noise.take(2_000).collect();
-        assert_eq!(deflated_frame(Opcode::Binary, &noise), None);
+        for byte in 0..=u8::MAX {
+            assert_eq!(deflated_frame(Opcode::Binary, &[byte]), None, "{byte}");
+        }
+        assert_eq!(deflated_frame(Opcode::Binary, &noise(2_000)), None);
         let frame = deflated_frame(Opcode::Binary, &[7; 300]).unwrap();
         assert_eq!(frame[0], 0xc2, "final, RSV1, binary");
         assert!(frame.len() < 20, "{}", frame.len());
+    }
+
+    /// A stream that was left in the middle of a block says nonsense after its reset.
+    #[test]
+    fn what_cannot_be_compressed_leaves_nothing_behind() {
+        let noise = noise(1_000_000);
+        for noise_bytes in [1_000, 65_536, 1_000_000] {
+            assert_eq!(deflated_frame(Opcode::Binary, &noise[..noise_bytes]), None);
+            let text = vec![b'x'; 100];
+            let frame = deflated_frame(Opcode::Text, &text).unwrap();
+            assert_eq!(inflate(carried(&frame), 100), Ok(text), "after {noise_bytes} bytes of noise");
+        }
+    }
+
+    #[test]
+    fn a_thread_keeps_little() {
+        deflated_frame(Opcode::Binary, &vec![7; 4 << 20]).unwrap();
+        let kept = DEFLATER.with_borrow(|deflater| deflater.as_ref().map(|d| d.output.capacity()));
+        assert_eq!(kept, Some(OUTPUT_BYTES_KEPT));
     }
 
     proptest! {
@@ -242,6 +292,14 @@ mod tests {
             let too_small = inflate(carried(&frame), payload.len() - 1);
             let expected = CodecError::InflatedTooLarge { max_bytes: payload.len() as u64 - 1 };
             prop_assert_eq!(too_small, Err(expected));
+        }
+
+        #[test]
+        fn any_bytes_deflate_to_themselves_or_not_at_all(payload: Vec<u8>, repeat in 1usize..4) {
+            let payload = payload.repeat(repeat);
+            if let Some(frame) = deflated_frame(Opcode::Binary, &payload) {
+                prop_assert_eq!(inflate(carried(&frame), payload.len()), Ok(payload));
+            }
         }
 
         #[test]
