@@ -21,6 +21,7 @@ mod feeding;
 pub mod history;
 pub mod hold;
 pub mod outbox;
+mod outgoing;
 pub mod requests;
 pub mod roster;
 pub mod seat;

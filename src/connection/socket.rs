@@ -90,7 +90,7 @@ pub struct Parcel {
 
 impl Parcel {
     /// Into an outbox. Newest values go in one by one when the client is behind, so that newer ones replace them.
-    fn queue(&self, outbox: &mut Outbox) -> Result<(), Full> {
+    fn queue(&self, outbox: &mut Outbox, format: Format) -> Result<(), Full> {
         let bundle =
             self.bundle.as_ref().filter(|bundle| bundle.class == Class::Latest && outbox.conflates());
         let Some(bundle) = bundle else { return outbox.push(self.entry.clone()) };
@@ -99,7 +99,7 @@ impl Parcel {
                 offset: message.offset,
                 messages: 1,
                 key: Some(message.key.clone().unwrap_or_else(|| Arc::from(""))),
-                frame: message.frame.as_json().clone(),
+                frame: message.frame.get(format).clone(),
                 ..self.entry.clone()
             })
         })
@@ -176,7 +176,7 @@ impl Socket {
                 written = 0;
                 continue;
             }
-            if parcel.queue(&mut outbox).is_err() {
+            if parcel.queue(&mut outbox, self.format).is_err() {
                 drop(outbox);
                 self.close(Close::Slow);
                 return Sent::Whole;
