@@ -133,10 +133,10 @@ mod tests {
             (&["permessage-deflate; client_max_window_bits=\"1\\5\""], plain),
             (&["permessage-deflate; server_no_context_takeover; client_no_context_takeover"], plain),
             (&["permessage-deflate; server_max_window_bits=15"], bound),
-            (&["permessage-deflate; server_max_window_bits=12; client_max_window_bits=12"], bound),
-            (&["permessage-deflate; server_max_window_bits = \"13\""], bound),
+            (&["permessage-deflate; server_max_window_bits = \"15\"; client_max_window_bits=12"], bound),
             // A window below the hub's: declined, and the next offer is looked at.
-            (&["permessage-deflate; server_max_window_bits=11"], None),
+            (&["permessage-deflate; server_max_window_bits=14"], None),
+            (&["permessage-deflate; server_max_window_bits=12; client_max_window_bits=12"], None),
             (&["permessage-deflate; server_max_window_bits=9, permessage-deflate"], plain),
             (&["permessage-deflate; server_max_window_bits=9", "permessage-deflate"], plain),
             (&["x-webkit-deflate-frame, permessage-deflate; client_max_window_bits"], plain),

@@ -23,6 +23,7 @@ pub fn frame_of_json(json: &[u8]) -> Bytes {
     packer.0.finish(Opcode::Binary)
 }
 
+#[derive(Clone, Copy)]
 enum Token<'a> {
     Object,
     Array,

@@ -13,9 +13,6 @@ use super::{Hub, within};
 /// RSV1: the message is compressed.
 pub(crate) const COMPRESSED: u8 = 0x40;
 
-/// The window that the hub confirms when it is asked for one.
-const WINDOW_BITS: u8 = 12;
-
 /// What a client compresses.
 pub(crate) fn deflate(payload: &[u8]) -> Vec<u8> {
     let mut stream = Compress::new(Compression::default(), false);
@@ -25,9 +22,9 @@ pub(crate) fn deflate(payload: &[u8]) -> Vec<u8> {
     deflated
 }
 
-/// What a compressed frame of the hub says, with a window as small as was agreed on.
+/// What a compressed frame of the hub says.
 fn inflate(deflated: &[u8]) -> Vec<u8> {
-    let mut stream = Decompress::new_with_window_bits(false, WINDOW_BITS);
+    let mut stream = Decompress::new(false);
     let mut message = Vec::with_capacity(1 << 20);
     let ended = [deflated, &[0, 0, 0xff, 0xff]].concat();
     stream.decompress_vec(&ended, &mut message, FlushDecompress::Sync).unwrap();

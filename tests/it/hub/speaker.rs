@@ -26,7 +26,8 @@ impl Tongue {
             upgrade = upgrade.header("Sec-WebSocket-Protocol", "infrawatch.v1.msgpack");
         }
         if self.deflate {
-            let offer = "permessage-deflate; server_max_window_bits=12; client_max_window_bits";
+            // As browsers do.
+            let offer = "permessage-deflate; client_max_window_bits";
             upgrade = upgrade.header("Sec-WebSocket-Extensions", offer);
         }
         upgrade

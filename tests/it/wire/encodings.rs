@@ -148,12 +148,34 @@ async fn compression_is_agreed_on_only_when_it_is_wanted_and_possible() {
     let hub = Hub::start();
     let browsers = answer(&hub, "permessage-deflate; client_max_window_bits").await;
     assert_eq!(browsers.as_deref(), Some(confirmed));
-    let bounded =
-        answer(&hub, "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12").await;
-    assert_eq!(bounded, Some(format!("{confirmed}; server_max_window_bits=12")));
+    let bounded = answer(&hub, "permessage-deflate; server_max_window_bits=15").await;
+    assert_eq!(bounded, Some(format!("{confirmed}; server_max_window_bits=15")));
     assert_eq!(answer(&hub, "permessage-deflate; server_max_window_bits=9").await, None);
     let off = Hub::with(|settings| settings.connection.deflate = false);
     assert_eq!(answer(&off, "permessage-deflate").await, None);
+}
+
+#[tokio::test]
+async fn lists_and_counts_say_how_each_connection_speaks() {
+    let hub = Hub::start();
+    let mut open = Vec::new();
+    for (name, tongue) in ["a", "b", "c", "d"].into_iter().zip(Tongue::ALL) {
+        open.push(Speaker::open_as(&hub, name, "viewer", tongue).await);
+    }
+    let get = async |path: &str| -> Value {
+        let url = format!("http://{}/api/v1/connections/{path}", hub.address);
+        let answer = reqwest::Client::new().get(url).bearer_auth(hub.token("viewer")).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
+    let stats = get("stats").await;
+    assert_eq!(stats["by_encoding"], json!({ "json": 2, "msgpack": 2 }));
+    assert_eq!(stats["deflate_connections"], 2);
+    let list = get("list").await;
+    let rows = list["items"].as_array().unwrap().iter();
+    let rows: Vec<_> = rows.map(|row| (row["encoding"].as_str(), row["deflate"].as_bool())).collect();
+    let expected = [("json", false), ("json", true), ("msgpack", false), ("msgpack", true)];
+    assert_eq!(rows, expected.map(|(encoding, deflate)| (Some(encoding), Some(deflate))));
+    assert_eq!(hub.metric("infrawatch_connections_by_format{format=\"msgpack_deflate\"}").await, 1);
 }
 
 #[tokio::test]
