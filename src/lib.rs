@@ -18,7 +18,7 @@
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
 //! supervision · telemetry · protocol · config
-//! websocket · ids · clock         RFC 6455 without IO · checked names · time as an input
+//! websocket · ids · clock         RFC 6455 and 7692 without IO · checked names · time as an input
 //! ```
 
 pub mod agent;

@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::link::Outbox;
 use super::reconnect::Ending;
 use super::settings::Target;
-use crate::protocol::SUBPROTOCOL_JSON;
+use crate::protocol::encoding::Encoding;
 
 /// The hub sends an agent small frames only.
 const HUB_FRAME_BYTES_MAX: usize = 256 * 1024;
@@ -53,7 +53,7 @@ pub(super) async fn upgrade<S>(stream: S, target: Target) -> Result<WebSocketStr
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut request = ClientRequestBuilder::new(target.uri).with_sub_protocol(SUBPROTOCOL_JSON);
+    let mut request = ClientRequestBuilder::new(target.uri).with_sub_protocol(Encoding::Json.sub_protocol());
     if !target.token.is_empty() {
         request = request.with_header("Authorization", format!("Bearer {}", target.token.secret()));
     }

@@ -12,6 +12,10 @@ pub struct ConnectionSection {
     pub frame_bytes_max: usize,
     /// What may wait for one client; more closes with 4008.
     pub outbox_bytes_max: usize,
+    /// Compress frames for clients that offer permessage-deflate.
+    pub deflate: bool,
+    /// Shortest payload that is compressed.
+    pub deflate_bytes_min: u32,
     /// Pings, pongs, closes waiting for one client; more closes with 4008.
     pub control_bytes_max: usize,
     /// What may wait from one client before its socket is no longer read.
@@ -49,6 +53,8 @@ impl Default for ConnectionSection {
         Self {
             frame_bytes_max: 64 * 1024,
             outbox_bytes_max: 1024 * 1024,
+            deflate: true,
+            deflate_bytes_min: 256,
             control_bytes_max: 64 * 1024,
             inbound_bytes_max: 256 * 1024,
             ping_interval_ms: 25_000,
@@ -73,6 +79,7 @@ impl ConnectionSection {
     pub fn check(&self) -> Result<(), ConfigError> {
         in_range("connection.frame_bytes_max", self.frame_bytes_max, 1024, 64 << 20)?;
         in_range("connection.outbox_bytes_max", self.outbox_bytes_max, 16 * 1024, 1 << 30)?;
+        in_range("connection.deflate_bytes_min", self.deflate_bytes_min, 0, 1 << 20)?;
         in_range("connection.control_bytes_max", self.control_bytes_max, 1024, 1 << 20)?;
         in_range("connection.inbound_bytes_max", self.inbound_bytes_max, 1024, 64 << 20)?;
         in_range("connection.ping_interval_ms", self.ping_interval_ms, 100, 3_600_000)?;

@@ -24,6 +24,7 @@ use crate::clock::rfc3339;
 use crate::ids::IdError;
 use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Refresh};
 use crate::protocol::codes::{Close, Code};
+use crate::protocol::msgpack;
 use crate::protocol::server::{self, Pong};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::{Cause, Counter};
@@ -108,12 +109,22 @@ impl ConnectionActor {
             match self.seat.socket.take_inbound() {
                 None => return,
                 Some(Inbound::Text(text)) => self.on_text(&text, ctx),
-                Some(Inbound::Binary) => {
-                    self.bad(Code::UnsupportedEncoding, "this protocol has text frames only", None);
+                Some(Inbound::Packed(packed)) => self.on_packed(&packed, ctx),
+                Some(Inbound::Foreign) => {
+                    let encoding = self.seat.socket.format.encoding;
+                    let (name, kind) = (encoding.sub_protocol(), encoding.kind_of_frames());
+                    self.bad(Code::UnsupportedEncoding, &format!("{name} has {kind} frames only"), None);
                 }
             }
         }
         self.seat.wake_actor(&Cause::own());
+    }
+
+    fn on_packed(&mut self, packed: &[u8], ctx: &mut Context<Self>) {
+        match msgpack::json_of(packed, self.shard.services.settings.frame_bytes_max) {
+            Ok(text) => self.on_text(&text, ctx),
+            Err(error) => self.bad(error.code(), &error.to_string(), None),
+        }
     }
 
     fn on_text(&mut self, text: &str, ctx: &mut Context<Self>) {

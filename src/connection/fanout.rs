@@ -1,61 +1,24 @@
 //! From a worker's outlet to its sockets: what topics have delivered, once per socket and topic.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-
-use super::outbox::{Entry, NO_TOPIC};
+use super::outgoing::{Forms, Outgoing, join, reply};
 use super::seat::Seat;
 use super::shard::Shard;
-use super::socket::{Parcel, Sent};
+use super::socket::Sent;
 use crate::protocol::codes::Close;
 use crate::protocol::frame::SharedFrame;
-use crate::protocol::priority::Priority;
 use crate::telemetry::Counter;
-use crate::topic::{Bundle, Delivery, Member, Position};
+use crate::topic::{Delivery, Member, Position};
 
 /// How many clients back an answer looks for others to the same one.
 const REPLIES_LOOK_BACK: usize = 8;
-
-/// What goes to all members of a topic.
-pub(super) enum Outgoing {
-    Bundle(Arc<Bundle>),
-    Push(SharedFrame, Priority),
-}
-
-impl Outgoing {
-    fn priority(&self) -> Priority {
-        match self {
-            Self::Bundle(bundle) => bundle.priority,
-            Self::Push(_, priority) => *priority,
-        }
-    }
-
-    fn messages(&self) -> usize {
-        match self {
-            Self::Bundle(bundle) => bundle.messages.len(),
-            Self::Push(..) => 0,
-        }
-    }
-
-    fn parcel(&self, topic: u32) -> Parcel {
-        let priority = self.priority();
-        let (frame, offset, bundle) = match self {
-            Self::Bundle(bundle) => (&bundle.frame, bundle.first_offset(), Some(bundle.clone())),
-            Self::Push(frame, _) => (frame, 0, None),
-        };
-        let messages = u32::try_from(self.messages()).unwrap_or(u32::MAX);
-        let entry = Entry { topic, priority, offset, messages, key: None, frame: frame.as_json().clone() };
-        Parcel { entry, bundle }
-    }
-}
 
 impl Shard {
     /// Hands on what topics have delivered. Messages of one topic that stand together become one write.
     pub fn deliver(&self, deliveries: &mut Vec<Delivery>) {
         let mut outgoing: HashMap<u32, Vec<Outgoing>> = HashMap::new();
-        let mut replies: Vec<(Member, Vec<Parcel>)> = Vec::new();
+        let mut replies: Vec<(Member, Vec<SharedFrame>)> = Vec::new();
         for delivery in deliveries.drain(..) {
             match delivery {
                 Delivery::Bundle(bundle) => {
@@ -76,17 +39,17 @@ impl Shard {
                     self.subscribe_failed(member, request, &error);
                 }
                 Delivery::Reply { member, frame } => {
-                    let parcel = reply(&frame);
                     match replies.iter_mut().rev().take(REPLIES_LOOK_BACK).find(|(to, _)| *to == member) {
-                        Some((_, parcels)) => parcels.push(parcel),
-                        None => replies.push((member, vec![parcel])),
+                        Some((_, frames)) => frames.push(frame),
+                        None => replies.push((member, vec![frame])),
                     }
                 }
             }
         }
         self.fan_out(outgoing.into_iter().collect());
-        for (member, parcels) in replies {
+        for (member, frames) in replies {
             if let Some(seat) = self.seat(member) {
+                let parcels: Vec<_> = frames.iter().map(|f| reply(f.get(seat.socket.format))).collect();
                 self.after(&seat, seat.socket.send(&parcels, &join(&parcels)));
             }
         }
@@ -95,19 +58,20 @@ impl Shard {
     /// Writes what goes to each topic to its members, most urgent topic first.
     fn fan_out(&self, mut work: Vec<(u32, Vec<Outgoing>)>) {
         work.sort_by_key(|(_, outgoing)| outgoing.iter().map(Outgoing::priority).min());
-        let mut delivered = 0u64;
+        let (mut delivered, mut saved_bytes) = (0u64, 0u64);
         for (topic, outgoing) in work {
             let messages = outgoing.iter().map(Outgoing::messages).sum::<usize>() as u64;
             let mut not_whole = Vec::new();
             let fed = {
                 let mut roster = self.roster.borrow_mut();
                 let Some(members) = roster.of(topic) else { continue };
-                let parcels: Vec<_> = outgoing.iter().map(|out| out.parcel(topic)).collect();
-                let joined = join(&parcels);
+                let forms = Forms::new(topic, &outgoing);
                 let seats = self.seats.borrow();
                 for slot in &members.plain {
                     let Some(seat) = seats.get(*slot as usize) else { continue };
-                    let sent = seat.socket.send(&parcels, &joined);
+                    let form = forms.of(seat.socket.format);
+                    saved_bytes += form.saved_bytes;
+                    let sent = seat.socket.send(&form.parcels, &form.joined);
                     if sent != Sent::Whole {
                         not_whole.push((seat.clone(), sent));
                     }
@@ -127,6 +91,9 @@ impl Shard {
         }
         if delivered > 0 {
             Counter::Delivered.add(delivered);
+        }
+        if saved_bytes > 0 {
+            Counter::BytesSaved.add_for("deflate", saved_bytes);
         }
     }
 
@@ -153,33 +120,8 @@ impl Shard {
                 "topic": topic.name(), "dropped": lag.dropped, "conflated": lag.conflated,
             });
             let now_ms = self.services.clock.unix_ms();
-            seat.socket.send_control(crate::protocol::server::control("lagged", now_ms, None, &payload));
-        }
-    }
-}
-
-fn reply(frame: &SharedFrame) -> Parcel {
-    let entry = Entry {
-        topic: NO_TOPIC,
-        priority: Priority::Normal,
-        offset: 0,
-        messages: 0,
-        key: None,
-        frame: frame.as_json().clone(),
-    };
-    Parcel { entry, bundle: None }
-}
-
-/// The frames of parcels in one piece.
-pub(super) fn join(parcels: &[Parcel]) -> Bytes {
-    match parcels {
-        [only] => only.entry.frame.clone(),
-        parcels => {
-            let mut joined = BytesMut::with_capacity(parcels.iter().map(|p| p.entry.frame.len()).sum());
-            for parcel in parcels {
-                joined.extend_from_slice(&parcel.entry.frame);
-            }
-            joined.freeze()
+            let lagged = crate::protocol::server::control("lagged", now_ms, None, &payload);
+            seat.socket.send_control(seat.socket.format.encode(&lagged));
         }
     }
 }

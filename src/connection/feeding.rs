@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::rc::Rc;
 
-use super::fanout::{Outgoing, join};
 use super::feed::{Feed, Item};
 use super::history::HistoryItem;
 use super::outbox::Entry;
+use super::outgoing::{Outgoing, join};
 use super::seat::Seat;
 use super::shard::Shard;
 use super::socket::{Parcel, Sent};
@@ -14,6 +14,7 @@ use crate::auth::TopicPattern;
 use crate::ids::TopicName;
 use crate::protocol::batch::{BatchMeta, batch};
 use crate::protocol::codes::Close;
+use crate::protocol::encoding::Format;
 use crate::protocol::server::{self, SubscribedTopic};
 use crate::telemetry::Counter;
 use crate::topic::log::Stored;
@@ -177,10 +178,12 @@ impl Shard {
             seat.feeds_wait.set(true);
             return Vec::new();
         }
-        let mut parcels: Vec<_> = feed.take(page_bytes).iter().map(|item| parcel(feed.topic, item)).collect();
+        let items = feed.take(page_bytes);
+        let mut parcels: Vec<_> =
+            items.iter().map(|item| parcel(feed.topic, item, seat.socket.format)).collect();
         let newest = feed.take_newest(self.services.clock.monotonic_ms());
         Counter::Conflated.add_for("subscription", feed.take_conflated());
-        if let Some(newest) = self.newest_parcel(feed, &newest) {
+        if let Some(newest) = self.newest_parcel(feed, &newest, seat.socket.format) {
             parcels.push(newest);
         }
         if let Some(at_ms) = feed.due_ms() {
@@ -197,10 +200,10 @@ impl Shard {
     }
 
     /// The newest values of a feed in one frame of their own.
-    fn newest_parcel(&self, feed: &Feed, newest: &[Stored]) -> Option<Parcel> {
+    fn newest_parcel(&self, feed: &Feed, newest: &[Stored], format: Format) -> Option<Parcel> {
         let (first, priority) = (newest.first()?, newest.iter().map(|message| message.priority).min()?);
         let frame = match newest {
-            [only] => only.frame.as_json().clone(),
+            [only] => only.frame.get(format).clone(),
             several => {
                 let unix_ms = self.services.clock.unix_ms();
                 let timestamp = crate::clock::rfc3339(unix_ms);
@@ -212,7 +215,7 @@ impl Shard {
                     priority,
                 };
                 let items: Vec<_> = several.iter().map(crate::topic::item).collect();
-                batch(&meta, &items)
+                format.encode(&batch(&meta, &items))
             }
         };
         let messages = u32::try_from(newest.len()).unwrap_or(u32::MAX);
@@ -296,9 +299,9 @@ impl Shard {
     }
 }
 
-fn parcel(topic: u32, item: &Item) -> Parcel {
+fn parcel(topic: u32, item: &Item, format: Format) -> Parcel {
     let messages = u32::from(matches!(item, Item::Message(_)));
-    let frame = item.frame().as_json().clone();
+    let frame = item.frame().get(format).clone();
     let entry = Entry { topic, priority: item.priority(), offset: item.offset(), messages, key: None, frame };
     Parcel { entry, bundle: None }
 }

@@ -23,6 +23,7 @@ mod handover;
 pub mod history;
 pub mod hold;
 pub mod outbox;
+mod outgoing;
 pub mod requests;
 pub mod roster;
 pub mod seat;

@@ -73,8 +73,8 @@ impl Seat {
     }
 
     /// Sends an answer or a push that belongs to no topic.
-    pub fn reply(&self, frame: &Bytes) {
-        self.socket.send_one(frame);
+    pub fn reply(&self, json: &Bytes) {
+        self.socket.send_one(&self.socket.format.encode(json));
     }
 
     /// Sends an `error`.

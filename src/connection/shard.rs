@@ -21,6 +21,7 @@ use super::socket::{Socket, SocketIo};
 use super::socket_task::{SCRATCH_BYTES, SocketOwner, SocketTask, limits};
 use super::{Identity, Services};
 use crate::protocol::codes::Close;
+use crate::protocol::encoding::Format;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::{Member, Outlet, TopicHandle};
 use crate::websocket::Decoder;
@@ -33,6 +34,8 @@ pub struct Arrival {
     pub leftover: Vec<u8>,
     /// Who it is.
     pub identity: Identity,
+    /// What the handshake agreed on.
+    pub format: Format,
     /// Topics that the path subscribes to.
     pub presets: &'static [&'static str],
     /// What the client id had before.
@@ -75,9 +78,9 @@ impl Shard {
 
     /// Takes a connection in: says `connected`, starts its actor and its task.
     pub fn admit(self: &Rc<Self>, arrival: Arrival, cause: &Cause) -> Member {
-        let Arrival { io, leftover, identity, presets, resumed, mut response } = arrival;
+        let Arrival { io, leftover, identity, format, presets, resumed, mut response } = arrival;
         let now_ms = self.services.clock.unix_ms();
-        let socket = Rc::new(Socket::new(io, &self.services.settings));
+        let socket = Rc::new(Socket::new(io, format, &self.services.settings));
         let generation = self.next_generation.get();
         self.next_generation.set(generation.wrapping_add(1));
         let expires_at_ms = identity.claims.expires_at_ms();
@@ -93,9 +96,10 @@ impl Shard {
         self.watch_token(member, expires_at_ms);
         Counter::ConnectionsOpened.add(1);
         Gauge::ConnectionsActive.up();
+        Gauge::ConnectionsByFormat.up_for(format.name());
         let connected = super::requests::connected(&self.services, &seat.identity.borrow(), &resumed, now_ms);
-        response.extend_from_slice(&connected);
-        seat.reply(&response.into());
+        response.extend_from_slice(&format.encode(&connected));
+        socket.send_one(&response.into());
         let actor = ConnectionActor::new(self.clone(), seat.clone());
         let name = seat.identity.borrow().client_id.shared();
         let give_up = {
@@ -110,7 +114,8 @@ impl Shard {
             seat.wake_actor(cause);
         }
         let owner = Owner { shard: self.clone(), seat };
-        let decoder = Decoder::new(limits(&self.services.settings));
+        let deflate = format.deflate_bytes_min.is_some();
+        let decoder = Decoder::new(limits(&self.services.settings)).with_deflate(deflate);
         let inbound_bytes_max = self.services.settings.inbound_bytes_max;
         let scratch = self.scratch.clone();
         actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, inbound_bytes_max, scratch });
@@ -154,6 +159,7 @@ impl Shard {
         }
         Counter::ConnectionsClosed.add_for(close.name(), 1);
         Gauge::ConnectionsActive.down();
+        Gauge::ConnectionsByFormat.down_for(seat.socket.format.name());
         let now_ms = self.services.clock.unix_ms();
         self.services.clients.left(seat, self.outlet.index(), now_ms);
         if let Some(actor) = seat.actor.borrow_mut().take() {

@@ -59,7 +59,7 @@ pub struct CloseSome {
 pub struct ShardSnapshot;
 
 /// One connection as lists show it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct ConnectionRow {
     /// The session's name.
     pub client_id: String,
@@ -69,6 +69,10 @@ pub struct ConnectionRow {
     pub rooms: Vec<String>,
     /// Since when, RFC 3339.
     pub since: String,
+    /// What its frames are; `None` without a connection.
+    pub encoding: Option<&'static str>,
+    /// Whether they are compressed.
+    pub deflate: bool,
     /// Bytes that wait for the client.
     pub outbox_bytes: usize,
     /// Bytes received.
@@ -216,6 +220,8 @@ impl Handler<Queued<ShardSnapshot>> for ShardActor {
             topics: seat.topics.borrow().iter().map(|(t, _)| t.name().to_string()).collect(),
             rooms: seat.rooms.borrow().iter().map(ToString::to_string).collect(),
             since: rfc3339(seat.since_ms),
+            encoding: Some(seat.socket.format.encoding.as_str()),
+            deflate: seat.socket.format.deflate_bytes_min.is_some(),
             outbox_bytes: seat.socket.outbox_bytes(),
             bytes_in: seat.socket.bytes_in.get(),
             bytes_out: seat.socket.bytes_out.get(),

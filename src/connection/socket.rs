@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use super::outbox::{Entry, Full, Lag, NO_TOPIC, Outbox};
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
+use crate::protocol::encoding::Format;
 use crate::protocol::priority::Priority;
 use crate::telemetry::Counter;
 use crate::topic::{Bundle, Class};
@@ -49,10 +50,22 @@ impl SocketIo for tokio::io::DuplexStream {}
 /// What came from the client and waits for its actor.
 #[derive(Debug)]
 pub enum Inbound {
-    /// A text message.
+    /// A request as JSON text.
     Text(Box<str>),
-    /// A binary message, which this protocol does not have.
-    Binary,
+    /// A request as MessagePack.
+    Packed(Box<[u8]>),
+    /// A message of the kind that the connection's encoding does not have.
+    Foreign,
+}
+
+impl Inbound {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Packed(packed) => packed.len(),
+            Self::Foreign => 0,
+        }
+    }
 }
 
 /// How far a connection is from its end.
@@ -77,7 +90,7 @@ pub struct Parcel {
 
 impl Parcel {
     /// Into an outbox. Newest values go in one by one when the client is behind, so that newer ones replace them.
-    fn queue(&self, outbox: &mut Outbox) -> Result<(), Full> {
+    fn queue(&self, outbox: &mut Outbox, format: Format) -> Result<(), Full> {
         let bundle =
             self.bundle.as_ref().filter(|bundle| bundle.class == Class::Latest && outbox.conflates());
         let Some(bundle) = bundle else { return outbox.push(self.entry.clone()) };
@@ -86,7 +99,7 @@ impl Parcel {
                 offset: message.offset,
                 messages: 1,
                 key: Some(message.key.clone().unwrap_or_else(|| Arc::from(""))),
-                frame: message.frame.as_json().clone(),
+                frame: message.frame.get(format).clone(),
                 ..self.entry.clone()
             })
         })
@@ -108,6 +121,8 @@ pub enum Sent {
 
 /// One connection's bytes. Lives on its worker.
 pub struct Socket {
+    /// How frames for this client are made.
+    pub format: Format,
     pub(super) io: RefCell<Box<dyn SocketIo>>,
     outbox: RefCell<Outbox>,
     inbound: RefCell<VecDeque<Inbound>>,
@@ -124,8 +139,9 @@ pub struct Socket {
 
 impl Socket {
     /// A connection after its handshake.
-    pub fn new(io: Box<dyn SocketIo>, settings: &ConnectionSection) -> Self {
+    pub fn new(io: Box<dyn SocketIo>, format: Format, settings: &ConnectionSection) -> Self {
         Self {
+            format,
             io: RefCell::new(io),
             outbox: RefCell::new(Outbox::new(settings.outbox_bytes_max, settings.control_bytes_max)),
             inbound: RefCell::default(),
@@ -164,7 +180,7 @@ impl Socket {
                 written = 0;
                 continue;
             }
-            if parcel.queue(&mut outbox).is_err() {
+            if parcel.queue(&mut outbox, self.format).is_err() {
                 return Sent::Full;
             }
         }
@@ -287,8 +303,7 @@ impl Socket {
     pub fn take_inbound(&self) -> Option<Inbound> {
         let inbound = self.inbound.borrow_mut().pop_front();
         match &inbound {
-            Some(Inbound::Text(text)) => self.inbound_bytes.set(self.inbound_bytes.get() - text.len()),
-            Some(Inbound::Binary) => {}
+            Some(inbound) => self.inbound_bytes.set(self.inbound_bytes.get() - inbound.bytes()),
             None => {
                 *self.inbound.borrow_mut() = VecDeque::new();
                 self.wake();
@@ -299,9 +314,7 @@ impl Socket {
 
     /// Acts as if the client had sent this.
     pub fn push_inbound(&self, inbound: Inbound) {
-        if let Inbound::Text(text) = &inbound {
-            self.inbound_bytes.set(self.inbound_bytes.get() + text.len());
-        }
+        self.inbound_bytes.set(self.inbound_bytes.get() + inbound.bytes());
         self.inbound.borrow_mut().push_back(inbound);
     }
 

@@ -12,6 +12,7 @@ use tokio::io::ReadBuf;
 use super::socket::{Inbound, Phase, Socket};
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
+use crate::protocol::encoding::Encoding;
 use crate::telemetry::Counter;
 use crate::websocket::{Decoder, Event, Limits, Opcode, frame};
 
@@ -144,11 +145,17 @@ impl<O: SocketOwner> SocketTask<O> {
             match event {
                 Ok(Event::Text(text)) => {
                     arrived += 1;
-                    socket.push_inbound(Inbound::Text(text.into()));
+                    socket.push_inbound(match socket.format.encoding {
+                        Encoding::Json => Inbound::Text(text.into()),
+                        Encoding::Msgpack => Inbound::Foreign,
+                    });
                 }
-                Ok(Event::Binary(_)) => {
+                Ok(Event::Binary(packed)) => {
                     arrived += 1;
-                    socket.push_inbound(Inbound::Binary);
+                    socket.push_inbound(match socket.format.encoding {
+                        Encoding::Json => Inbound::Foreign,
+                        Encoding::Msgpack => Inbound::Packed(packed.into()),
+                    });
                 }
                 Ok(Event::Ping(payload)) => socket.send_control(frame(Opcode::Pong, payload)),
                 Ok(Event::Pong(_)) => socket.awaits_pong.set(false),
@@ -182,6 +189,7 @@ mod tests {
     use super::*;
     use crate::connection::outbox::{Entry, NO_TOPIC};
     use crate::connection::socket::{Parcel, Sent};
+    use crate::protocol::encoding::Format;
     use crate::protocol::priority::Priority;
     use bytes::Bytes;
     use std::cell::Cell;
@@ -206,7 +214,8 @@ mod tests {
     /// A socket over a pipe that takes `pipe_bytes`: any stream that is read and written goes the same way.
     fn start(pipe_bytes: usize, settings: &ConnectionSection) -> (DuplexStream, Rc<Socket>, Rc<Witness>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
-        let (socket, owner) = (Rc::new(Socket::new(Box::new(server), settings)), Rc::new(Witness::default()));
+        let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, settings));
+        let owner = Rc::new(Witness::default());
         tokio::task::spawn_local(SocketTask {
             socket: socket.clone(),
             leftover: Vec::new(),

@@ -14,10 +14,8 @@ use crate::clock::rfc3339;
 use crate::connection::shard_actor::ConnectionRow;
 use crate::ids::ClientId;
 use crate::protocol::codes::Code;
-use crate::telemetry::Counter;
-
-/// The one encoding that connections speak.
-const ENCODING: &str = "json";
+use crate::protocol::encoding::{Encoding, Format};
+use crate::telemetry::{Counter, Gauge};
 
 /// Counts over all connections.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -35,7 +33,9 @@ pub struct Stats {
     /// How often a client came back.
     pub reconnects: u64,
     /// Open connections by encoding.
-    pub by_encoding: BTreeMap<&'static str, usize>,
+    pub by_encoding: BTreeMap<&'static str, u64>,
+    /// Open connections that agreed on permessage-deflate.
+    pub deflate_connections: u64,
     /// Messages taken into topics since the start.
     pub published_total: u64,
     /// Messages handed to sockets since the start.
@@ -44,6 +44,8 @@ pub struct Stats {
     pub bytes_in_total: u64,
     /// Bytes sent since the start.
     pub bytes_out_total: u64,
+    /// Bytes that compression spared since the start.
+    pub bytes_saved_total: u64,
     /// Closed connections by cause.
     pub closes: BTreeMap<&'static str, u64>,
 }
@@ -64,8 +66,10 @@ pub struct Session {
     pub since: String,
     /// Address of its last connection.
     pub remote_address: String,
-    /// How its frames are encoded.
-    pub encoding: &'static str,
+    /// How its frames are encoded: `json` or `msgpack`; `null` while it is not connected.
+    pub encoding: Option<&'static str>,
+    /// Whether frames of some length are compressed.
+    pub deflate: bool,
     /// Subscribed topics.
     pub topics: Vec<String>,
     /// Rooms it is in.
@@ -87,6 +91,9 @@ pub async fn stats(state: web::Data<State>) -> web::Json<Stats> {
     let services = &state.services;
     let (active_connections, _peak, reconnects) = services.clients.counts();
     let rates = state.desk.rates(services.clock.monotonic_ms());
+    let of = |encoding, deflate_bytes_min| {
+        Gauge::ConnectionsByFormat.get_for(Format { encoding, deflate_bytes_min }.name())
+    };
     web::Json(Stats {
         active_connections,
         rooms: services.rooms.occupied(),
@@ -94,11 +101,13 @@ pub async fn stats(state: web::Data<State>) -> web::Json<Stats> {
         messages_per_second: rates.messages,
         deliveries_per_second: rates.deliveries,
         reconnects,
-        by_encoding: BTreeMap::from([(ENCODING, active_connections)]),
+        by_encoding: Encoding::ALL.iter().map(|e| (e.as_str(), of(*e, None) + of(*e, Some(0)))).collect(),
+        deflate_connections: Encoding::ALL.iter().map(|e| of(*e, Some(0))).sum(),
         published_total: Counter::Published.total(),
         delivered_total: Counter::Delivered.total(),
         bytes_in_total: Counter::BytesIn.total(),
         bytes_out_total: Counter::BytesOut.total(),
+        bytes_saved_total: Counter::BytesSaved.total(),
         closes: Counter::ConnectionsClosed.by_label(),
     })
 }
@@ -123,15 +132,8 @@ pub async fn list(
         rows.into_iter().map(|row| (row.client_id.clone(), row)).collect();
     let sessions = known.into_iter().map(|(id, client)| {
         let row = live.remove(id.as_str()).filter(|_| client.left_ms.is_none());
-        let row = row.unwrap_or_else(|| ConnectionRow {
-            client_id: id.to_string(),
-            topics: Vec::new(),
-            rooms: Vec::new(),
-            since: String::new(),
-            outbox_bytes: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-        });
+        let row =
+            row.unwrap_or_else(|| ConnectionRow { client_id: id.to_string(), ..ConnectionRow::default() });
         Session {
             client_id: row.client_id,
             subject: client.subject.to_string(),
@@ -139,7 +141,8 @@ pub async fn list(
             state: if client.left_ms.is_none() { "connected" } else { "disconnected" },
             since: rfc3339(client.left_ms.unwrap_or(client.since_ms)),
             remote_address: client.address.to_string(),
-            encoding: ENCODING,
+            encoding: row.encoding,
+            deflate: row.deflate,
             topics: row.topics,
             rooms: row.rooms,
             outbox_bytes: row.outbox_bytes,

@@ -24,6 +24,7 @@ use crate::connection::session::Personal;
 use crate::connection::{Arrival, Identity, Shard};
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
+use crate::protocol::encoding::{Encoding, Format};
 use crate::protocol::server::RETRY_AFTER_MS;
 use crate::telemetry::{Cause, Counter};
 use crate::websocket::Handshake;
@@ -80,6 +81,7 @@ impl Refusal {
 struct Admitted {
     identity: Identity,
     arrival: ClientArrival,
+    format: Format,
     presets: &'static [&'static str],
     response: Vec<u8>,
 }
@@ -127,11 +129,18 @@ impl Door {
         let address = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         self.check_rate(address)?;
         let header = |name| headers(request, name);
-        let handshake = Handshake::check(request.method().as_str(), header).map_err(|error| Refusal {
+        let handshake = Handshake::check(request.method().as_str(), Encoding::SUB_PROTOCOLS, header);
+        let mut handshake = handshake.map_err(|error| Refusal {
             status: error.status(),
             code: Code::InvalidField,
             detail: error.to_string(),
         })?;
+        let settings = &self.state.services.settings;
+        handshake.deflate = handshake.deflate.filter(|_| settings.deflate);
+        let format = Format {
+            encoding: Encoding::of(handshake.sub_protocol),
+            deflate_bytes_min: handshake.deflate.map(|_| settings.deflate_bytes_min),
+        };
         let claims = self.authenticate(request, &handshake)?;
         let preset = PRESETS.iter().find(|(path, _)| *path == name);
         let client_id = match preset {
@@ -151,7 +160,8 @@ impl Door {
                 Refusal::new(code, error.to_string())
             })?;
         let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
-        Ok(Admitted { identity, arrival, presets: preset.map_or(&[], |(_, topics)| topics), response })
+        let presets = preset.map_or(&[][..], |(_, topics)| topics);
+        Ok(Admitted { identity, arrival, format, presets, response })
     }
 
     fn check_rate(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -211,14 +221,14 @@ impl Door {
     }
 
     async fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
-        let Admitted { identity, arrival, presets, response } = admitted;
+        let Admitted { identity, arrival, format, presets, response } = admitted;
         let resumed = self.resume(&identity, &arrival, cause).await;
         if let Err(error) = prepare(&io, self.state.services.settings.write_deadline_ms) {
             tracing::debug!(cause = %cause, %error, "socket options");
         }
         let client_id = identity.client_id.clone();
         let arrived = arrival.arrived;
-        let arrival = Arrival { io: Box::new(io), leftover, identity, presets, resumed, response };
+        let arrival = Arrival { io: Box::new(io), leftover, identity, format, presets, resumed, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);
         self.shard.open_inboxes(member);

@@ -40,6 +40,8 @@ macro_rules! codes {
 codes! {
     /// The text is not JSON.
     InvalidJson = "invalid_json", 400, false, "Not valid JSON";
+    /// The bytes are not MessagePack, or not what JSON can say.
+    InvalidMsgpack = "invalid_msgpack", 400, false, "Not valid MessagePack";
     /// The frame type is not one of the protocol.
     UnknownType = "unknown_type", 400, false, "Unknown frame type";
     /// A field that the type needs is not there.
@@ -48,7 +50,7 @@ codes! {
     InvalidField = "invalid_field", 400, false, "Invalid field";
     /// A name breaks the rules of its kind.
     InvalidName = "invalid_name", 400, false, "Invalid name";
-    /// A binary frame on a text protocol.
+    /// A text frame on a binary sub-protocol, or a binary one on a text sub-protocol.
     UnsupportedEncoding = "unsupported_encoding", 400, false, "Unsupported encoding";
     /// No token, or one that cannot be trusted.
     Unauthorized = "unauthorized", 401, false, "Authentication required";

@@ -5,19 +5,20 @@
 //! - [`topic_request`]: what a client asks of a topic
 //! - [`server`]: frames that the hub sends, encoded once and shared
 //! - [`batch`]: several messages in one frame
-//! - [`frame`]: a frame that many sockets share
+//! - [`encoding`]: in which form the frames of one connection travel
+//! - [`frame`]: a frame that many sockets share, in every form that one of them has
+//! - [`msgpack`]: frames as MessagePack, from and to JSON
 //! - [`priority`]: the three classes of urgency
 
 pub mod batch;
 pub mod client;
 pub mod codes;
+pub mod encoding;
 pub mod frame;
+pub mod msgpack;
 pub mod priority;
 pub mod server;
 pub mod topic_request;
 
 /// Version of the envelope.
 pub const VERSION: u32 = 1;
-
-/// The sub-protocol of JSON text frames, also what a client gets that asks for none.
-pub const SUBPROTOCOL_JSON: &str = "infrawatch.v1.json";

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::codes::Code;
 use super::priority::Priority;
 use crate::ids::MessageId;
-use crate::websocket::{FrameWriter, Opcode, header_bytes};
+use crate::websocket::{FrameWriter, Opcode, payload_of};
 
 /// A text frame in the making.
 pub(super) struct Draft(FrameWriter);
@@ -139,7 +139,7 @@ pub fn message(meta: &MessageMeta<'_>, payload: &str) -> (Bytes, Parts) {
 /// of the result is another.
 pub fn with_dropped(frame: &Bytes, parts: &Parts, dropped: u64) -> Bytes {
     const METADATA: &str = r#","metadata":{"#;
-    let start = header_bytes(frame);
+    let start = frame.len() - payload_of(frame).len();
     let cut = parts.payload.end + METADATA.len();
     let (Some(front), Some(back)) = (frame.get(start..cut), frame.get(cut..)) else { return frame.clone() };
     let mut draft = Draft::with_capacity(frame.len() + 32);

@@ -42,6 +42,10 @@ rows! {
         FramesIn = "frames_in", None, "Data frames received from clients";
         BytesIn = "bytes_in", None, "Bytes received on WebSockets";
         BytesOut = "bytes_out", None, "Bytes written to WebSockets";
+        BytesSaved = "bytes_saved", Some("how"), "Bytes that subscribers did not have to be sent, by how they were spared";
+        DeflateFrames = "deflate_frames", None, "Frames compressed, once each however many sockets they went to";
+        DeflateBytesIn = "deflate_bytes_in", None, "Bytes of payload before they were compressed";
+        DeflateBytesOut = "deflate_bytes_out", None, "Bytes of payload after they were compressed";
         Published = "messages_published", None, "Messages taken into a topic";
         Delivered = "messages_delivered", None, "Messages handed to a subscriber's socket or outbox";
         Dropped = "messages_dropped", Some("cause"), "Messages dropped for a slow client, by cause";
@@ -69,6 +73,7 @@ rows! {
     /// What goes up and down.
     Gauge {
         ConnectionsActive = "connections_active", None, "Open WebSocket connections";
+        ConnectionsByFormat = "connections_by_format", Some("format"), "Open WebSocket connections, by encoding and compression";
         Topics = "topics", None, "Topics that exist";
         Rooms = "rooms", None, "Rooms with members";
         Nodes = "nodes", Some("state"), "Known nodes, by state";
@@ -192,6 +197,26 @@ impl Gauge {
         if let Some(cell) = cells().gauges.get(self as usize) {
             cell.labelled(label).store(n, Ordering::Relaxed);
         }
+    }
+
+    /// Raises one label value by one.
+    pub fn up_for(self, label: &'static str) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.labelled(label).fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Lowers one label value by one.
+    pub fn down_for(self, label: &'static str) {
+        if let Some(cell) = cells().gauges.get(self as usize) {
+            cell.labelled(label).fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The value of one label value; 0 when it was never set.
+    pub fn get_for(self, label: &str) -> u64 {
+        let Some(cell) = cells().gauges.get(self as usize) else { return 0 };
+        cell.labelled.read().get(label).map_or(0, |c| c.load(Ordering::Relaxed))
     }
 
     /// The value of a gauge without a label.

@@ -7,14 +7,17 @@
 use super::events::Events;
 use super::mask::{mask, rotate};
 use super::utf8::Utf8Check;
-use super::{CodecError, HEADER_BYTES_MAX, Header, Opcode};
+use super::{CodecError, HEADER_BYTES_MAX, Header, Opcode, deflate};
+
+/// The first of the three reserved bits, as [`Header::reserved`] has it.
+const RSV1: u8 = 4;
 
 /// What a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The longest payload of one frame, in bytes.
     pub frame_bytes_max: usize,
-    /// The longest message, all its frames together, in bytes.
+    /// The longest message, all its frames together, as sent and when inflated, in bytes.
     pub message_bytes_max: usize,
 }
 
@@ -26,8 +29,10 @@ pub struct Decoder {
     buffer: Vec<u8>,
     /// The frame whose payload is arriving.
     frame: Option<Frame>,
-    /// The message that is open: `Text` or `Binary`.
-    message: Option<Opcode>,
+    /// The message that is open.
+    message: Option<Open>,
+    /// permessage-deflate was agreed on.
+    deflate: bool,
     /// At rest between messages: one that ends inside a character is an error, which ends all.
     utf8: Utf8Check,
     header: [u8; HEADER_BYTES_MAX],
@@ -35,10 +40,19 @@ pub struct Decoder {
     ended: bool,
 }
 
+/// A message that has begun: `Text` or `Binary`.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    opcode: Opcode,
+    deflated: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     /// A control frame's own opcode, or that of the message a data frame belongs to.
     part_of: Opcode,
+    /// The message it belongs to is compressed.
+    deflated: bool,
     fin: bool,
     /// The mask as it applies to the next byte.
     key: [u8; 4],
@@ -67,11 +81,18 @@ impl Decoder {
             buffer: Vec::new(),
             frame: None,
             message: None,
+            deflate: false,
             utf8: Utf8Check::default(),
             header: [0; HEADER_BYTES_MAX],
             header_bytes: 0,
             ended: false,
         }
+    }
+
+    /// Whether messages may be compressed, as the handshake agreed.
+    #[must_use]
+    pub fn with_deflate(self, deflate: bool) -> Self {
+        Self { deflate, ..self }
     }
 
     /// Takes what a read returned; the events come from [`Events::next_event`], to be called until
@@ -131,24 +152,24 @@ impl Decoder {
 
     /// Judges a header by the state of the connection, before a byte of payload is kept.
     fn begin_frame(&mut self, header: Header) -> Result<(), CodecError> {
-        // The one place an extension changes: permessage-deflate allows RSV1 on the first frame of
-        // a message, and `message` then remembers that its payload is compressed.
-        if header.reserved != 0 {
+        let begins_data = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let deflated = self.deflate && begins_data && header.reserved == RSV1;
+        if header.reserved != 0 && !deflated {
             return Err(CodecError::ReservedBits);
         }
         let payload_bytes = self.admit(&header)?;
         let (fin, key) = (header.fin, header.key);
-        let part_of = match (header.opcode, self.message) {
+        let Open { opcode: part_of, deflated } = match (header.opcode, self.message) {
             (Opcode::Continuation, None) => return Err(CodecError::UnexpectedContinuation),
             (Opcode::Continuation, Some(message)) => message,
             (Opcode::Text | Opcode::Binary, Some(_)) => return Err(CodecError::InterruptedMessage),
             (Opcode::Text | Opcode::Binary, None) => {
-                self.message = Some(header.opcode);
-                header.opcode
+                *self.message.insert(Open { opcode: header.opcode, deflated })
             }
-            (control, _) => control,
+            (control, _) => Open { opcode: control, deflated: false },
         };
-        self.frame = Some(Frame { part_of, fin, key, payload_bytes, missing_bytes: payload_bytes });
+        let missing_bytes = payload_bytes;
+        self.frame = Some(Frame { part_of, deflated, fin, key, payload_bytes, missing_bytes });
         Ok(())
     }
 
@@ -194,15 +215,20 @@ impl Decoder {
         } else {
             if is_done && frame.fin && self.buffer.is_empty() && is_whole {
                 self.message = None;
+                if frame.deflated {
+                    return Ok(Step::Collected(frame.part_of, self.inflate(piece)?));
+                }
                 return Ok(Step::InPlace(frame.part_of, here));
             }
-            if frame.part_of == Opcode::Text {
+            if frame.part_of == Opcode::Text && !frame.deflated {
                 self.utf8.push(piece)?;
             }
             self.keep(piece);
             if is_done && frame.fin {
                 self.message = None;
-                return Ok(Step::Collected(frame.part_of, std::mem::take(&mut self.buffer)));
+                let collected = std::mem::take(&mut self.buffer);
+                let message = if frame.deflated { self.inflate(&collected)? } else { collected };
+                return Ok(Step::Collected(frame.part_of, message));
             }
             if is_done {
                 return Ok(Step::Onward);
@@ -210,6 +236,10 @@ impl Decoder {
         }
         self.frame = Some(frame);
         Ok(Step::Starved)
+    }
+
+    fn inflate(&self, deflated: &[u8]) -> Result<Vec<u8>, CodecError> {
+        deflate::inflate(deflated, self.limits.message_bytes_max)
     }
 
     /// Appends to the buffer, which doubles as it fills but never beyond what the limits allow.

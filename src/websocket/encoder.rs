@@ -10,6 +10,8 @@ use super::Opcode;
 pub const SERVER_HEADER_BYTES_MAX: usize = 10;
 
 const FIN: u8 = 0x80;
+/// The first reserved bit: the message is compressed.
+const RSV1: u8 = 0x40;
 
 /// Writes the header of a final, unmasked frame to the start of `header` and returns its length in
 /// bytes: 2, 4 or 10.
@@ -35,16 +37,6 @@ pub fn encode_header(
     SERVER_HEADER_BYTES_MAX
 }
 
-/// Length of the header that a frame of the hub's begins with.
-#[must_use]
-pub fn header_bytes(frame: &[u8]) -> usize {
-    match frame.get(1) {
-        Some(127) => 10,
-        Some(126) => 4,
-        _ => 2,
-    }
-}
-
 /// The frame of one payload; its bytes lie in one allocation and are shared when cloned.
 #[must_use]
 pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
@@ -64,6 +56,17 @@ pub fn frame_of_parts(opcode: Opcode, parts: &[&[u8]]) -> Bytes {
         bytes.extend_from_slice(part);
     }
     Bytes::from(bytes)
+}
+
+/// The payload of a frame that was made here.
+#[must_use]
+pub fn payload_of(frame: &Bytes) -> Bytes {
+    let header_bytes = match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => SERVER_HEADER_BYTES_MAX,
+        _ => 2,
+    };
+    frame.slice(header_bytes.min(frame.len())..)
 }
 
 /// Collects a payload of unknown length behind room for the header, so that a serializer writes
@@ -103,9 +106,19 @@ impl FrameWriter {
 
     /// Puts the header in front of the payload and hands the frame out.
     #[must_use]
-    pub fn finish(mut self, opcode: Opcode) -> Bytes {
+    pub fn finish(self, opcode: Opcode) -> Bytes {
+        self.finish_with(opcode, 0)
+    }
+
+    /// As [`FrameWriter::finish`], for a payload that is compressed.
+    pub(super) fn finish_deflated(self, opcode: Opcode) -> Bytes {
+        self.finish_with(opcode, RSV1)
+    }
+
+    fn finish_with(mut self, opcode: Opcode, reserved: u8) -> Bytes {
         let mut header = [0; SERVER_HEADER_BYTES_MAX];
         let header_bytes = encode_header(opcode, self.payload_bytes(), &mut header);
+        header[0] |= reserved;
         let start = SERVER_HEADER_BYTES_MAX - header_bytes;
         self.bytes[start..SERVER_HEADER_BYTES_MAX].copy_from_slice(&header[..header_bytes]);
         Bytes::from(self.bytes).slice(start..)
@@ -151,7 +164,9 @@ mod tests {
             writer.push(front);
             writer.push(back);
             assert_eq!(writer.payload_bytes(), *payload_bytes);
-            assert_eq!(writer.finish(Opcode::Text), expected_frame);
+            let written = writer.finish(Opcode::Text);
+            assert_eq!(written, expected_frame);
+            assert_eq!(payload_of(&written), payload);
         }
     }
 

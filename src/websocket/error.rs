@@ -1,11 +1,11 @@
 //! What a peer can do wrong on the wire, and the close code that answers it.
 
-/// A violation of RFC 6455 or of a size limit. The connection cannot go on: answer with a close
+/// A violation of RFC 6455, of RFC 7692 or of a size limit. The connection cannot go on: answer with a close
 /// frame of [`CodecError::close_code`] and the error's text as its reason, then end the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// One of the three reserved bits is set although no extension was negotiated.
-    #[error("reserved bits set without an extension")]
+    #[error("reserved bits set without an extension that allows them")]
     ReservedBits,
     /// Opcodes 3-7 and 11-15 have no meaning.
     #[error("reserved opcode {0}")]
@@ -40,6 +40,9 @@ pub enum CodecError {
     /// Text, or the reason in a close frame, is not UTF-8.
     #[error("text is not valid UTF-8")]
     Utf8,
+    /// A message that says it is compressed is not what RFC 7692 calls so.
+    #[error("compressed message that cannot be inflated")]
+    Deflate,
     /// The frame declares a longer payload than a frame may have, in bytes.
     #[error("frame of {declared_bytes} bytes, at most {max_bytes}")]
     FrameTooLarge {
@@ -56,6 +59,12 @@ pub enum CodecError {
         /// The limit that it exceeds.
         max_bytes: u64,
     },
+    /// The message would grow past the limit when it is inflated, in bytes.
+    #[error("compressed message of more than {max_bytes} bytes")]
+    InflatedTooLarge {
+        /// The limit that it exceeds.
+        max_bytes: u64,
+    },
 }
 
 impl CodecError {
@@ -63,8 +72,8 @@ impl CodecError {
     #[must_use]
     pub fn close_code(self) -> u16 {
         match self {
-            Self::Utf8 => 1007,
-            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => 1009,
+            Self::Utf8 | Self::Deflate => 1007,
+            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } | Self::InflatedTooLarge { .. } => 1009,
             Self::ReservedBits
             | Self::ReservedOpcode(_)
             | Self::Unmasked
@@ -96,7 +105,9 @@ impl CodecError {
             Self::CloseCode(_) => "close_code",
             Self::Utf8 => "utf8",
             Self::FrameTooLarge { .. } => "frame_too_large",
+            Self::Deflate => "deflate",
             Self::MessageTooLarge { .. } => "message_too_large",
+            Self::InflatedTooLarge { .. } => "inflated_too_large",
         }
     }
 }

@@ -68,7 +68,7 @@ impl<'a> Events<'a> {
 }
 
 /// Gives a whole payload its meaning. Collected text is checked a second time here, at gigabytes
-/// per second, because safe code has no other way to a `str`.
+/// per second, because safe code has no other way to a `str`; inflated text is checked here alone.
 fn event(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, CodecError> {
     Ok(match opcode {
         Opcode::Text => {

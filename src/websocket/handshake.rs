@@ -1,4 +1,4 @@
-//! The upgrade request: is it one, which sub-protocol, and what answers it.
+//! The upgrade request: is it one, which sub-protocol and extension, and what answers it.
 
 use std::fmt;
 
@@ -6,8 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
-/// The sub-protocol of JSON text frames, and the one spoken when none is asked for.
-pub const SUB_PROTOCOL_JSON: &str = "infrawatch.v1.json";
+use super::DeflateAgreed;
 
 const BEARER_PREFIX: &str = "bearer.";
 const VERSION: &str = "13";
@@ -36,8 +35,11 @@ pub enum HandshakeError {
     #[error("header Sec-WebSocket-Key is not the base64 form of 16 bytes")]
     Key,
     /// Sub-protocols were asked for, and none of them is spoken here.
-    #[error("none of the sub-protocols asked for is spoken here; there is infrawatch.v1.json")]
-    SubProtocol,
+    #[error("none of the sub-protocols asked for is spoken here; there is {}", spoken.join(" and "))]
+    SubProtocol {
+        /// Those that are.
+        spoken: &'static [&'static str],
+    },
 }
 
 impl HandshakeError {
@@ -48,7 +50,7 @@ impl HandshakeError {
         match self {
             Self::Method => 405,
             Self::Upgrade | Self::Version => 426,
-            Self::Host | Self::Connection | Self::Key | Self::SubProtocol => 400,
+            Self::Host | Self::Connection | Self::Key | Self::SubProtocol { .. } => 400,
         }
     }
 }
@@ -59,28 +61,35 @@ impl HandshakeError {
 pub struct Handshake<'a> {
     /// The value of `Sec-WebSocket-Accept`.
     pub accept: String,
-    /// The sub-protocol to confirm; `None` when the client asked for none, which means JSON.
+    /// The sub-protocol to confirm, the first of those asked for; `None` when the client asked for none.
     pub sub_protocol: Option<&'static str>,
     /// The token of the first `bearer.` entry; such an entry is never confirmed.
     pub bearer: Option<&'a str>,
+    /// permessage-deflate, when it was offered so that it can be done here; `None` declines it.
+    pub deflate: Option<DeflateAgreed>,
 }
 
 impl fmt::Debug for Handshake<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
             .field("sub_protocol", &self.sub_protocol)
+            .field("deflate", &self.deflate)
             .field("bearer", &self.bearer.map(|_token| "redacted"))
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> Handshake<'a> {
-    /// Judges a request. `header` returns all values of the header of that name, written in small
+    /// Judges a request; `spoken` are the sub-protocols to choose from. `header` returns all values of the header of that name, written in small
     /// letters here and matched in any case.
     ///
     /// # Errors
     /// The first thing that is missing or wrong, in the order of RFC 6455, 4.2.1.
-    pub fn check<I>(method: &str, header: impl Fn(&'static str) -> I) -> Result<Self, HandshakeError>
+    pub fn check<I>(
+        method: &str,
+        spoken: &'static [&'static str],
+        header: impl Fn(&'static str) -> I,
+    ) -> Result<Self, HandshakeError>
     where
         I: IntoIterator<Item = &'a str>,
     {
@@ -102,8 +111,9 @@ impl<'a> Handshake<'a> {
         }
         let key = only(header("sec-websocket-key")).map(str::trim).filter(|key| is_key(key));
         let accept = accept_of(key.ok_or(HandshakeError::Key)?);
-        let (sub_protocol, bearer) = choose(items(header("sec-websocket-protocol")))?;
-        Ok(Self { accept, sub_protocol, bearer })
+        let (sub_protocol, bearer) = choose(items(header("sec-websocket-protocol")), spoken)?;
+        let deflate = DeflateAgreed::choose(header("sec-websocket-extensions"));
+        Ok(Self { accept, sub_protocol, bearer, deflate })
     }
 
     /// The whole 101 response, with `headers` (name, value) beside those of the handshake. Bytes
@@ -113,8 +123,12 @@ impl<'a> Handshake<'a> {
         let mut response = String::with_capacity(256);
         response
             .push_str("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
-        let own =
-            [("Sec-WebSocket-Accept", Some(&*self.accept)), ("Sec-WebSocket-Protocol", self.sub_protocol)];
+        let deflate = self.deflate.map(DeflateAgreed::answer);
+        let own = [
+            ("Sec-WebSocket-Accept", Some(&*self.accept)),
+            ("Sec-WebSocket-Protocol", self.sub_protocol),
+            ("Sec-WebSocket-Extensions", deflate.as_deref()),
+        ];
         let own = own.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
         for (name, value) in own.chain(headers.iter().copied()) {
             response.push_str(name);
@@ -151,7 +165,10 @@ fn is_key(key: &str) -> bool {
 
 type Choice<'a> = (Option<&'static str>, Option<&'a str>);
 
-fn choose<'a>(offered: impl Iterator<Item = &'a str>) -> Result<Choice<'a>, HandshakeError> {
+fn choose<'a>(
+    offered: impl Iterator<Item = &'a str>,
+    spoken: &'static [&'static str],
+) -> Result<Choice<'a>, HandshakeError> {
     let (mut asked, mut chosen, mut bearer) = (false, None, None);
     for entry in offered {
         if let Some(token) = entry.strip_prefix(BEARER_PREFIX) {
@@ -159,11 +176,12 @@ fn choose<'a>(offered: impl Iterator<Item = &'a str>) -> Result<Choice<'a>, Hand
             continue;
         }
         asked = true;
-        if entry == SUB_PROTOCOL_JSON {
-            chosen = Some(SUB_PROTOCOL_JSON);
-        }
+        chosen = chosen.or_else(|| spoken.iter().copied().find(|name| *name == entry));
     }
-    if asked && chosen.is_none() { Err(HandshakeError::SubProtocol) } else { Ok((chosen, bearer)) }
+    if asked && chosen.is_none() {
+        return Err(HandshakeError::SubProtocol { spoken });
+    }
+    Ok((chosen, bearer))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! RFC 6455 on the hub's side, without IO: bytes in, events out; payload in, shared frames out.
+//! RFC 6455 and RFC 7692 on the hub's side, without IO: bytes in, events out; payload in, shared frames out.
 //!
 //! Nothing here knows a socket, a clock or an actor. [`Handshake`] judges the upgrade request,
 //! [`Decoder`] turns what the socket read into [`Event`]s, and [`frame`], [`FrameWriter`] and
@@ -17,9 +17,11 @@
 
 mod close;
 mod decoder;
+mod deflate;
 mod encoder;
 mod error;
 mod events;
+mod extension;
 mod frame;
 mod handshake;
 mod mask;
@@ -27,9 +29,11 @@ mod utf8;
 
 pub use close::{CloseReason, close_frame, is_sendable};
 pub use decoder::{Decoder, Limits};
-pub use encoder::{FrameWriter, SERVER_HEADER_BYTES_MAX, encode_header, frame, frame_of_parts, header_bytes};
+pub use deflate::deflated_frame;
+pub use encoder::{FrameWriter, SERVER_HEADER_BYTES_MAX, encode_header, frame, frame_of_parts, payload_of};
 pub use error::CodecError;
 pub use events::{Event, Events};
+pub use extension::DeflateAgreed;
 pub use frame::{CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Header, Opcode};
-pub use handshake::{Handshake, HandshakeError, SUB_PROTOCOL_JSON, accept_of};
+pub use handshake::{Handshake, HandshakeError, accept_of};
 pub use mask::mask;

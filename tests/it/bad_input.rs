@@ -2,6 +2,7 @@
 //!
 //! While the rows run, a witness publishes and receives on the same hub; it must get every message in order.
 
+mod encodings;
 mod rows;
 mod scenes;
 mod tokens;
@@ -11,7 +12,7 @@ use std::pin::Pin;
 use infrawatch::protocol::codes::Close;
 use serde_json::json;
 
-use crate::hub::{Client, Hub, RawSocket, Upgrade, Witness, until};
+use crate::hub::{Client, Hub, RawEvent, RawSocket, Speaker, Tongue, Upgrade, Witness, until};
 
 /// What a client gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ enum Does {
     Says(&'static str, String),
     /// Sends these bytes after the upgrade.
     Sends(Vec<u8>),
+    /// Sends these bytes on a connection that speaks so.
+    Speaks(Tongue, Vec<u8>),
     /// Asks for this upgrade.
     Asks(fn(&Hub) -> Upgrade),
     /// Several steps.
@@ -106,6 +109,7 @@ impl Does {
                 // No close frame at all is 1006, as the RFC has it.
                 Gets::Closed(raw.closed().await.unwrap_or(1006))
             }
+            Self::Speaks(tongue, bytes) => speaks(hub, *tongue, bytes).await,
             Self::Asks(upgrade) => match RawSocket::open(hub, &upgrade(hub)).await {
                 Ok(raw) => panic!("upgraded: {}", raw.head),
                 Err(refusal) => Gets::Refused(refusal.status, refusal.code()),
@@ -137,4 +141,20 @@ async fn says(hub: &Hub, role: &str, text: &str) -> Gets {
     assert_eq!(pong["t"], "still here");
     client.leave().await;
     gets
+}
+
+async fn speaks(hub: &Hub, tongue: Tongue, bytes: &[u8]) -> Gets {
+    let mut speaker = Speaker::open_as(hub, "speaks", "operator", tongue).await;
+    speaker.raw.send(bytes).await;
+    let code = match speaker.raw.next_but_pings().await {
+        RawEvent::Close(code) => return Gets::Closed(code),
+        RawEvent::Text(text) => serde_json::from_str(&text).unwrap(),
+        RawEvent::Binary(packed) => rmp_serde::from_slice::<serde_json::Value>(&packed).unwrap(),
+        event => panic!("{event:?}"),
+    };
+    assert_eq!(code["type"], "error", "{code}");
+    assert!(code["payload"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{code}");
+    let pong = speaker.ask("ping", json!({ "t": "still here" })).await;
+    assert_eq!(pong["payload"]["t"], "still here");
+    Gets::Error(code["payload"]["code"].as_str().unwrap().to_owned())
 }

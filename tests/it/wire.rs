@@ -1,5 +1,6 @@
 //! The native WebSocket protocol, version 1, as documented.
 
+mod encodings;
 mod http;
 mod opening;
 mod rooms;

@@ -1,5 +1,6 @@
 //! The cases of the RFC, one by one.
 
+mod compressed;
 mod properties;
 
 use super::*;

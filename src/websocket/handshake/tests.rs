@@ -9,8 +9,11 @@ const GOOD: &[(&str, &str)] = &[
     ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
+const SPOKEN: &[&str] = &["infrawatch.v1.json", "infrawatch.v1.msgpack"];
+
 fn check<'a>(headers: &'a [(&'a str, &'a str)]) -> Result<Handshake<'a>, HandshakeError> {
-    Handshake::check("GET", |name| headers.iter().filter(move |(n, _)| *n == name).map(|(_, value)| *value))
+    let header = |name| headers.iter().filter(move |(n, _)| *n == name).map(|(_, value)| *value);
+    Handshake::check("GET", SPOKEN, header)
 }
 
 /// The good request with the lines of one header replaced.
@@ -51,27 +54,30 @@ fn each_defect_has_its_own_error_and_status() {
         ("sec-websocket-key", &["c2hvcnQ="], Err(E::Key)),
         ("sec-websocket-key", &["dGhlIHNhbXBsZSBub25jZQ"], Err(E::Key)),
         ("sec-websocket-key", &["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="], Err(E::Key)),
-        ("sec-websocket-protocol", &["infrawatch.v2.json"], Err(E::SubProtocol)),
+        ("sec-websocket-protocol", &["infrawatch.v2.json"], Err(E::SubProtocol { spoken: SPOKEN })),
     ];
     for (name, values, expected) in table {
         let headers = with(name, values);
         assert_eq!(check(&headers).map(|_| ()), *expected, "{name}: {values:?}");
     }
-    let post = Handshake::check("POST", |_| None::<&str>);
+    let post = Handshake::check("POST", SPOKEN, |_| None::<&str>);
     assert_eq!(post, Err(E::Method));
-    let statuses =
-        [E::Method, E::Host, E::Upgrade, E::Connection, E::Version, E::Key, E::SubProtocol].map(E::status);
+    let last = E::SubProtocol { spoken: SPOKEN };
+    let statuses = [E::Method, E::Host, E::Upgrade, E::Connection, E::Version, E::Key, last].map(E::status);
     assert_eq!(statuses, [405, 400, 426, 400, 426, 400, 400]);
+    assert!(last.to_string().ends_with("there is infrawatch.v1.json and infrawatch.v1.msgpack"), "{last}");
 }
 
 #[test]
 fn the_token_is_extracted_and_never_confirmed() {
-    let json = Some(SUB_PROTOCOL_JSON);
+    let (json, msgpack) = (Some(SPOKEN[0]), Some(SPOKEN[1]));
     let table: &[(&[&'static str], Option<&str>, Option<&str>)] = &[
         (&["infrawatch.v1.json"], json, None),
         (&["bearer.a.b.c, infrawatch.v1.json"], json, Some("a.b.c")),
         (&["infrawatch.v1.json", "bearer.a.b.c"], json, Some("a.b.c")),
-        (&["infrawatch.v1.msgpack, infrawatch.v1.json"], json, None),
+        (&["infrawatch.v1.msgpack, infrawatch.v1.json"], msgpack, None),
+        (&["infrawatch.v1.json", "infrawatch.v1.msgpack"], json, None),
+        (&["infrawatch.v2.json, bearer.a.b.c, infrawatch.v1.msgpack"], msgpack, Some("a.b.c")),
         (&["bearer.a.b.c"], None, Some("a.b.c")),
         (&["bearer.first, bearer.second"], None, Some("first")),
         (&[" , "], None, None),
@@ -84,6 +90,17 @@ fn the_token_is_extracted_and_never_confirmed() {
         assert_eq!(response.contains("Sec-WebSocket-Protocol"), sub_protocol.is_some());
         assert!(!response.contains("bearer"));
     }
+}
+
+#[test]
+fn compression_is_confirmed_when_it_was_offered_and_not_declined() {
+    let headers = with("sec-websocket-extensions", &["permessage-deflate; client_max_window_bits"]);
+    let handshake = check(&headers).unwrap();
+    let confirmed = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
+    assert!(String::from_utf8(handshake.response(&[])).unwrap().contains(confirmed));
+    let declined = Handshake { deflate: None, ..handshake };
+    assert!(!String::from_utf8(declined.response(&[])).unwrap().contains("Extensions"));
+    assert_eq!(check(&with("sec-websocket-extensions", &["permessage-deflate; x"])).unwrap().deflate, None);
 }
 
 #[test]

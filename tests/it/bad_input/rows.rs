@@ -4,15 +4,17 @@ use serde_json::{Value, json};
 
 use super::Does::{Asks, Plays, Says, Sends};
 use super::Gets::{Closed, Error, Refused, Rejected};
-use super::{Does, Gets, Row, scenes, tokens};
+use super::{Does, Gets, Row, encodings, scenes, tokens};
 use crate::hub::{TEXT, Upgrade, frame};
 
 /// All rows.
 pub(super) fn table() -> Vec<Row> {
-    [texts(), requests(), samples(), frames(), upgrades(), plays()].into_iter().flatten().collect()
+    let encoded = [encodings::compressed(), encodings::packed()];
+    let plain = [texts(), requests(), samples(), frames(), upgrades(), plays()];
+    plain.into_iter().chain(encoded).flatten().collect()
 }
 
-fn row(name: &'static str, does: Does, gets: Gets) -> Row {
+pub(super) fn row(name: &'static str, does: Does, gets: Gets) -> Row {
     Row { name, does, gets }
 }
 

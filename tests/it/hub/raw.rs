@@ -3,11 +3,34 @@
 use std::io;
 use std::net::SocketAddr;
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Hub, within};
+
+/// RSV1: the message is compressed.
+pub(crate) const COMPRESSED: u8 = 0x40;
+
+/// What a client compresses.
+pub(crate) fn deflate(payload: &[u8]) -> Vec<u8> {
+    let mut stream = Compress::new(Compression::default(), false);
+    let mut deflated = Vec::with_capacity(payload.len() + 64);
+    stream.compress_vec(payload, &mut deflated, FlushCompress::Sync).unwrap();
+    deflated.truncate(deflated.len() - 4);
+    deflated
+}
+
+/// What a compressed frame of the hub says.
+fn inflate(deflated: &[u8]) -> Vec<u8> {
+    let mut stream = Decompress::new(false);
+    let mut message = Vec::with_capacity(1 << 20);
+    let ended = [deflated, &[0, 0, 0xff, 0xff]].concat();
+    stream.decompress_vec(&ended, &mut message, FlushDecompress::Sync).unwrap();
+    assert_eq!(stream.total_in(), ended.len() as u64);
+    message
+}
 
 /// A frame as a client sends it; the mask is of zeros, so the payload stands as it is.
 pub(crate) fn frame(first_byte: u8, payload: &[u8]) -> Vec<u8> {
@@ -87,6 +110,7 @@ impl Refusal {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RawEvent {
     Text(String),
+    Binary(Vec<u8>),
     Ping,
     Pong,
     /// A close frame with this code.
@@ -102,6 +126,8 @@ pub(crate) struct RawSocket {
     buffer: Vec<u8>,
     /// The head of the answer to the upgrade.
     pub(crate) head: String,
+    /// How many of the frames were compressed.
+    pub(crate) compressed: usize,
 }
 
 impl RawSocket {
@@ -117,10 +143,14 @@ impl RawSocket {
         Self::open_with(hub, upgrade, socket).await
     }
 
+    fn over(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new(), head: String::new(), compressed: 0 }
+    }
+
     async fn open_with(hub: &Hub, upgrade: &Upgrade, socket: TcpSocket) -> Result<Self, Refusal> {
         let mut stream = socket.connect(hub.address).await.unwrap();
         stream.write_all(upgrade.text(hub.address).as_bytes()).await.unwrap();
-        let mut raw = Self { stream, buffer: Vec::new(), head: String::new() };
+        let mut raw = Self::over(stream);
         raw.head = within("the answer to the upgrade", raw.read_head()).await;
         if raw.head.starts_with("HTTP/1.1 101 ") {
             return Ok(raw);
@@ -142,7 +172,7 @@ impl RawSocket {
         let mut stream = TcpStream::connect(hub.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", hub.address);
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut raw = Self { stream, buffer: Vec::new(), head: String::new() };
+        let mut raw = Self::over(stream);
         raw.head = within("the answer", raw.read_head()).await;
         within("the rest of the answer", raw.read_rest()).await
     }
@@ -204,7 +234,7 @@ impl RawSocket {
             match self.next().await {
                 RawEvent::Close(told) => code = Some(told),
                 RawEvent::End => return code,
-                RawEvent::Text(_) | RawEvent::Ping | RawEvent::Pong => {}
+                RawEvent::Text(_) | RawEvent::Binary(_) | RawEvent::Ping | RawEvent::Pong => {}
             }
         }
     }
@@ -221,9 +251,14 @@ impl RawSocket {
         };
         self.buffer.get(start + bytes - 1)?;
         let frame: Vec<u8> = self.buffer.drain(..start + bytes).collect();
-        let payload = &frame[start..];
-        Some(match first {
-            0x81 => RawEvent::Text(String::from_utf8(payload.to_vec()).unwrap()),
+        let mut payload = frame[start..].to_vec();
+        if first & COMPRESSED != 0 {
+            self.compressed += 1;
+            payload = inflate(&payload);
+        }
+        Some(match first & !COMPRESSED {
+            0x81 => RawEvent::Text(String::from_utf8(payload).unwrap()),
+            0x82 => RawEvent::Binary(payload),
             0x88 => RawEvent::Close(
                 payload.get(..2).map_or(1005, |code| u16::from_be_bytes(code.try_into().unwrap())),
             ),

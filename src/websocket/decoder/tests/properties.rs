@@ -2,28 +2,30 @@
 
 use proptest::prelude::*;
 
+use super::compressed::deflate;
 use super::*;
 
-/// A conversation: whole and fragmented messages, control frames between the fragments.
+/// A conversation: whole and fragmented messages, some compressed, control frames between the fragments.
 fn conversation() -> impl Strategy<Value = (Vec<u8>, Vec<Seen>)> {
     let control = (any::<bool>(), prop::collection::vec(any::<u8>(), 0..=125));
-    let part = (".{0,40}", prop::option::of(control));
-    let message = (any::<bool>(), prop::collection::vec(part, 1..5));
+    let part = ("(ab|.){0,40}", prop::option::of(control));
+    let message = (any::<bool>(), any::<bool>(), prop::collection::vec(part, 1..5));
     prop::collection::vec(message, 1..6).prop_map(|messages| {
         let (mut wire, mut expected) = (Vec::new(), Vec::new());
-        for (is_text, parts) in messages {
-            let mut whole = Vec::new();
-            for (i, (part, control)) in parts.iter().enumerate() {
-                let opcode = if i > 0 {
-                    0
-                } else if is_text {
-                    1
-                } else {
-                    2
-                };
+        for (is_text, is_compressed, parts) in messages {
+            let whole: Vec<u8> = parts.iter().flat_map(|(part, _)| part.bytes()).collect();
+            let mut sent: Vec<Vec<u8>> = parts.iter().map(|(part, _)| part.as_bytes().to_vec()).collect();
+            if is_compressed {
+                let deflated = deflate(&whole);
+                let part_bytes = deflated.len().div_ceil(parts.len()).max(1);
+                sent = deflated.chunks(part_bytes).map(<[u8]>::to_vec).collect();
+                sent.resize(parts.len(), Vec::new());
+            }
+            for (i, (part, (_, control))) in sent.iter().zip(&parts).enumerate() {
+                let begin = u8::from(!is_text) + 1 + if is_compressed { 0x40 } else { 0 };
+                let opcode = if i > 0 { 0 } else { begin };
                 let fin = if i + 1 == parts.len() { 0x80 } else { 0 };
-                wire.extend(client(fin | opcode, part.as_bytes()));
-                whole.extend_from_slice(part.as_bytes());
+                wire.extend(client(fin | opcode, part));
                 if fin == 0
                     && let Some((is_ping, payload)) = control
                 {
@@ -64,8 +66,9 @@ proptest! {
         (wire, expected) in conversation(),
         piece_bytes in prop::collection::vec(1usize..60, 1..8),
     ) {
-        prop_assert_eq!(&decode(&wire), &expected);
-        let mut decoder = Decoder::new(LIMITS);
+        let mut decoder = Decoder::new(LIMITS).with_deflate(true);
+        prop_assert_eq!(&feed(&mut decoder, &wire), &expected);
+        let mut decoder = Decoder::new(LIMITS).with_deflate(true);
         prop_assert_eq!(&decode_in_pieces(&wire, &piece_bytes, &mut decoder), &expected);
         prop_assert_eq!(decoder.held_bytes(), 0);
     }
@@ -73,8 +76,9 @@ proptest! {
     #[test]
     fn junk_never_panics_and_any_split_ends_the_same(
         mut junk in prop::collection::vec(any::<u8>(), 0..600),
-        firsts in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(vec![0x81u8, 0x01, 0x80, 0x02, 0x89, 0x88])), 0..8),
+        firsts in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(vec![0x81u8, 0x01, 0x80, 0x02, 0x89, 0x88, 0xc1, 0x42])), 0..8),
         piece_bytes in prop::collection::vec(1usize..60, 1..8),
+        deflate: bool,
     ) {
         // Half of the frames get a plausible header, else nearly all would end at the first byte.
         for (index, first) in firsts {
@@ -88,8 +92,9 @@ proptest! {
             junk[1] = 0x80 | (junk[0] & 0x1f);
             junk[0] = 0x82;
         }
-        let whole = decode(&junk);
-        let pieces = decode_in_pieces(&junk, &piece_bytes, &mut Decoder::new(LIMITS));
+        let decoder = || Decoder::new(LIMITS).with_deflate(deflate);
+        let whole = feed(&mut decoder(), &junk);
+        let pieces = decode_in_pieces(&junk, &piece_bytes, &mut decoder());
         prop_assert_eq!(whole, pieces);
     }
 }
@@ -100,6 +105,7 @@ fn damaged_conversations_never_panic() {
         client(0x01, "größe".as_bytes()),
         client(0x89, b"p"),
         client(0x80, b"end"),
+        client(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"),
         client(0x88, b"\x03\xe8x"),
     ];
     let wire = frames.concat();
@@ -107,9 +113,9 @@ fn damaged_conversations_never_panic() {
         for value in 0..=u8::MAX {
             let mut damaged = wire.clone();
             damaged[at] = value;
-            let mut decoder = Decoder::new(LIMITS);
-            let seen = decode_in_pieces(&damaged, &[7, 1, 3], &mut decoder);
-            assert_eq!(seen, decode(&damaged), "byte {at} is {value:#x}");
+            let decoder = || Decoder::new(LIMITS).with_deflate(true);
+            let seen = decode_in_pieces(&damaged, &[7, 1, 3], &mut decoder());
+            assert_eq!(seen, feed(&mut decoder(), &damaged), "byte {at} is {value:#x}");
             for event in &seen {
                 if let Seen::Failed(error) = event {
                     assert!(matches!(error.close_code(), 1002 | 1007 | 1009));
