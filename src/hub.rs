@@ -34,6 +34,7 @@ use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
 };
+use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
 
 use keeper::{KeeperActor, KeeperArgs};
 
@@ -83,6 +84,12 @@ pub fn table() -> Vec<ChildSpec> {
             policy: RestartPolicy::Transient,
             queue_bound: 4_096,
             ..row("room", Some("rooms"), "delivery", "who is in one room")
+        },
+        row("documents", None, "delivery", "parent of documents; publishes what a stop cut short"),
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            queue_bound: 1_024,
+            ..row("document", Some("documents"), "delivery", "shared state of one document")
         },
         row("fleet", None, "nodes", "parent of nodes; recalls the fleet from the store"),
         ChildSpec {
@@ -275,13 +282,22 @@ struct Parts {
 fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, started_ms, store, auth, tree, node } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _ } = options;
+    let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
         store: store.clone(),
         settings: Arc::new(settings.topic),
         clock: clock.clone(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), clock.clone());
+    let rooms = Rooms::new(tree.clone(), broker.clone(), settings.room, clock.clone());
+    let documents = Documents::new(DocumentsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        settings: settings.sync,
+        key_bytes_max,
+        clock: clock.clone(),
+    });
     let fleet =
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
@@ -290,6 +306,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let services = Services {
         broker,
         rooms,
+        documents,
         ingest,
         auth: Arc::new(auth),
         clients: Clients::new(shards.clone()),
@@ -325,6 +342,7 @@ fn start_singletons(state: &Arc<State>, node: NodeName) {
     tree.start("keeper", KeeperActor::new(keeper), None);
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
+    tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
     if state.sampler.enabled {
         let args = SamplerArgs {

@@ -80,6 +80,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("POST", "/api/v1/events/publish", events::publish))
         .service(on("GET", "/api/v1/events", events::recent::list))
         .service(on("GET", "/api/v1/events/offline/{client_id}", events::offline::queue))
+        .service(on("GET", "/api/v1/events/sync", events::sync::list))
+        .service(on("GET", "/api/v1/events/sync/{doc}", events::sync::one))
         .service(on("GET", "/api/v1/operations/overview", operations::overview))
         .service(on("GET", "/api/v1/supervision", supervision::tree))
         .service(on("GET", "/api/v1/nodes", nodes::list))

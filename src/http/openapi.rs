@@ -48,7 +48,7 @@ impl Modify for Bearer {
         connections::stats, connections::list, connections::disconnect,
         rooms::list, rooms::one, rooms::history,
         streaming::current, streaming::history,
-        events::publish, events::recent::list, events::offline::queue,
+        events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
         operations::overview, supervision::tree,
         nodes::list, nodes::one,
         health::health, health::live, health::ready, operations::metrics,

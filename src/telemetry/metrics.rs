@@ -55,6 +55,7 @@ rows! {
         SamplesAccepted = "samples_accepted", None, "Samples taken from agents and the sampler";
         SamplesRejected = "samples_rejected", Some("reason"), "Samples refused, by reason";
         NodeTransitions = "node_transitions", Some("state"), "Node state changes, by new state";
+        SyncPuts = "sync_puts", Some("outcome"), "Writes to shared state, by outcome";
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
         StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
         StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";

@@ -4,5 +4,6 @@ mod http;
 mod opening;
 mod rooms;
 mod sessions;
+mod sync;
 mod time;
 mod topics;

@@ -139,7 +139,9 @@ fn every_kind_of_topic_for_every_role() {
         ("events", "voa", "oa"),
         ("room:lobby", "voa", "voa"),
         ("room:*", "voa", "voa"),
-        ("sync:board", "voa", "oa"),
+        ("sync:board", "voa", ""),
+        ("sync:*", "voa", ""),
+        ("synch:board", "voa", "oa"),
         ("shop:orders", "voa", "oa"),
         ("client:c-1", "voag", "oa"),
         ("client:c-2", "a", "oa"),
@@ -160,6 +162,16 @@ fn every_kind_of_topic_for_every_role() {
             let wanted = (expected(subscribe, Some(role)), expected(publish, Some(role)));
             assert_eq!(may, wanted, "{role} {topic:?} (subscribe, publish)");
         }
+    }
+}
+
+#[test]
+fn shared_state_is_written_and_never_published() {
+    for role in Role::ALL {
+        let claims = claims(role);
+        let wanted = expected("oa", Some(role));
+        assert_eq!((may_write(&claims, "sync:board"), may_publish(&claims, "sync:board")), (wanted, false));
+        assert_eq!(may_write(&claims, "events"), may_publish(&claims, "events"));
     }
 }
 

@@ -82,7 +82,7 @@ struct Kept {
 async fn look(hub: &Inside) -> Kept {
     let members = |room: &str| {
         let members = hub.state.services.rooms.members(&RoomName::parse(room).unwrap()).unwrap_or_default();
-        members.iter().map(|member| member.client_id.to_string()).collect()
+        members.members.iter().map(|member| member.client_id.to_string()).collect()
     };
     let load = async |node| hub.node(node).await.metrics.get("load1").copied();
     Kept {
