@@ -271,7 +271,7 @@ impl DocumentActor {
         let payload =
             UpdateView { doc: self.args.name.as_str(), key: KeyView::of(&update.key, &update.entry) };
         let draft = match Draft::of(&payload) {
-            Ok(draft) => Draft { kind: "sync_update", ..draft },
+            Ok(draft) => draft,
             Err(error) => {
                 tracing::error!(doc = %self.args.name, %error, "update does not serialize");
                 return None;

@@ -44,7 +44,7 @@ pub struct Entry {
 
 impl Entry {
     /// Whether this write wins over another one to the same key. What stands behind the writer decides only
-    /// between two writes of one writer at one time, as a writer with a bad clock makes them.
+    /// between two writes of one writer at one time, taken in different places.
     fn wins_over(&self, other: &Self) -> bool {
         let rank = |entry: &Self| (entry.time, entry.writer.clone(), entry.value.clone(), entry.seq);
         rank(self) > rank(other)
@@ -262,7 +262,8 @@ impl Document {
             writer: write.writer,
             seq: self.version + 1,
         };
-        if let Some(current) = known.filter(|known| !entry.wins_over(known)) {
+        let loses = |known: &Entry| (entry.time, &entry.writer) <= (known.time, &known.writer);
+        if let Some(current) = known.filter(loses) {
             self.conflicts.lost += 1;
             return Ok(Outcome::Lost { current });
         }

@@ -74,6 +74,8 @@ fn every_route_for_every_role_and_without_one() {
         ("POST", "/api/v1/events/publish", "oa"),
         ("GET", "/api/v1/events", "voa"),
         ("GET", "/api/v1/events/offline/{client_id}", "voa"),
+        ("GET", "/api/v1/events/sync", "voa"),
+        ("GET", "/api/v1/events/sync/{doc}", "voa"),
         ("GET", "/api/v1/operations/overview", "voa"),
         ("GET", "/api/v1/supervision", "voa"),
         ("GET", "/api/v1/nodes", "voa"),

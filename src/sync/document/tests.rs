@@ -50,11 +50,13 @@ fn of_two_writes_upon_one_version_the_greater_time_then_writer_wins() {
     assert_eq!((current.value.as_deref(), current.version), (Some("1"), 2));
     let same_time = document.write(write("a", "2", 1, Some(3_000), "l"), 5_000, &LIMITS).unwrap();
     assert!(matches!(same_time, Outcome::Lost { .. }), "the lesser writer: {same_time:?}");
+    let same_writer = document.write(write("a", "9", 1, Some(3_000), "m"), 5_000, &LIMITS).unwrap();
+    assert!(matches!(same_writer, Outcome::Lost { .. }), "not greater: {same_writer:?}");
     let (won, conflict) = applied(document.write(write("a", "3", 1, Some(3_000), "n"), 5_000, &LIMITS));
     assert_eq!((won.version, conflict), (3, true), "the greater writer");
     let (won, conflict) = applied(document.write(write("a", "4", base.version, None, "a"), 5_000, &LIMITS));
     assert_eq!((won.version, conflict), (4, true), "the later time");
-    assert_eq!((document.version(), document.conflicts()), (4, Conflicts { won: 2, lost: 2 }));
+    assert_eq!((document.version(), document.conflicts()), (4, Conflicts { won: 2, lost: 3 }));
 }
 
 #[test]
