@@ -54,19 +54,6 @@ const MINUTE_MS: u64 = 60_000;
 
 /// The supervision table: a row a kind, parents above children. Start goes down, drain goes up.
 pub fn table() -> Vec<ChildSpec> {
-    let row = |kind, parent, group, purpose| ChildSpec {
-        kind,
-        parent,
-        group,
-        policy: RestartPolicy::Permanent,
-        intensity: Intensity { restarts_max: 5, window_ms: MINUTE_MS },
-        backoff: Backoff { min_ms: 10, max_ms: 2_000 },
-        on_give_up: OnGiveUp::Escalate,
-        placement: Placement::Arbiter("domain"),
-        queue_bound: 1_024,
-        when_full: WhenFull::Refuse,
-        purpose,
-    };
     vec![
         row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
         ChildSpec {
@@ -129,6 +116,28 @@ pub fn table() -> Vec<ChildSpec> {
             ..row("connection", Some("shard"), "connections", "what one client asks for")
         },
     ]
+}
+
+/// A row as most are; [`table`] says what is different.
+const fn row(
+    kind: &'static str,
+    parent: Option<&'static str>,
+    group: &'static str,
+    purpose: &'static str,
+) -> ChildSpec {
+    ChildSpec {
+        kind,
+        parent,
+        group,
+        policy: RestartPolicy::Permanent,
+        intensity: Intensity { restarts_max: 5, window_ms: MINUTE_MS },
+        backoff: Backoff { min_ms: 10, max_ms: 2_000 },
+        on_give_up: OnGiveUp::Escalate,
+        placement: Placement::Arbiter("domain"),
+        queue_bound: 1_024,
+        when_full: WhenFull::Refuse,
+        purpose,
+    }
 }
 
 /// How a hub is run.

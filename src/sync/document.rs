@@ -172,7 +172,7 @@ impl Document {
         let clock = HybridClock::after(HybridTime::at(0));
         let mut document = Self { entries: BTreeMap::new(), version, conflicts, bytes: 0, clock };
         for (key, entry) in entries {
-            document.absorb(key, entry);
+            document.absorb(&key, entry);
         }
         document
     }
@@ -225,11 +225,11 @@ impl Document {
 
     /// Takes over a write that was applied elsewhere, or before. In any order and any number of times it
     /// comes to the same.
-    pub fn absorb(&mut self, key: Arc<str>, incoming: Entry) {
+    pub fn absorb(&mut self, key: &Arc<str>, incoming: Entry) {
         self.version = self.version.max(incoming.seq);
         self.clock = HybridClock::after(self.clock.last().max(incoming.time));
-        let version = self.entries.get(&key).map_or(0, |entry| entry.version).max(incoming.version);
-        let known = self.entries.get(&key);
+        let version = self.entries.get(key).map_or(0, |entry| entry.version).max(incoming.version);
+        let known = self.entries.get(key);
         let entry = match known.filter(|known| !incoming.wins_over(known)) {
             Some(known) => Entry { version, ..known.clone() },
             None => Entry { version, ..incoming },
@@ -273,7 +273,7 @@ impl Document {
             _ => self.make_room(&write.key, entry.bytes(), wall_ms, limits)?,
         };
         self.conflicts.won += u64::from(conflict);
-        self.absorb(write.key, entry.clone());
+        self.absorb(&write.key, entry.clone());
         Ok(Outcome::Applied { entry, conflict, forgotten })
     }
 

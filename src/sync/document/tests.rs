@@ -148,7 +148,7 @@ proptest! {
             let document = &mut replicas[step.replica];
             if let Some(index) = step.learns.filter(|_| !updates.is_empty()) {
                 let (key, entry) = index.get(&updates).clone();
-                document.absorb(key, entry);
+                document.absorb(&key, entry);
             }
             let key = step.key.to_string();
             let version = document.entry(&key).map_or(0, |(_, entry)| entry.version);
@@ -171,7 +171,7 @@ proptest! {
         for (replica, index) in order {
             if !updates.is_empty() {
                 let (key, entry) = index.get(&updates).clone();
-                replicas[replica].absorb(key, entry);
+                replicas[replica].absorb(&key, entry);
             }
         }
         for (replica, seed) in replicas.iter_mut().zip(shuffles) {
@@ -181,7 +181,7 @@ proptest! {
                 std::hash::Hash::hash(&(seed, key, entry.seq, entry.time, &entry.writer), &mut hash);
                 std::hash::Hasher::finish(&hash)
             });
-            all.into_iter().for_each(|(key, entry)| replica.absorb(key, entry));
+            all.into_iter().for_each(|(key, entry)| replica.absorb(&key, entry));
         }
         prop_assert_eq!(state(&replicas[0]), state(&replicas[1]));
         prop_assert_eq!(state(&replicas[1]), state(&replicas[2]));

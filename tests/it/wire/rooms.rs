@@ -230,9 +230,9 @@ async fn known_when(watcher: &mut Client, known: &mut BTreeSet<String>, members:
             }
         }
         if frame["type"] == "presence_diff" {
-            told.diffs += 1
+            told.diffs += 1;
         } else {
-            told.single += 1
+            told.single += 1;
         }
         assert_eq!(payload["total"], known.len(), "{frame}");
     }
