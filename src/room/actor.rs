@@ -202,7 +202,7 @@ impl RoomActor {
         let since = rfc3339(self.args.clock.unix_ms());
         let (client_id, subject, info) = (join.client_id.clone(), join.subject.clone(), join.info.clone());
         let member = RoomMember { client_id, subject, info, since };
-        let joined = self.args.membership.lock().join(member.clone(), join.seated());
+        let (joined, member) = self.args.membership.lock().join(member, join.seated());
         if joined != Joined::Again {
             self.tell_joined(&member, joined, cause, ctx);
         }

@@ -87,21 +87,22 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// Lets somebody in by a connection. Who is in already keeps its time, also when it was away.
-    pub fn join(&mut self, member: RoomMember, seated: Seated) -> Joined {
+    /// Lets somebody in by a connection; what that was, and the member as it is now. Who is in already keeps
+    /// its time, also when it was away.
+    pub fn join(&mut self, member: RoomMember, seated: Seated) -> (Joined, RoomMember) {
         let Some(place) = self.places.get_mut(&member.client_id) else {
             self.occupied_since.get_or_insert_with(|| member.since.clone());
-            let client_id = member.client_id.clone();
-            self.places.insert(client_id, Place { member, seated, away_since_ms: None });
-            return Joined::Newly;
+            let place = Place { member: member.clone(), seated, away_since_ms: None };
+            self.places.insert(member.client_id.clone(), place);
+            return (Joined::Newly, member);
         };
         (place.seated, place.away_since_ms) = (seated, None);
         let shown = |member: &RoomMember| member.info.as_ref().map(|info| info.get().to_owned());
         if shown(&place.member) == shown(&member) && place.member.subject == member.subject {
-            return Joined::Again;
+            return (Joined::Again, place.member.clone());
         }
         place.member = RoomMember { since: place.member.since.clone(), ..member };
-        Joined::Changed
+        (Joined::Changed, place.member.clone())
     }
 
     /// Lets out who is in by this connection; `None` when nobody is, as after another connection joined.
@@ -217,10 +218,12 @@ mod tests {
     #[test]
     fn who_comes_back_in_time_never_left() {
         let mut room = Membership::default();
-        assert_eq!(room.join(member(1, None), seated(1)), Joined::Newly);
+        assert_eq!(room.join(member(1, None), seated(1)).0, Joined::Newly);
         assert!(room.lose("1", seated(1), 1_000));
         assert_eq!((room.away_since_ms(), room.expire(2_999, 2_000).len()), (Some(1_000), 0));
-        assert_eq!(room.join(member(1, None), seated(2)), Joined::Again);
+        let back = RoomMember { since: "later".into(), ..member(1, None) };
+        let (joined, back) = room.join(back, seated(2));
+        assert_eq!((joined, &*back.since), (Joined::Again, "t1"));
         assert!(room.leave("1", seated(1)).is_none(), "the former connection has no say any more");
         assert!(!room.lose("1", seated(1), 3_000));
         assert_eq!((room.expire(9_999, 2_000).len(), room.len()), (0, 1));
@@ -232,7 +235,7 @@ mod tests {
     fn answers_list_no_more_than_they_may() {
         let mut room = Membership::default();
         for id in 0..5 {
-            let joined = room.join(member(id, Some(id)), seated(1));
+            let (joined, _) = room.join(member(id, Some(id)), seated(1));
             room.owe_join(&id.to_string().into(), joined);
         }
         let shown = room.members(3);
@@ -278,7 +281,7 @@ mod tests {
             for (now_ms, step) in (1u64..).zip(steps) {
                 match step {
                     Step::Join(id, info) => {
-                        let joined = room.join(member(id, info), seated(1));
+                        let (joined, _) = room.join(member(id, info), seated(1));
                         if joined != Joined::Again {
                             room.owe_join(&id.to_string().into(), joined);
                         }
