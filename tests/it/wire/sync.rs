@@ -50,6 +50,9 @@ async fn what_is_written_is_read_back_and_told_to_subscribers() {
     put(&mut writer, "owner", json!("ann"), 0).await;
     let gone = put(&mut writer, "title", Value::Null, 1).await;
     assert_eq!((&gone["version"], &gone["conflict"]), (&json!(2), &json!(false)));
+    for version in [1, 2] {
+        assert_eq!(reader.next_of("sync_update").await["payload"]["version"], version);
+    }
     let entries = read(&mut reader, None).await;
     let shown: Vec<_> = entries.iter().map(|e| (&e["key"], &e["value"], &e["version"])).collect();
     assert_eq!(
