@@ -10,11 +10,10 @@ mod sessions;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
@@ -339,7 +338,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         workers,
         data_dir,
         desk,
-        draining: AtomicBool::new(false),
+        draining: watch::Sender::new(false),
     })
 }
 
@@ -376,7 +375,7 @@ fn host_node(settings: &Settings) -> Result<NodeName, HubError> {
 
 /// Refuses new connections, tells those that are here when to come back, and closes them in batches.
 async fn drain_connections(state: &State) {
-    state.draining.store(true, Ordering::Relaxed);
+    state.draining.send_replace(true);
     let services = &state.services;
     for part in 0..DRAIN_BATCHES {
         let reconnect_after_ms = RECONNECT_SPREAD_MS * (part as u64 + 1) / DRAIN_BATCHES as u64;

@@ -80,6 +80,8 @@ pub const ROUTES: &[RouteRule] = &[
     route("DELETE", "/api/v1/connections/{client_id}", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/streaming/metrics/current", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/streaming/metrics/history", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/streaming/poll", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/streaming/sse", Access::Roles(PEOPLE)),
     route("POST", "/api/v1/events/publish", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/events", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/offline/{client_id}", Access::Roles(PEOPLE)),

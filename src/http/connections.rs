@@ -14,7 +14,7 @@ use crate::clock::rfc3339;
 use crate::connection::shard_actor::ConnectionRow;
 use crate::ids::ClientId;
 use crate::protocol::codes::Code;
-use crate::telemetry::Counter;
+use crate::telemetry::{Counter, Gauge};
 
 /// The one encoding that connections speak.
 const ENCODING: &str = "json";
@@ -24,6 +24,10 @@ const ENCODING: &str = "json";
 pub struct Stats {
     /// Open connections.
     pub active_connections: usize,
+    /// Open streams of Server-Sent Events.
+    pub sse_streams: u64,
+    /// Long polls that wait for messages.
+    pub polls_waiting: u64,
     /// Rooms with members.
     pub rooms: usize,
     /// Topics that exist.
@@ -89,6 +93,8 @@ pub async fn stats(state: web::Data<State>) -> web::Json<Stats> {
     let rates = state.desk.rates(services.clock.monotonic_ms());
     web::Json(Stats {
         active_connections,
+        sse_streams: Gauge::SseStreams.get(),
+        polls_waiting: Gauge::PollsWaiting.get(),
         rooms: services.rooms.occupied(),
         topics: services.broker.topics(),
         messages_per_second: rates.messages,

@@ -70,6 +70,8 @@ rows! {
     /// What goes up and down.
     Gauge {
         ConnectionsActive = "connections_active", None, "Open WebSocket connections";
+        PollsWaiting = "polls_waiting", None, "Long polls that wait for messages";
+        SseStreams = "sse_streams", None, "Open streams of Server-Sent Events";
         Topics = "topics", None, "Topics that exist";
         Rooms = "rooms", None, "Rooms with members";
         Nodes = "nodes", Some("state"), "Known nodes, by state";

@@ -1,5 +1,7 @@
 //! The native WebSocket protocol, version 1, as documented.
 
+mod events;
+mod fallbacks;
 mod http;
 mod opening;
 mod rooms;

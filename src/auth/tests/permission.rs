@@ -71,6 +71,8 @@ fn every_route_for_every_role_and_without_one() {
         ("DELETE", "/api/v1/connections/{client_id}", "oa"),
         ("GET", "/api/v1/streaming/metrics/current", "voa"),
         ("GET", "/api/v1/streaming/metrics/history", "voa"),
+        ("GET", "/api/v1/streaming/poll", "voa"),
+        ("GET", "/api/v1/streaming/sse", "voa"),
         ("POST", "/api/v1/events/publish", "oa"),
         ("GET", "/api/v1/events", "voa"),
         ("GET", "/api/v1/events/offline/{client_id}", "voa"),
