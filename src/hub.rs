@@ -10,11 +10,10 @@ mod sessions;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
@@ -34,6 +33,7 @@ use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
 };
+use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
 
 use keeper::{KeeperActor, KeeperArgs};
 
@@ -53,19 +53,6 @@ const MINUTE_MS: u64 = 60_000;
 
 /// The supervision table: a row a kind, parents above children. Start goes down, drain goes up.
 pub fn table() -> Vec<ChildSpec> {
-    let row = |kind, parent, group, purpose| ChildSpec {
-        kind,
-        parent,
-        group,
-        policy: RestartPolicy::Permanent,
-        intensity: Intensity { restarts_max: 5, window_ms: MINUTE_MS },
-        backoff: Backoff { min_ms: 10, max_ms: 2_000 },
-        on_give_up: OnGiveUp::Escalate,
-        placement: Placement::Arbiter("domain"),
-        queue_bound: 1_024,
-        when_full: WhenFull::Refuse,
-        purpose,
-    };
     vec![
         row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
         ChildSpec {
@@ -83,6 +70,12 @@ pub fn table() -> Vec<ChildSpec> {
             policy: RestartPolicy::Transient,
             queue_bound: 4_096,
             ..row("room", Some("rooms"), "delivery", "who is in one room")
+        },
+        row("documents", None, "delivery", "parent of documents; publishes what a stop cut short"),
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            queue_bound: 1_024,
+            ..row("document", Some("documents"), "delivery", "shared state of one document")
         },
         row("fleet", None, "nodes", "parent of nodes; recalls the fleet from the store"),
         ChildSpec {
@@ -122,6 +115,28 @@ pub fn table() -> Vec<ChildSpec> {
             ..row("connection", Some("shard"), "connections", "what one client asks for")
         },
     ]
+}
+
+/// A row as most are; [`table`] says what is different.
+const fn row(
+    kind: &'static str,
+    parent: Option<&'static str>,
+    group: &'static str,
+    purpose: &'static str,
+) -> ChildSpec {
+    ChildSpec {
+        kind,
+        parent,
+        group,
+        policy: RestartPolicy::Permanent,
+        intensity: Intensity { restarts_max: 5, window_ms: MINUTE_MS },
+        backoff: Backoff { min_ms: 10, max_ms: 2_000 },
+        on_give_up: OnGiveUp::Escalate,
+        placement: Placement::Arbiter("domain"),
+        queue_bound: 1_024,
+        when_full: WhenFull::Refuse,
+        purpose,
+    }
 }
 
 /// How a hub is run.
@@ -275,13 +290,22 @@ struct Parts {
 fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, started_ms, store, auth, tree, node } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _ } = options;
+    let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
         store: store.clone(),
         settings: Arc::new(settings.topic),
         clock: clock.clone(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), clock.clone());
+    let rooms = Rooms::new(tree.clone(), broker.clone(), settings.room, clock.clone());
+    let documents = Documents::new(DocumentsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        settings: settings.sync,
+        key_bytes_max,
+        clock: clock.clone(),
+    });
     let fleet =
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
@@ -290,6 +314,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let services = Services {
         broker,
         rooms,
+        documents,
         ingest,
         auth: Arc::new(auth),
         clients: Clients::new(shards.clone()),
@@ -313,7 +338,7 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         workers,
         data_dir,
         desk,
-        draining: AtomicBool::new(false),
+        draining: watch::Sender::new(false),
     })
 }
 
@@ -325,6 +350,7 @@ fn start_singletons(state: &Arc<State>, node: NodeName) {
     tree.start("keeper", KeeperActor::new(keeper), None);
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
+    tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
     if state.sampler.enabled {
         let args = SamplerArgs {
@@ -349,7 +375,7 @@ fn host_node(settings: &Settings) -> Result<NodeName, HubError> {
 
 /// Refuses new connections, tells those that are here when to come back, and closes them in batches.
 async fn drain_connections(state: &State) {
-    state.draining.store(true, Ordering::Relaxed);
+    state.draining.send_replace(true);
     let services = &state.services;
     for part in 0..DRAIN_BATCHES {
         let reconnect_after_ms = RECONNECT_SPREAD_MS * (part as u64 + 1) / DRAIN_BATCHES as u64;

@@ -90,6 +90,10 @@ name_type!(
     RoomName, "a room name", 128, "._:@-"
 );
 name_type!(
+    /// Names a document of shared state; its topic is `sync:{doc}`.
+    DocName, "a document name", 128, "._:@-"
+);
+name_type!(
     /// Names a monitored machine.
     NodeName, "a node name", 128, "._-"
 );
@@ -130,6 +134,11 @@ impl TopicName {
     /// The topic of a room.
     pub fn of_room(room: &RoomName) -> Self {
         Self(format!("room:{room}").into())
+    }
+
+    /// The topic with the updates of a document.
+    pub fn of_document(doc: &DocName) -> Self {
+        Self(format!("sync:{doc}").into())
     }
 
     /// The topic with every sample of one node.
@@ -190,10 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn the_room_and_node_topics_fit_their_limit() {
+    fn the_topics_of_rooms_documents_and_nodes_fit_their_limit() {
         let longest = "x".repeat(RoomName::CHARS_MAX);
         let room = RoomName::parse(&longest).unwrap();
         assert!(TopicName::parse(TopicName::of_room(&room).as_str()).is_ok());
+        let doc = DocName::parse(&longest).unwrap();
+        assert!(TopicName::parse(TopicName::of_document(&doc).as_str()).is_ok());
         let node = NodeName::parse(&longest).unwrap();
         assert!(TopicName::parse(TopicName::of_node(&node).as_str()).is_ok());
     }

@@ -14,7 +14,7 @@
 //! hub                             composition root: the supervision tree, wiring, drain order
 //! http                            routes, upgrade, the embedded console
 //! connection                      one client: socket, outbox, session
-//! room · ingest · node · agent    who is where · samples in · one machine · the program on it
+//! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
 //! supervision · telemetry · protocol · config
@@ -37,6 +37,7 @@ pub mod protocol;
 pub mod room;
 pub mod store;
 pub mod supervision;
+pub mod sync;
 pub mod telemetry;
 pub mod topic;
 pub mod websocket;

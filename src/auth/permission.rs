@@ -80,9 +80,13 @@ pub const ROUTES: &[RouteRule] = &[
     route("DELETE", "/api/v1/connections/{client_id}", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/streaming/metrics/current", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/streaming/metrics/history", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/streaming/poll", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/streaming/sse", Access::Roles(PEOPLE)),
     route("POST", "/api/v1/events/publish", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/events", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/offline/{client_id}", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/events/sync", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/events/sync/{doc}", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/operations/overview", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/supervision", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes", Access::Roles(PEOPLE)),
@@ -120,6 +124,9 @@ const PERSONAL: &[&str] = &["client:*", "user:*"];
 pub const HUB_OWNED: &[&str] =
     &["metrics_update", "metrics:*", "nodes", "system", "alerts_*", "notifications", "testing"];
 
+/// Topics whose messages come out of something else (shared state): nobody publishes to them, whoever it is.
+const DERIVED: &[&str] = &["sync:*"];
+
 const ALL_BUT_PERSONAL: TopicRule =
     TopicRule { allow: &["*"], deny: PERSONAL, own_client: true, own_user: true };
 
@@ -156,8 +163,14 @@ pub fn may_subscribe(claims: &Claims, client_id: Option<&str>, topic: &str) -> b
         && rule_allows(&subscribe_rule(claims.role), claims, client_id, topic)
 }
 
-/// Whether the caller may publish to a topic: for publish, room messages, shared state.
+/// Whether the caller may publish to a topic: for publish and room messages.
 pub fn may_publish(claims: &Claims, topic: &str) -> bool {
+    !DERIVED.iter().any(|pattern| covers(pattern, topic)) && may_write(claims, topic)
+}
+
+/// Whether the caller may cause messages on a topic: for publish, room messages, and shared state, where what
+/// is published is the hub's own.
+pub fn may_write(claims: &Claims, topic: &str) -> bool {
     let claimed = claims.topics.as_ref();
     claimed.is_none_or(|topics| topics.publish.iter().any(|pattern| pattern.covers(topic)))
         && rule_allows(&publish_rule(claims.role), claims, None, topic)

@@ -20,8 +20,10 @@ pub(super) struct File {
     connection: Option<toml::Value>,
     http: Option<toml::Value>,
     ingest: Option<toml::Value>,
+    room: Option<toml::Value>,
     sampler: Option<toml::Value>,
     store: Option<toml::Value>,
+    sync: Option<toml::Value>,
     topic: Option<toml::Value>,
     #[serde(skip)]
     pub(super) settings: Settings,
@@ -69,8 +71,10 @@ impl File {
             ("connection", file.connection.take()),
             ("http", file.http.take()),
             ("ingest", file.ingest.take()),
+            ("room", file.room.take()),
             ("sampler", file.sampler.take()),
             ("store", file.store.take()),
+            ("sync", file.sync.take()),
             ("topic", file.topic.take()),
         ];
         let table: toml::Table =

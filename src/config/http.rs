@@ -14,13 +14,27 @@ pub struct HttpSection {
     pub origins: Vec<String>,
     /// Failed or not, login attempts of one address a minute; 0 is unlimited.
     pub logins_per_minute: u32,
+    /// Polls that may wait at once; more are refused.
+    pub polls_max: usize,
+    /// Event streams that may be open at once; more are refused.
+    pub streams_max: usize,
+    /// Time between two signs of life of an event stream.
+    pub heartbeat_ms: u64,
     /// How long a stop may take.
     pub drain_ms_max: u64,
 }
 
 impl Default for HttpSection {
     fn default() -> Self {
-        Self { body_bytes_max: 1024 * 1024, origins: Vec::new(), logins_per_minute: 10, drain_ms_max: 30_000 }
+        Self {
+            body_bytes_max: 1024 * 1024,
+            origins: Vec::new(),
+            logins_per_minute: 10,
+            polls_max: 1_000,
+            streams_max: 1_000,
+            heartbeat_ms: 15_000,
+            drain_ms_max: 30_000,
+        }
     }
 }
 
@@ -28,6 +42,9 @@ impl HttpSection {
     /// Checks ranges and the form of origins.
     pub fn check(&self) -> Result<(), ConfigError> {
         in_range("http.body_bytes_max", self.body_bytes_max, 1024, 1 << 30)?;
+        in_range("http.polls_max", self.polls_max, 1, 1_000_000)?;
+        in_range("http.streams_max", self.streams_max, 1, 1_000_000)?;
+        in_range("http.heartbeat_ms", self.heartbeat_ms, 100, 600_000)?;
         in_range("http.drain_ms_max", self.drain_ms_max, 0, 600_000)?;
         let bad = self.origins.iter().find(|o| {
             let host = o.strip_prefix("https://").or_else(|| o.strip_prefix("http://"));

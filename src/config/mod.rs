@@ -7,8 +7,10 @@ mod connection;
 mod http;
 mod ingest;
 mod namespace;
+mod room;
 mod sampler;
 mod store;
+mod sync;
 mod topic;
 
 use std::path::{Path, PathBuf};
@@ -19,8 +21,10 @@ pub use connection::ConnectionSection;
 pub use http::HttpSection;
 pub use ingest::IngestSection;
 pub use namespace::{Class, Kept, NamespaceSection};
+pub use room::RoomSection;
 pub use sampler::SamplerSection;
 pub use store::StoreSection;
+pub use sync::SyncSection;
 pub use topic::TopicSection;
 
 /// All settings of `serve`, as the TOML file has them.
@@ -33,10 +37,14 @@ pub struct Settings {
     pub http: HttpSection,
     /// Which samples are taken.
     pub ingest: IngestSection,
+    /// Who is in a room, and how that is told.
+    pub room: RoomSection,
     /// The sampler of the hub's own host.
     pub sampler: SamplerSection,
     /// Durable state.
     pub store: StoreSection,
+    /// Shared state.
+    pub sync: SyncSection,
     /// History and bounds of topics.
     pub topic: TopicSection,
 }
@@ -86,8 +94,10 @@ impl Settings {
         self.connection.check()?;
         self.http.check()?;
         self.ingest.check()?;
+        self.room.check()?;
         self.sampler.check()?;
         self.store.check()?;
+        self.sync.check()?;
         self.topic.check()
     }
 }

@@ -6,6 +6,7 @@
 mod publishing;
 mod rooms;
 mod samples;
+mod sync;
 mod topics;
 
 use std::num::NonZeroU32;
@@ -188,6 +189,9 @@ impl ConnectionActor {
             FrameType::Ack => self.ack(&frame.payload()?, cause, ctx),
             FrameType::History => self.history(&frame.payload()?, reply_to, cause, ctx),
             FrameType::Metrics => self.metrics(frame.payload()?, reply_to, cause, ctx),
+            FrameType::SyncGet => self.sync_get(&frame.payload()?, reply_to, cause),
+            FrameType::SyncPut => self.sync_put(&frame.payload()?, reply_to, cause),
+            FrameType::Presence => self.presence(&frame.payload()?, reply_to),
             FrameType::Refresh => self.refresh(&frame.payload()?, reply_to),
         }
     }
@@ -269,7 +273,7 @@ impl Handler<Queued<Gone>> for ConnectionActor {
 
     fn handle(&mut self, queued: Queued<Gone>, ctx: &mut Self::Context) {
         for room in std::mem::take(&mut *self.seat.rooms.borrow_mut()) {
-            self.part(&room, &queued.cause);
+            self.part(&room, true, &queued.cause);
         }
         ctx.stop();
     }

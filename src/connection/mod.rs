@@ -47,6 +47,7 @@ use crate::ingest::Ingest;
 use crate::room::Rooms;
 use crate::store::Store;
 use crate::supervision::Tree;
+use crate::sync::Documents;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
@@ -59,6 +60,8 @@ pub struct Services {
     pub broker: Broker,
     /// Who is in which room.
     pub rooms: Rooms,
+    /// Shared state.
+    pub documents: Documents,
     /// Takes samples.
     pub ingest: Ingest,
     /// Checks tokens.

@@ -48,6 +48,8 @@ pub struct Seat {
     pub(super) actor: RefCell<Option<Inbox<ConnectionActor>>>,
     /// A wake-up is on its way to the actor.
     pub(super) actor_woken: Cell<bool>,
+    /// Requests of shared state that are not answered yet.
+    pub(super) unanswered_syncs: Cell<usize>,
     /// Since when the outbox has not moved: (unix ms, bytes out at that time).
     pub(super) stuck_since: Cell<Option<(u64, u64)>>,
 }
@@ -68,6 +70,7 @@ impl Seat {
             holds: RefCell::default(),
             actor: RefCell::new(None),
             actor_woken: Cell::new(false),
+            unanswered_syncs: Cell::new(0),
             stuck_since: Cell::new(None),
         }
     }

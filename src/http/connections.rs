@@ -22,6 +22,10 @@ use crate::telemetry::{Counter, Gauge};
 pub struct Stats {
     /// Open connections.
     pub active_connections: usize,
+    /// Open streams of Server-Sent Events.
+    pub sse_streams: u64,
+    /// Long polls that wait for messages.
+    pub polls_waiting: u64,
     /// Rooms with members.
     pub rooms: usize,
     /// Topics that exist.
@@ -96,6 +100,8 @@ pub async fn stats(state: web::Data<State>) -> web::Json<Stats> {
     };
     web::Json(Stats {
         active_connections,
+        sse_streams: Gauge::SseStreams.get(),
+        polls_waiting: Gauge::PollsWaiting.get(),
         rooms: services.rooms.occupied(),
         topics: services.broker.topics(),
         messages_per_second: rates.messages,

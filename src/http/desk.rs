@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 
+use super::fallback::Places;
 use super::health::{REPORT_MS, Report, checks, run};
 use super::login_limit::LoginLimit;
 use super::loop_lag::LoopLag;
@@ -16,6 +17,8 @@ pub struct Desk {
     pub logins: LoginLimit,
     /// How late the event loops are.
     pub lag: LoopLag,
+    /// Polls and event streams that may wait.
+    pub(super) places: Places,
     rates: Mutex<Rates>,
     last: tokio::sync::Mutex<Last>,
 }
@@ -32,6 +35,7 @@ impl Desk {
         Self {
             logins: LoginLimit::new(if rate_limits { settings.logins_per_minute } else { 0 }),
             lag: LoopLag::default(),
+            places: Places::new(settings),
             rates: Mutex::new(Rates::since(clock.monotonic_ms(), Reading::now())),
             last: tokio::sync::Mutex::default(),
         }

@@ -1,8 +1,9 @@
-//! Events: publishing one over HTTP, and what was published lately ([`recent`]),
-//! what waits for a client ([`offline`]).
+//! Events: publishing one over HTTP, what was published lately ([`recent`]), what waits for a client
+//! ([`offline`]), and shared state ([`sync`]).
 
 pub mod offline;
 pub mod recent;
+pub mod sync;
 
 use std::sync::Arc;
 

@@ -97,10 +97,20 @@ fn authenticate(request: &HttpRequest) -> Result<Claims, Problem> {
             )),
         };
     }
-    let token = bearer(request).ok_or_else(|| {
+    let token = bearer(request).or_else(|| in_query(request)).ok_or_else(|| {
         Problem::new(Code::Unauthorized, "no token: send `Authorization: Bearer`, or sign in first")
     })?;
     Ok(state.services.auth.authenticate(token, state.services.clock.unix_ms())?)
+}
+
+/// Routes that browsers open without being able to send a header.
+const TOKEN_IN_QUERY: &[&str] = &["/api/v1/streaming/poll", "/api/v1/streaming/sse"];
+
+/// The token of `?token=`, where that is allowed. A token needs no escape.
+fn in_query(request: &HttpRequest) -> Option<&str> {
+    let path = request.path().trim_end_matches('/');
+    let pairs = TOKEN_IN_QUERY.contains(&path).then(|| request.query_string().split('&'))?;
+    pairs.into_iter().find_map(|pair| pair.strip_prefix("token=")).filter(|token| !token.is_empty())
 }
 
 /// The token of the `Authorization` header. The scheme's name counts in any case, as HTTP has it.

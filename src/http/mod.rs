@@ -3,7 +3,7 @@
 //! A request comes in by [`door`] (identity, origin, headers, log line), passes its row of the table of
 //! permissions in [`guard`], and reaches one handler:
 //!
-//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`events`], [`operations`], [`nodes`],
+//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`events`], [`operations`], [`nodes`],
 //!   [`supervision`], [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
 //! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
@@ -16,6 +16,7 @@ pub mod console;
 pub mod desk;
 mod door;
 pub mod events;
+pub mod fallback;
 pub mod guard;
 pub mod health;
 pub mod login;
@@ -77,9 +78,13 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("DELETE", "/api/v1/connections/{client_id}", connections::disconnect))
         .service(on("GET", "/api/v1/streaming/metrics/current", streaming::current))
         .service(on("GET", "/api/v1/streaming/metrics/history", streaming::history))
+        .service(on("GET", "/api/v1/streaming/poll", fallback::poll::poll))
+        .service(on("GET", "/api/v1/streaming/sse", fallback::sse::sse))
         .service(on("POST", "/api/v1/events/publish", events::publish))
         .service(on("GET", "/api/v1/events", events::recent::list))
         .service(on("GET", "/api/v1/events/offline/{client_id}", events::offline::queue))
+        .service(on("GET", "/api/v1/events/sync", events::sync::list))
+        .service(on("GET", "/api/v1/events/sync/{doc}", events::sync::one))
         .service(on("GET", "/api/v1/operations/overview", operations::overview))
         .service(on("GET", "/api/v1/supervision", supervision::tree))
         .service(on("GET", "/api/v1/nodes", nodes::list))

@@ -8,7 +8,8 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{Body as ProblemBody, FieldError};
 use super::{
-    connections, console, events, health, login, nodes, operations, rooms, sockets, streaming, supervision,
+    connections, console, events, fallback, health, login, nodes, operations, rooms, sockets, streaming,
+    supervision,
 };
 
 /// What every route may answer instead.
@@ -47,8 +48,8 @@ impl Modify for Bearer {
         login::login, login::exchange, login::refresh, login::logout,
         connections::stats, connections::list, connections::disconnect,
         rooms::list, rooms::one, rooms::history,
-        streaming::current, streaming::history,
-        events::publish, events::recent::list, events::offline::queue,
+        streaming::current, streaming::history, fallback::poll::poll, fallback::sse::sse,
+        events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
         operations::overview, supervision::tree,
         nodes::list, nodes::one,
         health::health, health::live, health::ready, operations::metrics,

@@ -11,6 +11,7 @@ use crate::ids::IdError;
 use crate::protocol::codes::Code;
 use crate::protocol::server::RETRY_AFTER_MS;
 use crate::store::StoreError;
+use crate::sync::SyncError;
 use crate::telemetry::{Cause, Counter};
 use crate::topic::TopicError;
 
@@ -183,7 +184,7 @@ macro_rules! from_domain {
     };
 }
 
-from_domain!(AuthError, StoreError, TopicError);
+from_domain!(AuthError, StoreError, SyncError, TopicError);
 
 impl From<IdError> for Problem {
     fn from(error: IdError) -> Self {

@@ -16,10 +16,11 @@ use crate::auth::permission;
 use crate::clock::rfc3339;
 use crate::ids::{RoomName, TopicName};
 use crate::protocol::codes::Code;
-use crate::room::RoomMember;
 use crate::room::actor::HISTORY_ON_JOIN;
 use crate::room::rooms::RoomRow;
+use crate::room::{Members, RoomMember};
 use crate::store::Event;
+use crate::telemetry::Cause;
 use crate::topic::log::Stored;
 
 /// One room with its members.
@@ -27,8 +28,12 @@ use crate::topic::log::Stored;
 pub struct Room {
     /// Its name.
     pub room: String,
-    /// Who is in, by client id.
+    /// Who is in, by client id; the first ones when there are many.
     pub members: Vec<RoomMember>,
+    /// How many are in.
+    pub total: usize,
+    /// Whether there are more than are listed.
+    pub truncated: bool,
     /// The room's topic.
     pub topic: String,
     /// The topic's epoch; null before the first message.
@@ -97,21 +102,31 @@ pub async fn one(
     asked: Asked,
 ) -> Result<web::Json<Room>, Problem> {
     let room = RoomName::parse(&room)?;
-    let Some(members) = state.services.rooms.members(&room) else {
+    let Some(Members { members, total, truncated }) = state.services.rooms.members(&room) else {
         return Err(Problem::new(Code::NotFound, format!("nobody is in the room {room}")));
     };
     let topic = TopicName::of_room(&room);
-    let (epoch, offset) = match state.services.broker.find(&topic) {
+    let (epoch, offset) = position(&state, &topic, &asked.0).await?;
+    let (room, topic) = (room.to_string(), topic.to_string());
+    Ok(web::Json(Room { room, members, total, truncated, topic, epoch, offset }))
+}
+
+/// Epoch and newest offset of a topic that is kept in the store, open or not.
+pub(super) async fn position(
+    state: &State,
+    topic: &TopicName,
+    cause: &Cause,
+) -> Result<(Option<Arc<str>>, u64), Problem> {
+    Ok(match state.services.broker.find(topic) {
         Some(handle) => {
-            let view = handle.view(0, &asked.0).await?;
+            let view = handle.view(0, cause).await?;
             (Some(view.epoch), view.offset)
         }
         None => match state.store.topic_head(topic.as_str()).await? {
             Some(head) => (Some(head.epoch.into()), head.last_offset),
             None => (None, 0),
         },
-    };
-    Ok(web::Json(Room { room: room.to_string(), members, topic: topic.to_string(), epoch, offset }))
+    })
 }
 
 /// The newest messages of a room, oldest first. A room keeps them while nobody is in.

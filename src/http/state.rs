@@ -1,7 +1,8 @@
 //! What handlers work with. One value a hub, shared by all workers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
 
 use super::desk::Desk;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
@@ -35,13 +36,13 @@ pub struct State {
     pub data_dir: std::path::PathBuf,
     /// What the routes keep between requests.
     pub desk: Desk,
-    /// Set when the hub stops: new connections are refused.
-    pub draining: AtomicBool,
+    /// True when the hub stops: new connections are refused, what waits is told.
+    pub draining: watch::Sender<bool>,
 }
 
 impl State {
     /// Whether the hub is stopping.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
 }

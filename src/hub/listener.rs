@@ -43,6 +43,7 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
     let next_worker = Arc::new(AtomicUsize::new(0));
     let connections_max = state.services.settings.connections_max;
     let workers = state.workers;
+    let write_deadline_ms = state.services.settings.write_deadline_ms;
     Ok(Server::build()
         .workers(workers)
         .backlog(BACKLOG)
@@ -61,6 +62,13 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
             HttpService::build()
                 .keep_alive(Duration::from_millis(KEEP_ALIVE_MS))
                 .client_request_timeout(Duration::from_millis(REQUEST_MS_MAX))
+                .on_connect_ext(move |io: &TcpStream, _extensions| {
+                    // Nobody reads the body of an answer for a client that does not take it: the kernel ends it.
+                    let limit = Duration::from_millis(write_deadline_ms);
+                    if let Err(error) = socket2::SockRef::from(io).set_tcp_user_timeout(Some(limit)) {
+                        tracing::debug!(%error, "socket options");
+                    }
+                })
                 .upgrade(fn_service(move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
                     let door = door.clone();
                     async move {

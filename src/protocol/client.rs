@@ -34,13 +34,19 @@ pub enum FrameType {
     History,
     /// Samples of a node.
     Metrics,
+    /// Read shared state.
+    SyncGet,
+    /// Write shared state.
+    SyncPut,
+    /// Who is in a room.
+    Presence,
     /// A new token for this connection.
     Refresh,
 }
 
 impl FrameType {
     /// All types, in the order of the protocol document.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Ping,
         Self::Subscribe,
         Self::Unsubscribe,
@@ -51,6 +57,9 @@ impl FrameType {
         Self::Ack,
         Self::History,
         Self::Metrics,
+        Self::SyncGet,
+        Self::SyncPut,
+        Self::Presence,
         Self::Refresh,
     ];
 
@@ -67,6 +76,9 @@ impl FrameType {
             Self::Ack => "ack",
             Self::History => "history",
             Self::Metrics => "metrics",
+            Self::SyncGet => "sync_get",
+            Self::SyncPut => "sync_put",
+            Self::Presence => "presence",
             Self::Refresh => "refresh",
         }
     }
@@ -173,12 +185,23 @@ pub struct Topics {
     pub topics: Vec<TopicRequest>,
 }
 
-/// Payload of `join_room` and `leave_room`.
+/// Payload of `leave_room` and `presence`.
 #[derive(Debug, Deserialize)]
 pub struct Room<'a> {
     /// The room's name, not yet checked.
     #[serde(borrow)]
     pub room: Cow<'a, str>,
+}
+
+/// Payload of `join_room`.
+#[derive(Debug, Deserialize)]
+pub struct JoinRoom<'a> {
+    /// The room's name, not yet checked.
+    #[serde(borrow)]
+    pub room: Cow<'a, str>,
+    /// What the members are shown of the newcomer: an object, not yet checked.
+    #[serde(borrow, default)]
+    pub info: Option<&'a RawValue>,
 }
 
 /// Payload of `room_message`.
@@ -230,6 +253,36 @@ pub struct Publish<'a> {
     /// What the message is the newest value of.
     #[serde(borrow, default)]
     pub key: Option<Cow<'a, str>>,
+}
+
+/// Payload of `sync_get`.
+#[derive(Debug, Deserialize)]
+pub struct SyncGet<'a> {
+    /// The document's name, not yet checked.
+    #[serde(borrow)]
+    pub doc: Cow<'a, str>,
+    /// Only these keys.
+    #[serde(default)]
+    pub keys: Option<Vec<String>>,
+}
+
+/// Payload of `sync_put`.
+#[derive(Debug, Deserialize)]
+pub struct SyncPut<'a> {
+    /// The document's name, not yet checked.
+    #[serde(borrow)]
+    pub doc: Cow<'a, str>,
+    /// Which key, not yet checked.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// What is written; null deletes.
+    #[serde(borrow)]
+    pub value: &'a RawValue,
+    /// The version of the key that the writer saw; 0 when it saw none.
+    pub base_version: u64,
+    /// When the writer wrote, by its own clock; not yet checked.
+    #[serde(borrow, default)]
+    pub timestamp: Option<&'a RawValue>,
 }
 
 /// Payload of `refresh`.

@@ -1,18 +1,22 @@
 //! The actor of one room.
 //!
 //! A member is let in in one step of the room topic's order: the others hear `member_joined`, then the
-//! newcomer is subscribed, with the members and the newest messages in the answer. Who is in is shared with
-//! the directory and survives a crash.
+//! newcomer is subscribed, with the members and the newest messages in the answer. In a large room who comes and
+//! goes is told together, once an interval. Who lost its connection stays for a moment, and when it comes
+//! back in time nothing is told. All of that is shared with the directory and survives a crash.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use parking_lot::Mutex;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::membership::{Membership, RoomMember};
+use super::membership::{Diff, Joined, Members, Membership, RoomMember, Seated};
 use crate::broker::Broker;
 use crate::clock::{Clock, rfc3339};
+use crate::config::RoomSection;
 use crate::ids::{RoomName, TopicName};
 use crate::protocol::priority::Priority;
 use crate::protocol::server;
@@ -31,6 +35,8 @@ pub struct Join {
     pub client_id: Arc<str>,
     /// Who it is.
     pub subject: Arc<str>,
+    /// What it shows of itself.
+    pub info: Option<Arc<RawValue>>,
     /// The connection's worker.
     pub outlet: Outlet,
     /// The connection.
@@ -39,12 +45,22 @@ pub struct Join {
     pub request: u32,
 }
 
-/// Let a client out.
+impl Join {
+    fn seated(&self) -> Seated {
+        Seated { worker: self.outlet.index(), member: self.member }
+    }
+}
+
+/// Let a client out that is in by this connection.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Part {
     /// The session's name.
     pub client_id: Arc<str>,
+    /// The connection.
+    pub seated: Seated,
+    /// Whether the connection is lost: the client may come back. Otherwise it asked to leave.
+    pub lost: bool,
 }
 
 /// What a room is made of, again after each crash.
@@ -56,47 +72,142 @@ pub struct RoomArgs {
     pub membership: Arc<Mutex<Membership>>,
     /// Has the room's topic.
     pub broker: Broker,
+    /// Bounds and times.
+    pub settings: Arc<RoomSection>,
     /// Time.
     pub clock: Clock,
 }
 
 /// One room.
 pub struct RoomActor {
+    /// A diff is on its way.
+    diff_due: bool,
+    /// A check of who is away is on its way.
+    expiry_due: bool,
     args: RoomArgs,
+}
+
+/// Payload of `member_joined` and `member_left`.
+#[derive(Serialize)]
+struct OneMember<'a> {
+    room: &'a RoomName,
+    member: &'a RoomMember,
+    total: usize,
+}
+
+/// The members, or what changed of them, with the room's name.
+#[derive(Serialize)]
+struct InRoom<'a, T> {
+    room: &'a RoomName,
+    #[serde(flatten)]
+    told: T,
 }
 
 impl RoomActor {
     /// The room with who is in.
     pub fn new(args: RoomArgs) -> Self {
-        Self { args }
+        Self { diff_due: false, expiry_due: false, args }
     }
 
     fn topic(&self) -> Result<TopicHandle, TopicError> {
         self.args.broker.open(&TopicName::of_room(&self.args.name))
     }
 
-    fn announce(&self, topic: &TopicHandle, kind: &str, member: &RoomMember, cause: &Cause) {
-        let payload = json!({ "room": self.args.name, "member": member });
-        let frame = server::control(kind, self.args.clock.unix_ms(), None, &payload);
-        if topic.announce(Announce { frame, priority: Priority::Normal }, cause).is_err() {
+    /// Tells the members; false when the topic did not take it.
+    fn announce<T: Serialize>(&self, kind: &str, payload: &T, cause: &Cause) -> bool {
+        let frame = server::control(kind, self.args.clock.unix_ms(), None, payload);
+        let announce = Announce { frame, priority: Priority::Normal };
+        self.topic().and_then(|topic| topic.announce(announce, cause)).is_ok()
+    }
+
+    fn announce_one(&self, kind: &str, member: &RoomMember, total: usize, cause: &Cause) {
+        if !self.announce(kind, &OneMember { room: &self.args.name, member, total }, cause) {
             Counter::Dropped.add_for("presence", 1);
         }
     }
 
-    fn let_in(&self, join: Join, cause: &Cause) -> Result<(), (TopicError, Join)> {
+    /// Whether a change waits for the next diff: the room has this many members, or others wait already.
+    fn collects(&self, members: usize) -> bool {
+        members > self.args.settings.diff_above_members || self.args.membership.lock().owes()
+    }
+
+    fn tell_joined(&mut self, member: &RoomMember, joined: Joined, cause: &Cause, ctx: &mut Context<Self>) {
+        let total = self.args.membership.lock().len();
+        if self.collects(total) {
+            self.args.membership.lock().owe_join(&member.client_id, joined);
+            self.plan_diff(ctx);
+        } else {
+            self.announce_one("member_joined", member, total, cause);
+        }
+    }
+
+    fn tell_left(&mut self, member: &RoomMember, cause: &Cause, ctx: &mut Context<Self>) {
+        let total = self.args.membership.lock().len();
+        if self.collects(total + 1) {
+            self.args.membership.lock().owe_leave(&member.client_id);
+            self.plan_diff(ctx);
+        } else {
+            self.announce_one("member_left", member, total, cause);
+        }
+    }
+
+    /// Sends the next diff on its way, unless one is, or there is nothing to tell.
+    fn plan_diff(&mut self, ctx: &mut Context<Self>) {
+        if self.diff_due || !self.args.membership.lock().owes() {
+            return;
+        }
+        self.diff_due = true;
+        ctx.run_later(Duration::from_millis(self.args.settings.diff_interval_ms), |actor, ctx| {
+            actor.diff_due = false;
+            let diff: Option<Diff> = actor.args.membership.lock().diff(actor.args.settings.members_shown_max);
+            let told = diff.is_none_or(|told| {
+                actor.announce("presence_diff", &InRoom { room: &actor.args.name, told }, &Cause::own())
+            });
+            if told {
+                actor.args.membership.lock().told();
+            }
+            // What the topic did not take is told with the next one.
+            actor.plan_diff(ctx);
+        });
+    }
+
+    /// Sends the check of who is away on its way, unless one is, or nobody is.
+    fn plan_expiry(&mut self, ctx: &mut Context<Self>) {
+        let away_since_ms = self.args.membership.lock().away_since_ms();
+        let Some(away_since_ms) = away_since_ms.filter(|_| !self.expiry_due) else { return };
+        self.expiry_due = true;
+        let due_ms = away_since_ms.saturating_add(self.args.settings.grace_ms);
+        let pause_ms = due_ms.saturating_sub(self.args.clock.monotonic_ms()).max(1);
+        ctx.run_later(Duration::from_millis(pause_ms), |actor, ctx| {
+            actor.expiry_due = false;
+            let now_ms = actor.args.clock.monotonic_ms();
+            let gone = actor.args.membership.lock().expire(now_ms, actor.args.settings.grace_ms);
+            for member in gone {
+                actor.tell_left(&member, &Cause::own(), ctx);
+            }
+            actor.plan_expiry(ctx);
+        });
+    }
+
+    fn let_in(
+        &mut self,
+        join: Join,
+        cause: &Cause,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), (TopicError, Join)> {
         let topic = match self.topic() {
             Ok(topic) => topic,
             Err(error) => return Err((error, join)),
         };
-        let joined_at = rfc3339(self.args.clock.unix_ms());
-        let (client_id, subject) = (join.client_id.clone(), join.subject.clone());
-        let member = RoomMember { client_id, subject, joined_at };
-        if self.args.membership.lock().join(member.clone()) {
-            self.announce(&topic, "member_joined", &member, cause);
+        let since = rfc3339(self.args.clock.unix_ms());
+        let (client_id, subject, info) = (join.client_id.clone(), join.subject.clone(), join.info.clone());
+        let member = RoomMember { client_id, subject, info, since };
+        let (joined, member) = self.args.membership.lock().join(member, join.seated());
+        if joined != Joined::Again {
+            self.tell_joined(&member, joined, cause, ctx);
         }
-        let members: Vec<_> = self.args.membership.lock().members().cloned().collect();
-        let attachment =
-            serde_json::value::to_raw_value(&json!({ "room": self.args.name, "members": members }));
+        let told: Members = self.args.membership.lock().members(self.args.settings.members_shown_max);
+        let attachment = serde_json::value::to_raw_value(&InRoom { room: &self.args.name, told });
         let subscribe = Subscribe {
             outlet: join.outlet.clone(),
             member: join.member,
@@ -108,7 +219,10 @@ impl RoomActor {
             attachment: attachment.ok(),
         };
         topic.subscribe(subscribe, cause).map_err(|error| {
-            self.args.membership.lock().leave(&join.client_id);
+            let left = self.args.membership.lock().leave(&join.client_id, join.seated());
+            if let Some(member) = left {
+                self.tell_left(&member, cause, ctx);
+            }
             (error, join)
         })
     }
@@ -126,14 +240,20 @@ supervised!(RoomActor);
 
 impl Actor for RoomActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // After a crash: what was on its way then.
+        self.plan_diff(ctx);
+        self.plan_expiry(ctx);
+    }
 }
 
 impl Handler<Queued<Join>> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, queued: Queued<Join>, _ctx: &mut Self::Context) {
+    fn handle(&mut self, queued: Queued<Join>, ctx: &mut Self::Context) {
         let cause = queued.cause.clone();
-        if let Err((error, join)) = self.let_in(queued.msg, &cause) {
+        if let Err((error, join)) = self.let_in(queued.msg, &cause, ctx) {
             let Join { outlet, member, request, .. } = join;
             outlet.offer(Delivery::SubscribeFailed { member, request, error });
         }
@@ -143,11 +263,16 @@ impl Handler<Queued<Join>> for RoomActor {
 impl Handler<Queued<Part>> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, queued: Queued<Part>, _ctx: &mut Self::Context) {
-        let Some(member) = self.args.membership.lock().leave(&queued.msg.client_id) else { return };
-        match self.topic() {
-            Ok(topic) => self.announce(&topic, "member_left", &member, &queued.cause),
-            Err(error) => tracing::debug!(room = %self.args.name, %error, "leave not announced"),
+    fn handle(&mut self, queued: Queued<Part>, ctx: &mut Self::Context) {
+        let Part { client_id, seated, lost } = &queued.msg;
+        if *lost && self.args.settings.grace_ms > 0 {
+            let now_ms = self.args.clock.monotonic_ms();
+            self.args.membership.lock().lose(client_id, *seated, now_ms);
+            return self.plan_expiry(ctx);
+        }
+        let left = self.args.membership.lock().leave(client_id, *seated);
+        if let Some(member) = left {
+            self.tell_left(&member, &queued.cause, ctx);
         }
     }
 }

@@ -8,9 +8,10 @@ use actix::prelude::*;
 use parking_lot::{Mutex, RwLock};
 
 use super::actor::{Join, Part, RoomActor, RoomArgs};
-use super::membership::{Membership, RoomMember};
+use super::membership::{Members, Membership};
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::config::RoomSection;
 use crate::ids::RoomName;
 use crate::protocol::codes::Code;
 use crate::supervision::{Inbox, Restart, Tree, supervised};
@@ -53,6 +54,7 @@ struct Shared {
     rooms: RwLock<BTreeMap<RoomName, Room>>,
     tree: Tree,
     broker: Broker,
+    settings: Arc<RoomSection>,
     clock: Clock,
 }
 
@@ -69,8 +71,14 @@ pub struct RoomRow {
 
 impl Rooms {
     /// A directory without rooms.
-    pub fn new(tree: Tree, broker: Broker, clock: Clock) -> Self {
-        Self(Arc::new(Shared { rooms: RwLock::default(), tree, broker, clock }))
+    pub fn new(tree: Tree, broker: Broker, settings: RoomSection, clock: Clock) -> Self {
+        let settings = Arc::new(settings);
+        Self(Arc::new(Shared { rooms: RwLock::default(), tree, broker, settings, clock }))
+    }
+
+    /// Longest `info` of a member, in bytes.
+    pub fn info_bytes_max(&self) -> usize {
+        self.0.settings.info_bytes_max
     }
 
     /// Lets a connection in.
@@ -86,6 +94,7 @@ impl Rooms {
                 name: room.clone(),
                 membership: membership.clone(),
                 broker: self.0.broker.clone(),
+                settings: self.0.settings.clone(),
                 clock: self.0.clock.clone(),
             };
             let inbox = self.0.tree.start(room.shared(), RoomActor::new(args), None);
@@ -96,21 +105,19 @@ impl Rooms {
     }
 
     /// Lets a client out; `Err` when the mailbox is full: tell again later.
-    pub fn part(&self, room: &RoomName, client_id: Arc<str>, cause: &Cause) -> Result<(), RoomError> {
+    pub fn part(&self, room: &RoomName, part: Part, cause: &Cause) -> Result<(), RoomError> {
         let inbox = self.0.rooms.read().get(room).map(|known| known.inbox.clone());
         match inbox {
-            Some(inbox) => {
-                inbox.try_send(Part { client_id }, cause).map_err(|_refused| RoomError::Overloaded)
-            }
+            Some(inbox) => inbox.try_send(part, cause).map_err(|_refused| RoomError::Overloaded),
             None => Ok(()),
         }
     }
 
-    /// The members of a room; `None` when nobody is in.
-    pub fn members(&self, room: &RoomName) -> Option<Vec<RoomMember>> {
+    /// The members of a room, as many as an answer lists; `None` when nobody is in.
+    pub fn members(&self, room: &RoomName) -> Option<Members> {
         let rooms = self.0.rooms.read();
         let membership = rooms.get(room)?.membership.lock();
-        (!membership.is_empty()).then(|| membership.members().cloned().collect())
+        (!membership.is_empty()).then(|| membership.members(self.0.settings.members_shown_max))
     }
 
     /// At most `limit` occupied rooms by name, after `after`.

@@ -1,4 +1,4 @@
-//! Durable state in one SQLite file: samples, the log of kept topics, nodes, sessions, users and tokens.
+//! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users and tokens.
 //!
 //! - One writer thread behind a bounded queue. It takes everything that waits, applies it in one
 //!   transaction (a savepoint for each request), commits once with `synchronous = FULL`, and then
@@ -7,11 +7,12 @@
 //! - A failed writer answers everybody with an error, is counted, and opens the file again.
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
-//! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `nodes`,
+//! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
 //! `sessions`, `users`, `tokens`.
 
 mod connection;
 mod directory;
+mod documents;
 mod downsample;
 mod error;
 mod events;
@@ -40,6 +41,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 pub use directory::{DataDirectory, DirectoryLock};
+pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};

@@ -59,6 +59,7 @@ rows! {
         SamplesAccepted = "samples_accepted", None, "Samples taken from agents and the sampler";
         SamplesRejected = "samples_rejected", Some("reason"), "Samples refused, by reason";
         NodeTransitions = "node_transitions", Some("state"), "Node state changes, by new state";
+        SyncPuts = "sync_puts", Some("outcome"), "Writes to shared state, by outcome";
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
         StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
         StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";
@@ -74,6 +75,8 @@ rows! {
     Gauge {
         ConnectionsActive = "connections_active", None, "Open WebSocket connections";
         ConnectionsByFormat = "connections_by_format", Some("format"), "Open WebSocket connections, by encoding and compression";
+        PollsWaiting = "polls_waiting", None, "Long polls that wait for messages";
+        SseStreams = "sse_streams", None, "Open streams of Server-Sent Events";
         Topics = "topics", None, "Topics that exist";
         Rooms = "rooms", None, "Rooms with members";
         Nodes = "nodes", Some("state"), "Known nodes, by state";

@@ -53,7 +53,7 @@ pub const TABLE: &[(&str, Kind)] = &[
     ("events", kind(Class::Log, Priority::Normal, Kept::Memory, false)),
     ("testing", kind(Class::Log, Priority::Normal, Kept::Memory, true)),
     ("room:", kind(Class::Log, Priority::Normal, Kept::Store, false).framed("room_message")),
-    ("sync:", kind(Class::Log, Priority::Normal, Kept::Store, false).framed("sync_update")),
+    ("sync:", kind(Class::Log, Priority::Normal, Kept::Store, true).framed("sync_update")),
     ("client:", kind(Class::Log, Priority::Normal, Kept::Store, false).personal()),
     ("user:", kind(Class::Log, Priority::Normal, Kept::Store, false).personal()),
 ];

@@ -45,6 +45,17 @@ impl Stored {
         self.text(&self.parts.body)
     }
 
+    /// The whole frame's JSON text.
+    pub fn frame_text(&self) -> &str {
+        let frame = self.frame.as_json();
+        let header = match frame.get(1) {
+            Some(127) => 10,
+            Some(126) => 4,
+            _ => 2,
+        };
+        self.text(&(header..frame.len()))
+    }
+
     fn text(&self, range: &Range<usize>) -> &str {
         let bytes = self.frame.as_json().get(range.clone()).unwrap_or_default();
         std::str::from_utf8(bytes).unwrap_or("null")

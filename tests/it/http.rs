@@ -2,6 +2,7 @@
 
 mod browsers;
 mod console;
+mod documents;
 mod health;
 mod lists;
 mod permissions;

@@ -48,6 +48,8 @@ async fn the_others_get_everything_at_once_and_the_slow_one_is_cut_in_time() {
     let hub = Hub::with(|settings| {
         at_once(settings);
         settings.connection.write_deadline_ms = 600;
+        // Its leave is how the cut is noticed.
+        settings.room.grace_ms = 0;
         settings.connection.pong_grace_ms = 100;
     });
     let mut watcher = Client::open_as(&hub, "watcher", "viewer").await;

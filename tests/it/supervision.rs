@@ -2,6 +2,7 @@
 
 #[cfg(feature = "fault")]
 mod commits;
+mod documents;
 mod drawing;
 #[cfg(feature = "fault")]
 mod escalation;

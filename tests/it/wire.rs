@@ -1,9 +1,12 @@
 //! The native WebSocket protocol, version 1, as documented.
 
 mod encodings;
+mod events;
+mod fallbacks;
 mod http;
 mod opening;
 mod rooms;
 mod sessions;
+mod sync;
 mod time;
 mod topics;

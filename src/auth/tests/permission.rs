@@ -71,9 +71,13 @@ fn every_route_for_every_role_and_without_one() {
         ("DELETE", "/api/v1/connections/{client_id}", "oa"),
         ("GET", "/api/v1/streaming/metrics/current", "voa"),
         ("GET", "/api/v1/streaming/metrics/history", "voa"),
+        ("GET", "/api/v1/streaming/poll", "voa"),
+        ("GET", "/api/v1/streaming/sse", "voa"),
         ("POST", "/api/v1/events/publish", "oa"),
         ("GET", "/api/v1/events", "voa"),
         ("GET", "/api/v1/events/offline/{client_id}", "voa"),
+        ("GET", "/api/v1/events/sync", "voa"),
+        ("GET", "/api/v1/events/sync/{doc}", "voa"),
         ("GET", "/api/v1/operations/overview", "voa"),
         ("GET", "/api/v1/supervision", "voa"),
         ("GET", "/api/v1/nodes", "voa"),
@@ -139,7 +143,9 @@ fn every_kind_of_topic_for_every_role() {
         ("events", "voa", "oa"),
         ("room:lobby", "voa", "voa"),
         ("room:*", "voa", "voa"),
-        ("sync:board", "voa", "oa"),
+        ("sync:board", "voa", ""),
+        ("sync:*", "voa", ""),
+        ("synch:board", "voa", "oa"),
         ("shop:orders", "voa", "oa"),
         ("client:c-1", "voag", "oa"),
         ("client:c-2", "a", "oa"),
@@ -160,6 +166,16 @@ fn every_kind_of_topic_for_every_role() {
             let wanted = (expected(subscribe, Some(role)), expected(publish, Some(role)));
             assert_eq!(may, wanted, "{role} {topic:?} (subscribe, publish)");
         }
+    }
+}
+
+#[test]
+fn shared_state_is_written_and_never_published() {
+    for role in Role::ALL {
+        let claims = claims(role);
+        let wanted = expected("oa", Some(role));
+        assert_eq!((may_write(&claims, "sync:board"), may_publish(&claims, "sync:board")), (wanted, false));
+        assert_eq!(may_write(&claims, "events"), may_publish(&claims, "events"));
     }
 }
 

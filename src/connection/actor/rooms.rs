@@ -1,26 +1,30 @@
 //! What a client asks of rooms.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::{ConnectionActor, Failure};
 use crate::auth::permission;
 use crate::broker::Draft;
 use crate::connection::hold::Answer;
 use crate::ids::{RoomName, TopicName};
-use crate::protocol::client::{Room, RoomMessage};
+use crate::protocol::client::{JoinRoom, Room, RoomMessage};
 use crate::protocol::codes::Code;
 use crate::protocol::server;
-use crate::room::Join;
+use crate::room::{Join, Members, Part, Seated};
 use crate::telemetry::Cause;
 
 impl ConnectionActor {
     pub(super) fn join_room(
         &mut self,
-        wanted: &Room<'_>,
+        wanted: &JoinRoom<'_>,
         reply_to: Option<&str>,
         cause: &Cause,
     ) -> Result<(), Failure> {
         let room = RoomName::parse(&wanted.room)?;
+        let info = self.info(wanted.info)?;
         let (identity, claims) = (self.seat.identity.borrow().clone(), self.seat.claims());
         let topic = TopicName::of_room(&room);
         if !permission::may_subscribe(&claims, Some(identity.client_id.as_str()), topic.as_str()) {
@@ -36,6 +40,7 @@ impl ConnectionActor {
         let join = Join {
             client_id: identity.client_id.shared(),
             subject: claims.sub.as_str().into(),
+            info,
             outlet: self.shard.outlet.clone(),
             member: self.seat.member,
             request,
@@ -60,15 +65,46 @@ impl ConnectionActor {
         self.in_room(&room)?;
         self.seat.rooms.borrow_mut().retain(|known| *known != room);
         self.shard.unsubscribe(&self.seat, TopicName::of_room(&room).as_str());
-        self.part(&room, cause);
+        self.part(&room, false, cause);
         let payload = json!({ "room": room });
         self.seat.reply(&server::control("room_left", self.now_ms(), reply_to, &payload));
         Ok(())
     }
 
-    pub(super) fn part(&self, room: &RoomName, cause: &Cause) {
+    /// Who is in a room, for whoever may listen to it.
+    pub(super) fn presence(&self, wanted: &Room<'_>, reply_to: Option<&str>) -> Result<(), Failure> {
+        let room = RoomName::parse(&wanted.room)?;
+        let (claims, client_id) = (self.seat.claims(), self.seat.identity.borrow().client_id.shared());
+        if !permission::may_subscribe(&claims, Some(&client_id), TopicName::of_room(&room).as_str()) {
+            return Err(Failure::new(Code::Forbidden, format!("not allowed to see who is in {room}")));
+        }
+        let known = self.shard.services.rooms.members(&room);
+        let Members { members, total, truncated } = known.unwrap_or_default();
+        let payload = json!({ "room": room, "members": members, "total": total, "truncated": truncated });
+        self.seat.reply(&server::control("presence", self.now_ms(), reply_to, &payload));
+        Ok(())
+    }
+
+    /// What a client shows of itself: an object that is not too long; null is nothing.
+    fn info(&self, given: Option<&RawValue>) -> Result<Option<Arc<RawValue>>, Failure> {
+        let Some(given) = given.filter(|given| given.get() != "null") else { return Ok(None) };
+        let (bytes, bytes_max) = (given.get().len(), self.shard.services.rooms.info_bytes_max());
+        if !given.get().starts_with('{') || bytes > bytes_max {
+            let message = format!(
+                "`info` must be an object of at most {bytes_max} bytes, not {bytes} bytes of {:.20}",
+                given.get()
+            );
+            return Err(Failure::new(Code::InvalidField, message));
+        }
+        Ok(Some(given.to_owned().into()))
+    }
+
+    /// `lost`: the connection is gone and may come back; else the client asked to leave.
+    pub(super) fn part(&self, room: &RoomName, lost: bool, cause: &Cause) {
         let client_id = self.seat.identity.borrow().client_id.shared();
-        if let Err(error) = self.shard.services.rooms.part(room, client_id, cause) {
+        let seated = Seated { worker: self.shard.outlet.index(), member: self.seat.member };
+        let part = Part { client_id, seated, lost };
+        if let Err(error) = self.shard.services.rooms.part(room, part, cause) {
             tracing::warn!(%room, %error, "leave not told to the room");
         }
     }

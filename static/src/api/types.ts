@@ -144,7 +144,7 @@ export interface RoomSummary {
 
 export interface Room {
   readonly room: string;
-  readonly members: { client_id: string; subject: string; joined_at: string }[];
+  readonly members: { client_id: string; subject: string; since: string; info: Record<string, unknown> | null }[];
   readonly topic: string;
   readonly epoch: string;
   readonly offset: number;

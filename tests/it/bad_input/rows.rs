@@ -10,7 +10,7 @@ use crate::hub::{TEXT, Upgrade, frame};
 /// All rows.
 pub(super) fn table() -> Vec<Row> {
     let encoded = [encodings::compressed(), encodings::packed()];
-    let plain = [texts(), requests(), samples(), frames(), upgrades(), plays()];
+    let plain = [texts(), requests(), documents(), samples(), frames(), upgrades(), plays()];
     plain.into_iter().chain(encoded).flatten().collect()
 }
 
@@ -51,7 +51,11 @@ fn requests() -> Vec<Row> {
     };
     let speak = json!({ "type": "room_message", "room": "lobby", "data": 1 }).to_string();
     let no_data = r#"{"type":"publish","topic":"t"}"#;
+    let info = |info: Value| json!({ "type": "join_room", "room": "lobby", "info": info }).to_string();
     vec![
+        error("info that is no object", "viewer", info(json!([1])), "invalid_field"),
+        error("info of 1 kB", "viewer", info(json!({ "a": "x".repeat(1_024) })), "invalid_field"),
+        error("the presence of a bad name", "viewer", r#"{"type":"presence","room":"a/b"}"#, "invalid_name"),
         error("a missing field", "operator", no_data, "missing_field"),
         error("a field of the wrong type", "viewer", r#"{"type":"subscribe","topics":7}"#, "invalid_field"),
         error("a topic name of 10 kB", "viewer", subscribe(&"t".repeat(10_240)), "invalid_name"),
@@ -70,6 +74,45 @@ fn requests() -> Vec<Row> {
             "viewer",
             r#"{"type":"refresh","token":"a.b.c"}"#,
             "unauthorized",
+        ),
+    ]
+}
+
+/// Shared state that cannot be read or written.
+fn documents() -> Vec<Row> {
+    let put = |field: &str, value: Value| {
+        let mut write = json!({ "type": "sync_put", "doc": "d", "key": "k", "value": 1, "base_version": 0 });
+        write[field] = value;
+        write.to_string()
+    };
+    let row = |name, field, value, code| error(name, "operator", put(field, value), code);
+    let no_value = r#"{"type":"sync_put","doc":"d","key":"k","base_version":0}"#;
+    let no_base = r#"{"type":"sync_put","doc":"d","key":"k","value":1}"#;
+    vec![
+        row("a document name with a slash", "doc", json!("a/b"), "invalid_name"),
+        row("a document name of 10 kB", "doc", json!("d".repeat(10_240)), "invalid_name"),
+        row("an empty key of a document", "key", json!(""), "invalid_field"),
+        row("a key of a document of 10 kB", "key", json!("k".repeat(10_240)), "invalid_field"),
+        row("a value of 20 kB", "value", json!("v".repeat(20_480)), "invalid_field"),
+        row("a version that never was", "base_version", json!(1), "invalid_field"),
+        row("a negative version", "base_version", json!(-1), "invalid_field"),
+        row("a version that is no number", "base_version", json!("1"), "invalid_field"),
+        row("a writer from the year 2200", "timestamp", json!("2200-01-01T00:00:00Z"), "invalid_field"),
+        row("a writer's time that is none", "timestamp", json!("soon"), "invalid_field"),
+        error("a write without a value", "operator", no_value, "missing_field"),
+        error("a write upon nothing", "operator", no_base, "missing_field"),
+        error("a viewer who writes", "viewer", put("key", json!("k")), "forbidden"),
+        error(
+            "keys that are no list",
+            "viewer",
+            r#"{"type":"sync_get","doc":"d","keys":7}"#,
+            "invalid_field",
+        ),
+        error(
+            "words beside shared state",
+            "admin",
+            r#"{"type":"publish","topic":"sync:d","data":1}"#,
+            "forbidden",
         ),
     ]
 }

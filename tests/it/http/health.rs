@@ -1,7 +1,5 @@
 //! Health, readiness, overview and the tree, on a hub that does well and on one that does not.
 
-use std::sync::atomic::Ordering;
-
 use super::Scene;
 
 const CHECKS: [&str; 5] = ["disk_space", "event_loop", "mailboxes", "memory", "store"];
@@ -48,7 +46,7 @@ async fn a_data_directory_that_is_gone_is_noticed() {
 #[actix_web::test]
 async fn a_hub_that_stops_is_not_ready() {
     let scene = Scene::open().await;
-    scene.state.draining.store(true, Ordering::Relaxed);
+    scene.state.draining.send_replace(true);
     let answer = scene.get("/readyz").await;
     answer.problem(503, "draining");
     assert_eq!(answer.header("retry-after"), "1");

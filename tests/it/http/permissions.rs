@@ -12,7 +12,10 @@ use super::Scene;
 
 /// A path that the route serves; what it names does not exist.
 fn sample(path: &str) -> String {
-    path.replace("{room}", "nowhere").replace("{client_id}", "nobody").replace("{id}", "nothing")
+    path.replace("{room}", "nowhere")
+        .replace("{doc}", "nothing")
+        .replace("{client_id}", "nobody")
+        .replace("{id}", "nothing")
 }
 
 /// Whether the door in front of the handler refused.

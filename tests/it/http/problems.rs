@@ -146,7 +146,7 @@ async fn the_correlation_id_reaches_the_message() {
     let topic = infrawatch::ids::TopicName::parse("app:trace").unwrap();
     let handle = scene.state.services.broker.find(&topic).unwrap();
     let view = handle.view(1, &infrawatch::telemetry::Cause::own()).await.unwrap();
-    let frame = String::from_utf8_lossy(&view.messages[0].frame.as_json()).into_owned();
+    let frame = String::from_utf8_lossy(view.messages[0].frame.as_json()).into_owned();
     assert!(frame.contains(r#""correlation_id":"order-67""#) && frame.contains(r#""type":"a""#), "{frame}");
 }
 

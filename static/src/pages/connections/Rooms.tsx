@@ -62,7 +62,7 @@ function RoomDetail({ room }: { readonly room: string | null }): ReactNode {
                 <li key={member.client_id}>
                   <strong>{member.subject}</strong>
                   <span className="mono muted">{member.client_id}</span>
-                  <span className="muted"><Age at={member.joined_at} /></span>
+                  <span className="muted"><Age at={member.since} /></span>
                 </li>
               ))}
             </ul>

@@ -1,0 +1,60 @@
+//! Documents of shared state.
+
+use super::super::{DocumentChange, DocumentHead, EntryRecord};
+use super::fixture;
+
+fn entry(key: &str, value: Option<&str>, version: u64, seq: u64) -> EntryRecord {
+    let value = value.map(str::to_owned);
+    EntryRecord { key: key.into(), value, version, time_steps: 1 << 60, writer: "w".into(), seq }
+}
+
+fn change(name: &str, version: u64, announced: u64, entries: Vec<EntryRecord>) -> DocumentChange {
+    let head = DocumentHead { version, announced, conflicts_won: 1, conflicts_lost: 2, updated_at_ms: 7 };
+    DocumentChange { name: name.into(), head, entries, forgotten: Vec::new(), documents_max: 2 }
+}
+
+#[tokio::test]
+async fn a_document_is_kept_as_it_was_written_last() {
+    let f = fixture();
+    assert_eq!(f.store.document("plan").await.unwrap(), None);
+    let first = vec![entry("b", Some("1"), 1, 1), entry("ä", Some(r#""ü""#), 1, 2)];
+    assert!(f.store.write_document(change("plan", 2, 0, first)).await.unwrap());
+    let second = vec![entry("b", None, 2, 3), entry("c", Some("{}"), 1, 4)];
+    assert!(f.store.write_document(change("plan", 4, 2, second)).await.unwrap());
+    let (head, entries) = f.store.document("plan").await.unwrap().unwrap();
+    assert_eq!((head.version, head.announced, head.conflicts_won, head.conflicts_lost), (4, 2, 1, 2));
+    let expected = [entry("b", None, 2, 3), entry("c", Some("{}"), 1, 4), entry("ä", Some(r#""ü""#), 1, 2)];
+    assert_eq!(entries, expected, "by key");
+    let row = &f.store.documents(None, 9).await.unwrap()[0];
+    assert_eq!((row.keys, row.bytes, &row.head), (2, 1 + 3 + 2 + 4, &head));
+    let gone = DocumentChange { forgotten: vec!["b".into()], ..change("plan", 4, 2, Vec::new()) };
+    assert!(f.store.write_document(gone).await.unwrap());
+    assert_eq!(f.store.document("plan").await.unwrap().unwrap().1, expected[1..]);
+}
+
+#[tokio::test]
+async fn what_is_announced_only_grows() {
+    let f = fixture();
+    f.store.write_document(change("a", 3, 0, Vec::new())).await.unwrap();
+    f.store.write_document(change("b", 3, 3, Vec::new())).await.unwrap();
+    assert_eq!(f.store.unannounced_documents(None, 9).await.unwrap(), ["a"]);
+    f.store.document_announced("a", 3).await.unwrap();
+    f.store.document_announced("a", 2).await.unwrap();
+    f.store.document_announced("nothing", 2).await.unwrap();
+    assert!(f.store.unannounced_documents(None, 9).await.unwrap().is_empty());
+    f.store.write_document(change("a", 4, 1, Vec::new())).await.unwrap();
+    let (head, _) = f.store.document("a").await.unwrap().unwrap();
+    assert_eq!((head.version, head.announced), (4, 3));
+    assert_eq!(f.store.unannounced_documents(Some("a"), 9).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_document_more_than_there_may_be_is_not_made() {
+    let f = fixture();
+    for (name, made) in [("a", true), ("b", true), ("c", false), ("a", true)] {
+        assert_eq!(f.store.write_document(change(name, 1, 0, Vec::new())).await.unwrap(), made, "{name}");
+    }
+    let names: Vec<_> = f.store.documents(None, 9).await.unwrap().into_iter().map(|row| row.name).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(f.store.documents(Some("a"), 9).await.unwrap().len(), 1);
+}
