@@ -3,6 +3,7 @@
 //! Start goes down [`table`], drain goes up. The same table answers `GET /api/v1/supervision`; a test
 //! compares it with the drawing in `docs/ARCHITECTURE.md`.
 
+mod breakers;
 mod keeper;
 mod listener;
 mod sessions;
@@ -17,11 +18,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
+use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::http::{Desk, State};
+use crate::http::{Desk, State, alerts};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
@@ -34,6 +36,9 @@ use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
 };
+
+use crate::telemetry::Latency;
+use breakers::{BreakersActor, BreakersArgs};
 
 use keeper::{KeeperActor, KeeperArgs};
 
@@ -68,6 +73,7 @@ pub fn table() -> Vec<ChildSpec> {
     };
     vec![
         row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
+        row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
         ChildSpec {
             placement: Placement::Arbiter("topics"),
             ..row("broker", None, "delivery", "parent of topics; sweeps idle ones")
@@ -139,6 +145,8 @@ pub struct HubOptions {
     pub rate_limits: bool,
     /// Where actors run: spread over arbiters, or all on the caller's (tests).
     pub places: Places,
+    /// Time.
+    pub clock: Clock,
 }
 
 /// Why a hub does not start, or stopped.
@@ -180,13 +188,15 @@ impl Hub {
     /// Opens the store, wires the parts, starts the singletons of the table.
     pub async fn start(options: HubOptions, listener: TcpListener) -> Result<Self, HubError> {
         panic_hook::install();
-        let clock = Clock::system();
+        let clock = options.clock.clone();
         let started_ms = clock.unix_ms();
         let directory = DataDirectory::prepare(&options.data_dir)?;
         let lock = directory.lock()?;
         let store_options =
             StoreOptions { queue_requests_max: options.settings.store.queue_max, ..StoreOptions::default() };
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
+        let breakers = Breakers::new(&options.settings.breaker, &clock);
+        store.watched_by(breakers.clone());
         let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms).await?;
         let (failed, root_failures) = mpsc::channel(1);
         let on_root_failure = Arc::new(move |failure| {
@@ -195,7 +205,12 @@ impl Hub {
         });
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure);
         let node = host_node(&options.settings)?;
-        let state = wire(options, Parts { clock, started_ms, store, auth, tree, node: node.clone() });
+        let alerts = alerts::Queue::new(store.held_alerts_count().await?);
+        let address = listener.local_addr()?;
+        let state = wire(
+            options,
+            Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node: node.clone() },
+        );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         start_singletons(&state, node);
@@ -267,14 +282,17 @@ struct Parts {
     clock: Clock,
     started_ms: u64,
     store: Store,
+    breakers: Breakers,
+    address: SocketAddr,
+    alerts: alerts::Queue,
     auth: Auth,
     tree: Tree,
     node: NodeName,
 }
 
 fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, started_ms, store, auth, tree, node } = parts;
-    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _ } = options;
+    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node } = parts;
+    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _, clock: _ } = options;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -284,11 +302,13 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let rooms = Rooms::new(tree.clone(), broker.clone(), clock.clone());
     let fleet =
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
-    let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
+    let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Services {
         broker,
+        breakers,
+        latency: Latency::default(),
         rooms,
         ingest,
         auth: Arc::new(auth),
@@ -311,7 +331,9 @@ fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         dev,
         started_ms,
         workers,
+        address,
         data_dir,
+        alerts,
         desk,
         draining: AtomicBool::new(false),
     })
@@ -323,6 +345,8 @@ fn start_singletons(state: &Arc<State>, node: NodeName) {
     let tree = &services.tree;
     let keeper = KeeperArgs { state: Arc::downgrade(state) };
     tree.start("keeper", KeeperActor::new(keeper), None);
+    let breakers = BreakersArgs { state: Arc::downgrade(state) };
+    tree.start("breakers", BreakersActor::new(breakers), None);
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("fleet", FleetActor::new(state.fleet.clone()), None);

@@ -17,12 +17,14 @@
 //! room · ingest · node · agent    who is where · samples in · one machine · the program on it
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
+//! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
 //! websocket · ids · clock         RFC 6455 without IO · checked names · time as an input
 //! ```
 
 pub mod agent;
 pub mod auth;
+pub mod breaker;
 pub mod broker;
 pub mod cli;
 pub mod clock;

@@ -38,6 +38,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::auth::{Auth, Claims};
+use crate::breaker::Breakers;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::ConnectionSection;
@@ -46,6 +47,7 @@ use crate::ingest::Ingest;
 use crate::room::Rooms;
 use crate::store::Store;
 use crate::supervision::Tree;
+use crate::telemetry::Latency;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
@@ -56,6 +58,10 @@ pub use shard_actor::{ShardActor, ShardHandle, ShardSnapshot, Shards};
 pub struct Services {
     /// Publishes and opens topics.
     pub broker: Broker,
+    /// Subsystems that fail are given a rest.
+    pub breakers: Breakers,
+    /// How long messages take to the sockets.
+    pub latency: Latency,
     /// Who is in which room.
     pub rooms: Rooms,
     /// Takes samples.
