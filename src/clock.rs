@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the time comes from. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Clock(Source);
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Source {
     System(Instant),
     Manual(Arc<AtomicU64>),
@@ -39,11 +39,16 @@ impl Clock {
     }
 
     /// Monotonic time in milliseconds since this clock was made.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn monotonic_ms(&self) -> u64 {
+        self.monotonic_us() / 1_000
+    }
+
+    /// The same in microseconds.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+    pub fn monotonic_us(&self) -> u64 {
         match &self.0 {
-            Source::System(start) => Instant::now().duration_since(*start).as_millis() as u64,
-            Source::Manual(cell) => cell.load(Ordering::Relaxed),
+            Source::System(start) => Instant::now().duration_since(*start).as_micros() as u64,
+            Source::Manual(cell) => cell.load(Ordering::Relaxed) * 1_000,
         }
     }
 }

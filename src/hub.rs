@@ -3,9 +3,11 @@
 //! Start goes down [`table`], drain goes up. The same table answers `GET /api/v1/supervision`; a test
 //! compares it with the drawing in `docs/ARCHITECTURE.md`.
 
+mod breakers;
 mod keeper;
 mod listener;
 mod sessions;
+mod wiring;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -13,29 +15,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
-use crate::broker::{Broker, BrokerActor, BrokerArgs};
+use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
-use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::http::{Desk, State};
+use crate::http::{State, alerts};
 use crate::ids::NodeName;
-use crate::ingest::sampler::SamplerArgs;
-use crate::ingest::{Ingest, SamplerActor};
-use crate::node::{Fleet, FleetActor};
 use crate::protocol::codes::Close;
 use crate::protocol::server;
-use crate::room::{Rooms, RoomsActor};
 use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
 };
-use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
 
-use keeper::{KeeperActor, KeeperArgs};
+use wiring::{Parts, start_singletons, wire};
 
 pub use listener::bind;
 
@@ -55,6 +51,7 @@ const MINUTE_MS: u64 = 60_000;
 pub fn table() -> Vec<ChildSpec> {
     vec![
         row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
+        row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
         ChildSpec {
             placement: Placement::Arbiter("topics"),
             ..row("broker", None, "delivery", "parent of topics; sweeps idle ones")
@@ -154,6 +151,8 @@ pub struct HubOptions {
     pub rate_limits: bool,
     /// Where actors run: spread over arbiters, or all on the caller's (tests).
     pub places: Places,
+    /// Time.
+    pub clock: Clock,
 }
 
 /// Why a hub does not start, or stopped.
@@ -195,13 +194,15 @@ impl Hub {
     /// Opens the store, wires the parts, starts the singletons of the table.
     pub async fn start(options: HubOptions, listener: TcpListener) -> Result<Self, HubError> {
         panic_hook::install();
-        let clock = Clock::system();
+        let clock = options.clock.clone();
         let started_ms = clock.unix_ms();
         let directory = DataDirectory::prepare(&options.data_dir)?;
         let lock = directory.lock()?;
         let store_options =
             StoreOptions { queue_requests_max: options.settings.store.queue_max, ..StoreOptions::default() };
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
+        let breakers = Breakers::new(&options.settings.breaker, &clock);
+        store.watched_by(breakers.clone());
         let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms).await?;
         let (failed, root_failures) = mpsc::channel(1);
         let on_root_failure = Arc::new(move |failure| {
@@ -210,7 +211,12 @@ impl Hub {
         });
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure);
         let node = host_node(&options.settings)?;
-        let state = wire(options, Parts { clock, started_ms, store, auth, tree, node: node.clone() });
+        let alerts = alerts::Queue::new(store.held_alerts_count().await?);
+        let address = listener.local_addr()?;
+        let state = wire(
+            options,
+            Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node: node.clone() },
+        );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         start_singletons(&state, node);
@@ -275,91 +281,6 @@ impl Hub {
         sessions::write(&state).await;
         state.store.close().await;
         failure.map_or(Ok(()), Err)
-    }
-}
-
-struct Parts {
-    clock: Clock,
-    started_ms: u64,
-    store: Store,
-    auth: Auth,
-    tree: Tree,
-    node: NodeName,
-}
-
-fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, started_ms, store, auth, tree, node } = parts;
-    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _ } = options;
-    let key_bytes_max = settings.topic.key_bytes_max;
-    let broker = Broker::new(BrokerArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        settings: Arc::new(settings.topic),
-        clock: clock.clone(),
-    });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), settings.room, clock.clone());
-    let documents = Documents::new(DocumentsArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        broker: broker.clone(),
-        settings: settings.sync,
-        key_bytes_max,
-        clock: clock.clone(),
-    });
-    let fleet =
-        Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
-    let ingest = Ingest::new(fleet.clone(), store.clone(), settings.ingest, clock.clone());
-    let shards = Shards::default();
-    let desk = Desk::new(&settings.http, rate_limits, &clock);
-    let services = Services {
-        broker,
-        rooms,
-        documents,
-        ingest,
-        auth: Arc::new(auth),
-        clients: Clients::new(shards.clone()),
-        store: store.clone(),
-        tree,
-        settings: settings.connection,
-        rate_limits,
-        hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
-        clock,
-    };
-    Arc::new(State {
-        services: Arc::new(services),
-        shards,
-        fleet,
-        store,
-        settings: settings.http,
-        sampler: settings.sampler,
-        store_settings: settings.store,
-        dev,
-        started_ms,
-        workers,
-        data_dir,
-        desk,
-        draining: watch::Sender::new(false),
-    })
-}
-
-/// Starts what exists once, in the order of the table. Workers start their shards themselves.
-fn start_singletons(state: &Arc<State>, node: NodeName) {
-    let services = &state.services;
-    let tree = &services.tree;
-    let keeper = KeeperArgs { state: Arc::downgrade(state) };
-    tree.start("keeper", KeeperActor::new(keeper), None);
-    tree.start("broker", BrokerActor::new(services.broker.clone()), None);
-    tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
-    tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
-    tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
-    if state.sampler.enabled {
-        let args = SamplerArgs {
-            ingest: services.ingest.clone(),
-            node,
-            interval_ms: state.sampler.interval_ms,
-            clock: services.clock.clone(),
-        };
-        tree.start("sampler", SamplerActor::new(args), None);
     }
 }
 

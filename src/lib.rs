@@ -17,12 +17,14 @@
 //! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
+//! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
 //! websocket · ids · clock         RFC 6455 and 7692 without IO · checked names · time as an input
 //! ```
 
 pub mod agent;
 pub mod auth;
+pub mod breaker;
 pub mod broker;
 pub mod cli;
 pub mod clock;

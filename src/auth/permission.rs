@@ -82,12 +82,25 @@ pub const ROUTES: &[RouteRule] = &[
     route("GET", "/api/v1/streaming/metrics/history", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/streaming/poll", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/streaming/sse", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/streaming/topics", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/streaming/alerts", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/streaming/alerts", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/streaming/deployments", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/events/publish", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/events", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/offline/{client_id}", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/sync", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/sync/{doc}", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/operations/overview", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/operations/degrade", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/operations/recover", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/operations/simulate", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/operations/demo", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/operations/e2e", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/performance/snapshot", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/performance/stats", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/performance/cache", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/performance/prometheus", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/supervision", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes/{id}", Access::Roles(PEOPLE)),
@@ -171,9 +184,13 @@ pub fn may_publish(claims: &Claims, topic: &str) -> bool {
 /// Whether the caller may cause messages on a topic: for publish, room messages, and shared state, where what
 /// is published is the hub's own.
 pub fn may_write(claims: &Claims, topic: &str) -> bool {
-    let claimed = claims.topics.as_ref();
-    claimed.is_none_or(|topics| topics.publish.iter().any(|pattern| pattern.covers(topic)))
-        && rule_allows(&publish_rule(claims.role), claims, None, topic)
+    may_cause(claims, topic) && rule_allows(&publish_rule(claims.role), claims, None, topic)
+}
+
+/// Whether the caller's token does not narrow publishing so that this topic is left out: for what the hub
+/// publishes on behalf of a caller whose role may call the route.
+pub fn may_cause(claims: &Claims, topic: &str) -> bool {
+    claims.topics.as_ref().is_none_or(|topics| topics.publish.iter().any(|pattern| pattern.covers(topic)))
 }
 
 /// Whether the caller may send samples of this node: an admin of any, an agent of the one its token names.

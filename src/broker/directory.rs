@@ -165,7 +165,9 @@ impl Broker {
         if let Some(bytes) = draft.key.as_ref().map(|k| k.len()).filter(|bytes| *bytes > bytes_max) {
             return Err(TopicError::KeyTooLong { bytes_max, bytes });
         }
-        let Some(permit) = self.0.admission.admit(draft.payload.get().len()) else {
+        let priority = draft.priority.unwrap_or_else(|| self.kind(name).priority);
+        let now_us = self.0.args.clock.monotonic_us();
+        let Some(permit) = self.0.admission.admit(draft.payload.get().len(), priority, now_us) else {
             Counter::Dropped.add_for("admission", 1);
             return Err(TopicError::Overloaded);
         };
@@ -204,6 +206,29 @@ impl Broker {
     /// Messages on their way to sockets.
     pub fn under_way(&self) -> usize {
         self.0.admission.under_way()
+    }
+
+    /// The bounds of what is on its way, and what is, by urgency.
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
+    }
+
+    /// At most `limit` open topics by name, after `after`, of those that `is_wanted` lets through.
+    pub fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        is_wanted: impl Fn(&TopicName) -> bool,
+    ) -> Vec<TopicHandle> {
+        let topics = self.0.topics.read();
+        let mut found: Vec<&TopicHandle> = topics
+            .values()
+            .filter(|topic| {
+                after.is_none_or(|after| topic.name().as_str() > after) && is_wanted(topic.name())
+            })
+            .collect();
+        found.sort_unstable_by(|a, b| a.name().as_str().cmp(b.name().as_str()));
+        found.into_iter().take(limit).cloned().collect()
     }
 
     /// Forgets topics in memory that nobody subscribes to and nobody used for the idle time. Returns how many.

@@ -1,13 +1,15 @@
 //! Which topic: opens topics on first use, admits messages, forgets what is idle.
 //!
 //! [`Broker`] is the directory that every module publishes and subscribes through; [`BrokerActor`] is the
-//! parent of the topics and sweeps the directory.
+//! parent of the topics and sweeps the directory; [`Guarded`] asks the breakers before a publish.
 
 pub mod actor;
 pub mod directory;
 mod followers;
+pub mod guarded;
 mod restart;
 
 pub use actor::BrokerActor;
 pub use directory::{Broker, BrokerArgs, Draft};
 pub use followers::OwnersOf;
+pub use guarded::Guarded;

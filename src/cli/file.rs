@@ -17,6 +17,7 @@ pub(super) struct File {
     pub(super) log: Option<String>,
     pub(super) serve: ServeSection,
     pub(super) agent: AgentSection,
+    breaker: Option<toml::Value>,
     connection: Option<toml::Value>,
     http: Option<toml::Value>,
     ingest: Option<toml::Value>,
@@ -68,6 +69,7 @@ impl File {
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         let mut file: Self = toml::from_str(text)?;
         let sections = [
+            ("breaker", file.breaker.take()),
             ("connection", file.connection.take()),
             ("http", file.http.take()),
             ("ingest", file.ingest.take()),

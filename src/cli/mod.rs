@@ -3,6 +3,7 @@
 //! Order of strength: flag, environment variable (`INFRAWATCH_...`), file (`--config`), default.
 
 mod accounts;
+mod e2e;
 mod file;
 mod report;
 mod serve;
@@ -58,6 +59,8 @@ enum Command {
     Migrate(accounts::MigrateArgs),
     /// Check settings, data directory and store, and say what is wrong
     Check(accounts::CheckArgs),
+    /// Check the whole pipeline of a running hub, step by step
+    E2e(e2e::EndToEndArgs),
 }
 
 /// The data directory, as every command takes it that needs one.
@@ -88,7 +91,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("infrawatch: {error:#}");
-            error.downcast_ref::<AgentError>().map_or(ExitCode::FAILURE, |e| ExitCode::from(e.exit_status()))
+            let agent = error.downcast_ref::<AgentError>().map(AgentError::exit_status);
+            let check = error.downcast_ref::<e2e::EndToEndError>().map(e2e::EndToEndError::exit_status);
+            agent.or(check).map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }
@@ -106,6 +111,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::User(arguments) => accounts::user(&arguments, &file),
         Command::Migrate(arguments) => accounts::migrate(&arguments, &file),
         Command::Check(arguments) => accounts::check(&arguments, &file),
+        Command::E2e(arguments) => e2e::run(&arguments),
     }
 }
 

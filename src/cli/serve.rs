@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::file::File;
 use super::{DataDir, answer, stop_signal};
+use crate::clock::Clock;
 use crate::hub::{self, Hub, HubOptions};
 use crate::supervision::Places;
 use crate::telemetry::logging::LogFormat;
@@ -94,6 +95,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         dev,
         rate_limits: arguments.limits.or(file.serve.limits).unwrap_or(Limits::On) == Limits::On,
         places: Places::Spread,
+        clock: Clock::system(),
     })
 }
 

@@ -3,6 +3,7 @@
 //! Order of strength: command line, environment, file, default. This module knows files and sections;
 //! flags and environment are the program's (`cli`).
 
+mod breaker;
 mod connection;
 mod http;
 mod ingest;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use breaker::BreakerSection;
 pub use connection::ConnectionSection;
 pub use http::HttpSection;
 pub use ingest::IngestSection;
@@ -31,6 +33,8 @@ pub use topic::TopicSection;
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// When breakers open, and what is held meanwhile.
+    pub breaker: BreakerSection,
     /// Sockets, outboxes, heartbeat.
     pub connection: ConnectionSection,
     /// Doors of the HTTP side.
@@ -91,6 +95,7 @@ impl Settings {
 
     /// Checks every section.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.breaker.check()?;
         self.connection.check()?;
         self.http.check()?;
         self.ingest.check()?;

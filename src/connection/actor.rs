@@ -3,6 +3,7 @@
 //! Takes messages from the socket in order, a bounded number a turn. What a client has (topics, rooms,
 //! claims) is in its seat and survives a crash; the request that crashed it gets no answer.
 
+mod guarded;
 mod publishing;
 mod rooms;
 mod samples;

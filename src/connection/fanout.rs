@@ -8,7 +8,7 @@ use super::shard::Shard;
 use super::socket::Sent;
 use crate::protocol::codes::Close;
 use crate::protocol::frame::SharedFrame;
-use crate::telemetry::Counter;
+use crate::telemetry::{Counter, Histogram};
 use crate::topic::{Delivery, Member, Position};
 
 /// How many clients back an answer looks for others to the same one.
@@ -79,6 +79,7 @@ impl Shard {
                 delivered += members.plain.len() as u64 * messages;
                 members.fed.clone()
             };
+            self.note_latency(&outgoing);
             not_whole.into_iter().for_each(|(seat, sent)| self.after(&seat, sent));
             if let Some(Outgoing::Bundle(last)) = outgoing.iter().rfind(|out| out.messages() > 0)
                 && let Some(members) = self.roster.borrow_mut().of(topic)
@@ -104,6 +105,20 @@ impl Shard {
             Sent::Lost => self.tell_lag(seat),
             Sent::Full => self.end(seat, Close::Slow),
             Sent::Over => self.hand_over(seat),
+        }
+    }
+
+    /// How long the bundles took from the hub's acceptance to the sockets of this worker.
+    fn note_latency(&self, outgoing: &[Outgoing]) {
+        let now_us = self.services.clock.monotonic_us();
+        for out in outgoing {
+            if let Outgoing::Bundle(bundle) = out
+                && let Some(accepted_us) = bundle.accepted_us()
+            {
+                let took_us = now_us.saturating_sub(accepted_us);
+                self.services.latency.record(bundle.priority, took_us, now_us / 1_000);
+                Histogram::DeliverySeconds.record_s(took_us as f64 / 1e6);
+            }
         }
     }
 

@@ -39,6 +39,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::auth::{Auth, Claims};
+use crate::breaker::Breakers;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::ConnectionSection;
@@ -48,6 +49,7 @@ use crate::room::Rooms;
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::Documents;
+use crate::telemetry::Latency;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
@@ -58,6 +60,10 @@ pub use shard_actor::{ShardActor, ShardHandle, ShardSnapshot, Shards};
 pub struct Services {
     /// Publishes and opens topics.
     pub broker: Broker,
+    /// Subsystems that fail are given a rest.
+    pub breakers: Breakers,
+    /// How long messages take to the sockets.
+    pub latency: Latency,
     /// Who is in which room.
     pub rooms: Rooms,
     /// Shared state.

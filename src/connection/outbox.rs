@@ -124,6 +124,16 @@ impl Outbox {
         [of(&self.lanes[0]), of(&self.lanes[1]), of(&self.lanes[2])]
     }
 
+    /// Frames and bytes that wait by urgency, most urgent first, and last those of the control lane.
+    pub fn depths(&self) -> [(usize, usize); 4] {
+        let lane = |lane: &VecDeque<Waiting>| {
+            let waiting = lane.iter().filter(|w| !self.is_stale(w));
+            waiting.fold((0, 0), |(frames, bytes), w| (frames + 1, bytes + w.entry.frame.len()))
+        };
+        let [critical, normal, low] = &self.lanes;
+        [lane(critical), lane(normal), lane(low), (self.control.len(), self.control_bytes)]
+    }
+
     /// Over half of the bound: newest values come one by one, so that they can be replaced.
     pub fn conflates(&self) -> bool {
         self.bytes > self.bytes_max / 2

@@ -53,6 +53,36 @@ pub struct CloseSome {
     pub farewell: Option<bytes::Bytes>,
 }
 
+/// Send a frame to every connection, whatever it subscribes to.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    /// The whole frame.
+    pub frame: bytes::Bytes,
+}
+
+/// How much waits for the clients of a worker.
+#[derive(Message)]
+#[rtype(result = "ShardDepths")]
+pub struct DepthSnapshot;
+
+/// Answer to [`DepthSnapshot`].
+#[derive(Debug, Clone, Default, actix::MessageResponse)]
+pub struct ShardDepths {
+    /// Which worker.
+    pub worker: usize,
+    /// Its connections.
+    pub connections: usize,
+    /// Those for which something waits.
+    pub waiting: usize,
+    /// Frames and bytes by urgency, and last those of the control lanes.
+    pub lanes: [(usize, usize); 4],
+    /// Deliveries that the worker has not taken yet.
+    pub outlet: usize,
+    /// Subscriptions of its connections.
+    pub subscriptions: usize,
+}
+
 /// The connections of a worker.
 #[derive(Message)]
 #[rtype(result = "Vec<ConnectionRow>")]
@@ -210,6 +240,36 @@ impl Handler<Queued<CloseSome>> for ShardActor {
     }
 }
 
+impl Handler<Queued<Tell>> for ShardActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<Tell>, _ctx: &mut Self::Context) {
+        for seat in self.shard.seats() {
+            seat.reply(&queued.msg.frame);
+        }
+    }
+}
+
+impl Handler<Queued<DepthSnapshot>> for ShardActor {
+    type Result = ShardDepths;
+
+    fn handle(&mut self, _question: Queued<DepthSnapshot>, _ctx: &mut Self::Context) -> ShardDepths {
+        let outlet = &self.shard.outlet;
+        let mut depths =
+            ShardDepths { worker: outlet.index(), outlet: outlet.depth(), ..ShardDepths::default() };
+        for seat in self.shard.seats() {
+            depths.connections += 1;
+            depths.subscriptions += seat.topics.borrow().len();
+            let lanes = seat.socket.outbox_depths();
+            depths.waiting += usize::from(lanes.iter().any(|(frames, _)| *frames > 0));
+            for (sum, (frames, bytes)) in depths.lanes.iter_mut().zip(lanes) {
+                *sum = (sum.0 + frames, sum.1 + bytes);
+            }
+        }
+        depths
+    }
+}
+
 impl Handler<Queued<ShardSnapshot>> for ShardActor {
     type Result = MessageResult<Queued<ShardSnapshot>>;
 
@@ -305,6 +365,22 @@ impl Shards {
             closed += handle.inbox.ask(message, &Cause::own(), timeout).await.unwrap_or(0);
         }
         closed
+    }
+
+    /// Sends a frame to every connection; false when a worker did not take it.
+    pub fn tell_all(&self, frame: &bytes::Bytes) -> bool {
+        let handles = self.handles();
+        let told =
+            handles.iter().map(|h| h.inbox.try_send(Tell { frame: frame.clone() }, &Cause::own()).is_ok());
+        told.fold(true, |all, one| all & one)
+    }
+
+    /// How much waits on each worker. One that does not answer in time is left out.
+    pub async fn depths(&self, cause: &Cause) -> Vec<ShardDepths> {
+        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        let handles = self.handles();
+        let asked = handles.iter().map(|handle| handle.inbox.ask(DepthSnapshot, cause, timeout));
+        futures_util::future::join_all(asked).await.into_iter().flatten().collect()
     }
 
     /// All connections. A worker that does not answer in time is left out.

@@ -289,6 +289,11 @@ impl Socket {
         self.outbox.borrow().bytes_by_priority()
     }
 
+    /// Frames and bytes that wait by urgency, and last those of the control lane.
+    pub fn outbox_depths(&self) -> [(usize, usize); 4] {
+        self.outbox.borrow().depths()
+    }
+
     /// Offset of the first message of a topic that waits.
     pub(super) fn first_waiting(&self, topic: u32) -> Option<u64> {
         self.outbox.borrow().first_offset(topic)

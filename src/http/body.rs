@@ -72,9 +72,83 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Notes what is wrong with a field.
     pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
-        // RFC 6901: these two have a meaning in a pointer.
-        let name = name.replace('~', "~0").replace('/', "~1");
-        self.errors.push(FieldError { pointer: format!("/{name}"), detail: detail.into() });
+        self.errors.push(FieldError { pointer: format!("/{}", escaped(name)), detail: detail.into() });
+    }
+
+    /// Notes what is wrong with a member of a field.
+    pub fn refuse_member(&mut self, name: &str, member: &str, detail: impl Into<String>) {
+        self.refuse(name, detail);
+        if let Some(error) = self.errors.last_mut() {
+            error.pointer = format!("{}/{}", error.pointer, escaped(member));
+        }
+    }
+
+    /// Texts by name that may be left out: at most `members_max`, names and texts of at most `bytes_max` bytes.
+    pub fn optional_texts(
+        &mut self,
+        name: &str,
+        members_max: usize,
+        bytes_max: usize,
+    ) -> BTreeMap<String, String> {
+        let Some(raw) = self.raw(name) else { return BTreeMap::new() };
+        let Ok(members) = serde_json::from_str::<BTreeMap<String, serde_json::Value>>(raw.get()) else {
+            self.refuse(name, "must be an object of texts");
+            return BTreeMap::new();
+        };
+        if members.len() > members_max {
+            self.refuse(name, format!("may have at most {members_max} members, not {}", members.len()));
+        }
+        let mut texts = BTreeMap::new();
+        for (member, value) in members {
+            match value {
+                serde_json::Value::String(text)
+                    if text.len() <= bytes_max && (1..=bytes_max).contains(&member.len()) =>
+                {
+                    texts.insert(member, text);
+                }
+                _ => self.refuse_member(
+                    name,
+                    &member,
+                    format!("must be a text of at most {bytes_max} bytes, its name 1 to {bytes_max}"),
+                ),
+            }
+        }
+        texts
+    }
+
+    /// One of these words, which must be there.
+    pub fn word<'w>(&mut self, name: &str, words: &[&'w str]) -> Option<&'w str> {
+        if self.raw(name).is_none() {
+            self.missing(name, &one_of(words));
+            return None;
+        }
+        self.optional_word(name, words)
+    }
+
+    /// One of these words, which may be left out.
+    pub fn optional_word<'w>(&mut self, name: &str, words: &[&'w str]) -> Option<&'w str> {
+        let raw = self.raw(name)?;
+        let given = serde_json::from_str::<String>(raw.get()).ok();
+        let known = words.iter().find(|word| given.as_deref() == Some(**word)).copied();
+        if known.is_none() {
+            self.refuse(name, format!("must be {}", one_of(words)));
+        }
+        known
+    }
+
+    /// A whole number within a range that may be left out.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<u64>, default: u64) -> u64 {
+        let Some(raw) = self.raw(name) else { return default };
+        match raw.get().parse::<u64>().ok().filter(|number| range.contains(number)) {
+            Some(number) => number,
+            None => {
+                self.refuse(
+                    name,
+                    format!("must be a whole number from {} to {}", range.start(), range.end()),
+                );
+                default
+            }
+        }
     }
 
     fn missing(&mut self, name: &str, wanted: &str) {
@@ -136,6 +210,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// RFC 6901: these two have a meaning in a pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [head @ .., last] if !head.is_empty() => format!("{} or {last}", head.join(", ")),
+        words => words.join(", "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +252,28 @@ mod tests {
         let problem = fields.check().unwrap_err();
         assert_eq!(problem.code(), Code::MissingField);
         assert_eq!(problem.to_string(), "/username: must be a text of 1 to 9 bytes; and 2 more, see errors");
+    }
+
+    #[test]
+    fn words_numbers_and_texts_by_name_are_checked() {
+        let body = body(r#"{"severity":"loud","n":7,"m":1.5,"labels":{"a/b":7,"c":"d"},"other":[]}"#);
+        let mut fields = body.fields(false).unwrap();
+        assert_eq!(fields.number("n", 1..=9, 1), 7);
+        assert_eq!(fields.number("x", 1..=9, 3), 3);
+        assert_eq!(fields.number("m", 1..=9, 1), 1);
+        assert_eq!(fields.word("severity", &["error", "info"]), None);
+        assert_eq!(fields.word("status", &["up"]), None);
+        assert_eq!(fields.optional_texts("labels", 2, 9), BTreeMap::from([("c".to_owned(), "d".to_owned())]));
+        fields.optional_texts("other", 2, 9);
+        let told: Vec<_> = fields.errors.iter().map(|e| (e.pointer.as_str(), e.detail.as_str())).collect();
+        let expected = [
+            ("/m", "must be a whole number from 1 to 9"),
+            ("/severity", "must be error or info"),
+            ("/status", "is missing; it must be up"),
+            ("/labels/a~1b", "must be a text of at most 9 bytes, its name 1 to 9"),
+            ("/other", "must be an object of texts"),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What the routes keep between requests. One value a hub, shared by all workers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use parking_lot::Mutex;
 
 use super::fallback::Places;
@@ -19,8 +22,32 @@ pub struct Desk {
     pub lag: LoopLag,
     /// Polls and event streams that may wait.
     pub(super) places: Places,
+    /// Set while an end-to-end check runs.
+    pub checking: Arc<AtomicBool>,
+    /// Set while a burst of synthetic samples runs.
+    pub bursting: Arc<AtomicBool>,
     rates: Mutex<Rates>,
     last: tokio::sync::Mutex<Last>,
+    reports: Hits,
+}
+
+/// How often something was found in a cache.
+#[derive(Debug, Default)]
+pub struct Hits {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Hits {
+    fn count(&self, is_hit: bool) {
+        let cell = if is_hit { &self.hits } else { &self.misses };
+        cell.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Found, and not found.
+    pub fn read(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
 }
 
 #[derive(Default)]
@@ -36,14 +63,22 @@ impl Desk {
             logins: LoginLimit::new(if rate_limits { settings.logins_per_minute } else { 0 }),
             lag: LoopLag::default(),
             places: Places::new(settings),
+            checking: Arc::default(),
+            bursting: Arc::default(),
             rates: Mutex::new(Rates::since(clock.monotonic_ms(), Reading::now())),
             last: tokio::sync::Mutex::default(),
+            reports: Hits::default(),
         }
     }
 
     /// What happens a second, up to now.
     pub(super) fn rates(&self, monotonic_ms: u64) -> PerSecond {
         self.rates.lock().read(monotonic_ms, Reading::now())
+    }
+
+    /// How often a health report that was good already was asked for.
+    pub(super) fn reports(&self) -> &Hits {
+        &self.reports
     }
 
     /// The health of the hub, at most [`REPORT_MS`] old. Those who ask meanwhile wait for the same report.
@@ -54,8 +89,10 @@ impl Desk {
         if let Some((at_ms, report)) = &last.report
             && now_ms < at_ms.saturating_add(REPORT_MS)
         {
+            self.reports.count(true);
             return report.clone();
         }
+        self.reports.count(false);
         let probes = checks::probes(state, last.refused);
         let report = run(probes, state.services.hub.version, || clock.unix_ms()).await;
         last.refused = state.services.tree.totals().refused;

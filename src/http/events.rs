@@ -17,11 +17,14 @@ use super::problem::Problem;
 use super::state::State;
 use super::trace::Asked;
 use crate::auth::permission;
-use crate::broker::Draft;
+use crate::breaker::Subsystem;
+use crate::broker::{Draft, Guarded};
+use crate::connection::Services;
 use crate::connection::session::Personal;
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
 use crate::protocol::priority::Priority;
+use crate::telemetry::Cause;
 use crate::topic::Published;
 
 /// Where events without a topic go.
@@ -94,12 +97,25 @@ pub async fn publish(
     }
     let mut queued = false;
     if let Some(queue) = queue.filter(|queue| services.keep_queue_of(queue)) {
-        services.broker.publish_and_wait(&queue, draft.clone(), &cause).await?;
+        guarded(services, &queue, draft.clone(), &cause).await?;
         queued = true;
     }
-    let published = services.broker.publish_and_wait(&topic, draft, &cause).await?;
+    let published = guarded(services, &topic, draft, &cause).await?;
     let Published { id, topic, epoch, offset } = published;
     Ok(HttpResponse::Accepted().json(PublishedEvent { id, topic, epoch, offset, queued }))
+}
+
+/// Publishes by leave of the breakers, and tells them how it went.
+async fn guarded(
+    services: &Services,
+    topic: &TopicName,
+    draft: Draft,
+    cause: &Cause,
+) -> Result<Published, Problem> {
+    let guarded = Guarded::enter(&services.breakers, Some(Subsystem::Events), services.broker.kind(topic))?;
+    let published = services.broker.publish_and_wait(topic, draft, cause).await;
+    guarded.told(&published);
+    Ok(published?)
 }
 
 fn read_event(body: &Body) -> Result<(TopicName, Option<ClientId>, Draft), Problem> {

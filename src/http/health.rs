@@ -1,4 +1,4 @@
-//! How the hub does: five checks, each within its limit, all at once; liveness and readiness.
+//! How the hub does: six checks, each within its limit, all at once; liveness and readiness.
 
 pub mod checks;
 

@@ -30,15 +30,20 @@ impl LoopLag {
         self.0.lock().insert(event_loop.clone(), Seen { at_ms, lag_ms });
     }
 
-    /// The loop that is latest and by how much; a loop that hangs right now is as late as its wake-up is
-    /// overdue. `None` before the first probe. Times are monotonic milliseconds.
-    pub fn worst(&self, now_ms: u64) -> Option<(Arc<str>, u64)> {
+    /// How late each loop is. Times are monotonic milliseconds.
+    pub fn each(&self, now_ms: u64) -> BTreeMap<Arc<str>, u64> {
         let seen = self.0.lock();
         let late = seen.iter().map(|(event_loop, seen)| {
             let overdue_ms = now_ms.saturating_sub(seen.at_ms).saturating_sub(WAKE_INTERVAL_MS);
             (event_loop.clone(), seen.lag_ms.max(overdue_ms))
         });
-        late.max_by_key(|(_, lag_ms)| *lag_ms)
+        late.collect()
+    }
+
+    /// The loop that is latest and by how much; a loop that hangs right now is as late as its wake-up is
+    /// overdue. `None` before the first probe. Times are monotonic milliseconds.
+    pub fn worst(&self, now_ms: u64) -> Option<(Arc<str>, u64)> {
+        self.each(now_ms).into_iter().max_by_key(|(_, lag_ms)| *lag_ms)
     }
 }
 

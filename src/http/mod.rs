@@ -3,18 +3,24 @@
 //! A request comes in by [`door`] (identity, origin, headers, log line), passes its row of the table of
 //! permissions in [`guard`], and reaches one handler:
 //!
-//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`events`], [`operations`], [`nodes`],
-//!   [`supervision`], [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
+//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`deployments`], [`events`],
+//!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`performance`], [`topics`], [`nodes`], [`supervision`],
+//!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
 //! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
 //! - [`upgrade`]: from an HTTP request to a connection; judged by the same functions as the routes
 
+pub mod alerts;
 pub mod body;
+pub mod breakers;
 mod browser;
 pub mod connections;
 pub mod console;
+pub mod demo;
+pub mod deployments;
 pub mod desk;
 mod door;
+pub mod e2e;
 pub mod events;
 pub mod fallback;
 pub mod guard;
@@ -27,6 +33,7 @@ pub mod openapi;
 pub mod operations;
 pub mod origin;
 pub mod page;
+pub mod performance;
 pub mod problem;
 pub mod query;
 pub mod rates;
@@ -36,6 +43,7 @@ pub mod state;
 pub mod streaming;
 pub mod supervision;
 pub mod system;
+pub mod topics;
 pub mod trace;
 pub mod upgrade;
 
@@ -80,12 +88,25 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/streaming/metrics/history", streaming::history))
         .service(on("GET", "/api/v1/streaming/poll", fallback::poll::poll))
         .service(on("GET", "/api/v1/streaming/sse", fallback::sse::sse))
+        .service(on("GET", "/api/v1/streaming/topics", topics::list))
+        .service(on("GET", "/api/v1/streaming/alerts", alerts::list))
+        .service(on("POST", "/api/v1/streaming/alerts", alerts::create))
+        .service(on("POST", "/api/v1/streaming/deployments", deployments::create))
         .service(on("POST", "/api/v1/events/publish", events::publish))
         .service(on("GET", "/api/v1/events", events::recent::list))
         .service(on("GET", "/api/v1/events/offline/{client_id}", events::offline::queue))
         .service(on("GET", "/api/v1/events/sync", events::sync::list))
         .service(on("GET", "/api/v1/events/sync/{doc}", events::sync::one))
         .service(on("GET", "/api/v1/operations/overview", operations::overview))
+        .service(on("POST", "/api/v1/operations/degrade", breakers::degrade))
+        .service(on("POST", "/api/v1/operations/recover", breakers::recover))
+        .service(on("POST", "/api/v1/operations/simulate", demo::simulate))
+        .service(on("POST", "/api/v1/operations/demo", demo::demo))
+        .service(on("POST", "/api/v1/operations/e2e", e2e::run))
+        .service(on("GET", "/api/v1/performance/snapshot", performance::snapshot))
+        .service(on("GET", "/api/v1/performance/stats", performance::stats::stats))
+        .service(on("GET", "/api/v1/performance/cache", performance::cache::caches))
+        .service(on("GET", "/api/v1/performance/prometheus", performance::prometheus))
         .service(on("GET", "/api/v1/supervision", supervision::tree))
         .service(on("GET", "/api/v1/nodes", nodes::list))
         .service(on("GET", "/api/v1/nodes/{id}", nodes::one))

@@ -8,8 +8,8 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{Body as ProblemBody, FieldError};
 use super::{
-    connections, console, events, fallback, health, login, nodes, operations, rooms, sockets, streaming,
-    supervision,
+    alerts, breakers, connections, console, demo, deployments, e2e, events, fallback, health, login, nodes,
+    operations, performance, rooms, sockets, streaming, supervision, topics,
 };
 
 /// What every route may answer instead.
@@ -49,8 +49,11 @@ impl Modify for Bearer {
         connections::stats, connections::list, connections::disconnect,
         rooms::list, rooms::one, rooms::history,
         streaming::current, streaming::history, fallback::poll::poll, fallback::sse::sse,
+        topics::list, alerts::list, alerts::create, deployments::create,
         events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
-        operations::overview, supervision::tree,
+        operations::overview, breakers::degrade, breakers::recover,
+        demo::simulate, demo::demo, e2e::run,
+        performance::snapshot, performance::stats::stats, performance::cache::caches, performance::prometheus, supervision::tree,
         nodes::list, nodes::one,
         health::health, health::live, health::ready, operations::metrics,
         document, console::docs, sockets::upgrade_required,

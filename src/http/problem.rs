@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 use crate::auth::AuthError;
+use crate::breaker::{Refused, Subsystem};
 use crate::ids::IdError;
 use crate::protocol::codes::Code;
 use crate::protocol::server::RETRY_AFTER_MS;
@@ -185,6 +186,16 @@ macro_rules! from_domain {
 }
 
 from_domain!(AuthError, StoreError, SyncError, TopicError);
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let code = match refused.subsystem {
+            Subsystem::Store => Code::StoreUnavailable,
+            _ => Code::BreakerOpen,
+        };
+        Self::new(code, refused.to_string()).retry_after_s(refused.wait_ms().div_ceil(1_000))
+    }
+}
 
 impl From<IdError> for Problem {
     fn from(error: IdError) -> Self {

@@ -1,9 +1,11 @@
 //! What handlers work with. One value a hub, shared by all workers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::alerts;
 use super::desk::Desk;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
@@ -32,8 +34,12 @@ pub struct State {
     pub started_ms: u64,
     /// Worker threads.
     pub workers: usize,
+    /// Where the hub listens.
+    pub address: SocketAddr,
     /// Where the data directory is, for the check of free space.
     pub data_dir: std::path::PathBuf,
+    /// Alerts that wait for their breaker to close.
+    pub alerts: alerts::Queue,
     /// What the routes keep between requests.
     pub desk: Desk,
     /// True when the hub stops: new connections are refused, what waits is told.

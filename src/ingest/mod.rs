@@ -2,19 +2,25 @@
 //!
 //! - [`frame`]: the `metrics` frame of agents (pure)
 //! - [`sample`]: what makes a sample acceptable (pure)
+//! - [`spill`]: what waits while the store is given a rest (pure)
 //! - [`sampler`]: the actor that samples the hub's own host
 
 pub mod frame;
 pub mod sample;
 pub mod sampler;
+pub mod spill;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::breaker::{Breakers, Subsystem};
 use crate::clock::Clock;
 use crate::config::IngestSection;
 use crate::ids::NodeName;
-use crate::node::{Fleet, FleetError, Report};
+use crate::node::{Batch, Fleet, FleetError, Report};
 use crate::protocol::codes::Code;
 use crate::store::{Reply, Store};
 use crate::telemetry::{Cause, Counter};
@@ -22,6 +28,12 @@ use crate::telemetry::{Cause, Counter};
 pub use frame::{MetricsFrame, Parsed};
 pub use sample::Reason;
 pub use sampler::SamplerActor;
+pub use spill::Spilled;
+
+use spill::{Full, Spill, Waiting};
+
+/// Spilled batches that are written at once.
+const RELEASE_PART_MAX: usize = 256;
 
 /// Why a whole report was refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,7 +67,16 @@ pub struct Receipt {
     pub accepted: u64,
     /// Samples refused, by reason.
     pub rejected: BTreeMap<Reason, u64>,
-    writes: Vec<Reply<()>>,
+    writes: Vec<Write>,
+}
+
+/// A batch on its way to the store.
+enum Write {
+    Sent(Reply<()>),
+    /// Waits for the store's breaker to close; told when it is committed.
+    Spilled(oneshot::Receiver<()>),
+    /// There was no room for it to wait.
+    Refused,
 }
 
 impl Receipt {
@@ -63,7 +84,11 @@ impl Receipt {
     pub async fn durable(&mut self) -> bool {
         let mut durable = true;
         for write in self.writes.drain(..) {
-            durable &= write.await.is_ok();
+            durable &= match write {
+                Write::Sent(reply) => reply.await.is_ok(),
+                Write::Spilled(committed) => committed.await.is_ok(),
+                Write::Refused => false,
+            };
         }
         durable
     }
@@ -76,14 +101,26 @@ pub struct Ingest(Arc<Shared>);
 struct Shared {
     fleet: Fleet,
     store: Store,
+    breakers: Breakers,
+    spill: Mutex<Spill>,
+    /// Held by whoever writes out what was spilled.
+    releasing: tokio::sync::Mutex<()>,
     settings: IngestSection,
     clock: Clock,
 }
 
 impl Ingest {
     /// A door to this fleet.
-    pub fn new(fleet: Fleet, store: Store, settings: IngestSection, clock: Clock) -> Self {
-        Self(Arc::new(Shared { fleet, store, settings, clock }))
+    pub fn new(
+        fleet: Fleet,
+        store: Store,
+        breakers: Breakers,
+        settings: IngestSection,
+        clock: Clock,
+    ) -> Self {
+        let spill = Mutex::new(Spill::new(breakers.settings().spill_bytes_max));
+        let releasing = tokio::sync::Mutex::default();
+        Self(Arc::new(Shared { fleet, store, breakers, spill, releasing, settings, clock }))
     }
 
     /// The bounds that frames are checked against.
@@ -103,11 +140,74 @@ impl Ingest {
         Ok(Receipt { accepted, rejected, writes })
     }
 
-    fn write(&self, node: &NodeName, report: &Report) -> Vec<Reply<()>> {
-        let frames = report.batches.iter();
-        frames
-            .map(|b| self.0.store.append_frame(node.as_str(), b.unix_ms, b.columns.clone(), &b.values))
-            .collect()
+    fn write(&self, node: &NodeName, report: &Report) -> Vec<Write> {
+        report.batches.iter().map(|batch| self.write_or_spill(node, batch)).collect()
+    }
+
+    fn write_or_spill(&self, node: &NodeName, batch: &Batch) -> Write {
+        if let Ok(call) = self.0.breakers.enter(Subsystem::Store) {
+            call.sent();
+            return Write::Sent(self.append(node, batch));
+        }
+        match self.0.spill.lock().push(node.clone(), batch.clone()) {
+            Ok(committed) => {
+                Counter::SamplesSpilled.add_for("spilled", batch.values.len() as u64);
+                Write::Spilled(committed)
+            }
+            Err(Full) => {
+                Counter::SamplesSpilled.add_for("refused", batch.values.len() as u64);
+                Write::Refused
+            }
+        }
+    }
+
+    fn append(&self, node: &NodeName, batch: &Batch) -> Reply<()> {
+        self.0.store.append_frame(node.as_str(), batch.unix_ms, batch.columns.clone(), &batch.values)
+    }
+
+    /// Writes out what was spilled, oldest first, as far as the store's breaker lets it. Does nothing when
+    /// somebody is at it.
+    pub async fn release(&self) {
+        let Ok(_releasing) = self.0.releasing.try_lock() else { return };
+        loop {
+            let part = self.take_part();
+            if part.is_empty() {
+                return;
+            }
+            let replies: Vec<_> =
+                part.iter().map(|waiting| self.append(&waiting.node, &waiting.batch)).collect();
+            let mut left = Vec::new();
+            for (waiting, reply) in part.into_iter().zip(replies) {
+                match reply.await {
+                    Ok(()) => {
+                        Counter::SamplesSpilled.add_for("written", waiting.batch.values.len() as u64);
+                        waiting.committed();
+                    }
+                    Err(_counted_by_the_store) => left.push(waiting),
+                }
+            }
+            if !left.is_empty() {
+                self.0.spill.lock().put_back(left);
+                return;
+            }
+        }
+    }
+
+    /// As many of the oldest as may be written at once: what the breaker lets through.
+    fn take_part(&self) -> Vec<Waiting> {
+        let mut spill = self.0.spill.lock();
+        let mut part = Vec::new();
+        while part.len() < RELEASE_PART_MAX && !spill.is_empty() {
+            let Ok(call) = self.0.breakers.enter(Subsystem::Store) else { break };
+            call.sent();
+            part.extend(spill.pop());
+        }
+        part
+    }
+
+    /// What waits for the store's breaker to close.
+    pub fn spilled(&self) -> Spilled {
+        self.0.spill.lock().depth()
     }
 
     /// Wall time, unix milliseconds.

@@ -27,6 +27,9 @@ const TRANSITIONS_MAX: usize = 20;
 /// Time between writes of `last_seen` to the store, in milliseconds.
 const TOUCH_INTERVAL_MS: u64 = 5_000;
 
+/// The label of nodes whose samples nothing measured: demonstrations and checks.
+pub const SYNTHETIC: &str = "synthetic";
+
 /// Where a node's samples come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -100,6 +103,8 @@ pub struct NodeView {
     pub ttl_ms: u64,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether its samples were made up, as its label `synthetic` says.
+    pub synthetic: bool,
     /// What the machine is.
     #[schema(value_type = Option<Object>)]
     pub inventory: Option<serde_json::Value>,
@@ -374,6 +379,7 @@ impl Handler<Queued<NodeSnapshot>> for NodeActor {
             interval_ms: self.liveness.interval_ms(),
             ttl_ms: self.liveness.ttl_ms(),
             labels: self.labels.clone(),
+            synthetic: self.labels.get(SYNTHETIC).is_some_and(|value| value == "true"),
             inventory: self.inventory.clone(),
             sampled_at: self.newest.as_ref().map(|batch| rfc3339(batch.unix_ms)),
             metrics: self.newest.as_ref().map(flat).unwrap_or_default(),

@@ -8,6 +8,6 @@ pub mod actor;
 pub mod fleet;
 pub mod liveness;
 
-pub use actor::{Batch, NodeActor, NodeView, Report, Source};
+pub use actor::{Batch, NodeActor, NodeView, Report, SYNTHETIC, Source};
 pub use fleet::{Fleet, FleetActor, FleetError};
 pub use liveness::{Liveness, State, Transition};

@@ -86,6 +86,8 @@ codes! {
     RateLimited = "rate_limited", 429, true, "Too many requests";
     /// A queue of the hub is full.
     Overloaded = "overloaded", 503, true, "Overloaded";
+    /// A subsystem failed too often and is given a rest, or an operator switched it off.
+    BreakerOpen = "breaker_open", 503, true, "Degraded";
     /// The hub is stopping.
     Draining = "draining", 503, true, "The hub is restarting";
     /// Durable state cannot be reached.

@@ -222,8 +222,19 @@ pub const RETRY_AFTER_MS: u64 = 1_000;
 
 /// An `error` frame.
 pub fn error(code: Code, message: &str, unix_ms: u64, reply_to: Option<&str>) -> Bytes {
+    error_after(code, message, RETRY_AFTER_MS, unix_ms, reply_to)
+}
+
+/// An `error` frame with a time to wait that is better known than the usual one; for retryable codes.
+pub fn error_after(
+    code: Code,
+    message: &str,
+    retry_after_ms: u64,
+    unix_ms: u64,
+    reply_to: Option<&str>,
+) -> Bytes {
     let row = code.row();
-    let retry_after_ms = row.retryable.then_some(RETRY_AFTER_MS);
+    let retry_after_ms = row.retryable.then_some(retry_after_ms);
     control(
         "error",
         unix_ms,

@@ -166,6 +166,27 @@ impl Store {
         self.read(move |connection| list(connection, topic.as_deref(), before, limit, &may_read)).await
     }
 
+    /// The messages of these topics, newest first.
+    pub async fn list_topics(
+        &self,
+        topics: Vec<String>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<EventPage, StoreError> {
+        self.read(move |connection| {
+            let mut items = Vec::new();
+            for topic in &topics {
+                items.extend(list_one(connection, topic, before, limit + 1)?);
+            }
+            items.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
+            let next =
+                items.get(limit.saturating_sub(1)).filter(|_| items.len() > limit).map(|(seq, _)| *seq);
+            items.truncate(limit);
+            Ok(EventPage { items: items.into_iter().map(|(_, item)| item).collect(), next })
+        })
+        .await
+    }
+
     /// Deletes all but the newest `keep` messages of a topic, in bounded steps; returns how many went.
     pub async fn trim_topic(&self, topic: &str, keep: u64) -> Result<u64, StoreError> {
         let mut total = 0;
@@ -303,6 +324,24 @@ fn list(
     }
     drop(rows);
     Ok(page)
+}
+
+/// The newest messages of one topic before a row, each with its row.
+fn list_one(
+    connection: &Connection,
+    topic: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<(u64, ListedEvent)>, StoreError> {
+    let Some((id, _)) = find_topic(connection, topic)? else { return Ok(Vec::new()) };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {EVENT_COLUMNS}, seq, epoch FROM events WHERE topic_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+    ))?;
+    let rows = statement.query_map(params![id, to_sql(before.unwrap_or(u64::MAX)), limit as i64], |row| {
+        let listed = ListedEvent { topic: topic.to_owned(), epoch: row.get(8)?, event: read_event(row)? };
+        Ok((unsigned(row, 7)?, listed))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn trim(connection: &Connection, topic: &str, keep: u64) -> Result<u64, StoreError> {

@@ -8,7 +8,7 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `users`, `tokens`.
+//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`.
 
 mod connection;
 mod directory;
@@ -16,6 +16,7 @@ mod documents;
 mod downsample;
 mod error;
 mod events;
+mod held_alerts;
 mod migration;
 mod nodes;
 mod reader;
@@ -36,15 +37,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::breaker::Breakers;
 
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
+pub use held_alerts::HeldAlert;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
 pub use request::Reply;
@@ -134,6 +140,16 @@ impl Store {
         self.counters.snapshot()
     }
 
+    /// From now on the breaker of the store is told how every request went.
+    pub fn watched_by(&self, breakers: Breakers) {
+        self.counters.watched_by(breakers);
+    }
+
+    /// Tells the breaker about requests that take longer than this; each once.
+    pub fn count_late(&self, call_ms_max: u64) {
+        self.counters.count_late(Instant::now(), Duration::from_millis(call_ms_max));
+    }
+
     /// Writes and commits a row of no meaning: ready when the whole way to the disk works. For health checks.
     pub fn probe(&self, now_ms: u64) -> Reply<()> {
         self.write(0, move |database| {
@@ -155,7 +171,7 @@ impl Store {
         // The queue may be full of what must still be committed.
         while let Err(TrySendError::Full(back)) = self.queue.try_send(command) {
             command = back;
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // An error means that the writer is gone already.
         drop(closed.await);

@@ -1,10 +1,14 @@
 //! What the store counts about itself.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::StoreError;
+use crate::breaker::{Breakers, Subsystem};
 
 /// The counters of one store since it was opened, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +47,53 @@ pub(super) struct Counters {
     requests_refused: AtomicU64,
     queue_requests: AtomicUsize,
     queue_bytes: AtomicUsize,
+    in_hand: Mutex<InHand>,
+    /// Told how every request went.
+    breakers: OnceLock<Breakers>,
+}
+
+/// The group that the writer works on.
+#[derive(Default)]
+struct InHand {
+    begun: Option<Instant>,
+    requests: usize,
+    /// Requests that were counted as too late since it began.
+    late: usize,
 }
 
 impl Counters {
+    /// From now on the breaker of the store is told how every request went.
+    pub(super) fn watched_by(&self, breakers: Breakers) {
+        // A store has one hub.
+        drop(self.breakers.set(breakers));
+    }
+
+    fn observe(&self, good: usize, bad: usize) {
+        if let Some(breakers) = self.breakers.get() {
+            breakers.observe(Subsystem::Store, good as u64, bad as u64);
+        }
+    }
+
+    pub(super) fn group_begun(&self, requests: usize, now: Instant) {
+        *self.in_hand.lock() = InHand { begun: Some(now), requests, late: 0 };
+    }
+
+    /// Counts those that have waited too long for the group in hand; each once.
+    pub(super) fn count_late(&self, now: Instant, call_max: Duration) {
+        let mut in_hand = self.in_hand.lock();
+        let Some(begun) = in_hand.begun.filter(|begun| now.duration_since(*begun) >= call_max) else {
+            return;
+        };
+        let late = in_hand.requests + self.queue_requests.load(Relaxed);
+        let fresh = late.saturating_sub(in_hand.late);
+        in_hand.late = late.max(in_hand.late);
+        drop(in_hand);
+        if fresh > 0 {
+            tracing::warn!(late, begun_s = now.duration_since(begun).as_secs(), "the store is too slow");
+        }
+        self.observe(0, fresh);
+    }
+
     /// Counts a request in when its weight still fits.
     pub(super) fn admit(&self, weight_bytes: usize, bytes_max: usize) -> bool {
         let before = self.queue_bytes.fetch_add(weight_bytes, Relaxed);
@@ -65,15 +113,20 @@ impl Counters {
 
     pub(super) fn refused(&self) {
         self.requests_refused.fetch_add(1, Relaxed);
+        self.observe(0, 1);
     }
 
     pub(super) fn committed(&self, requests: usize) {
+        self.in_hand.lock().begun = None;
         self.commits.fetch_add(1, Relaxed);
         self.requests_committed.fetch_add(requests as u64, Relaxed);
+        self.observe(requests, 0);
     }
 
     pub(super) fn group_failed(&self, requests: usize) {
+        self.in_hand.lock().begun = None;
         self.requests_failed.fetch_add(requests as u64, Relaxed);
+        self.observe(0, requests);
     }
 
     pub(super) fn writer_failed(&self, error: &StoreError) {

@@ -131,6 +131,7 @@ impl Writer {
         }
         self.outcomes.clear();
         let begun = Instant::now();
+        self.counters.group_begun(self.group.len(), begun);
         let (group, outcomes) = (&mut self.group, &mut self.outcomes);
         let committed = catch_unwind(AssertUnwindSafe(|| apply_group(database, group, outcomes)))
             .unwrap_or_else(|panic| Err(StoreError::WriterFailed(panic_text(panic.as_ref()))));

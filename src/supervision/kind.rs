@@ -136,6 +136,10 @@ impl Kind {
         self.refused.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn restarts(&self) -> u64 {
+        self.restarts.load(Relaxed)
+    }
+
     pub(super) fn count_restart(&self) {
         self.restarts.fetch_add(1, Relaxed);
     }

@@ -174,6 +174,11 @@ impl Tree {
         self.0.kinds.iter().map(|kind| kind.snapshot()).collect()
     }
 
+    /// How often actors of this kind were started again.
+    pub fn restarts(&self, kind: &str) -> u64 {
+        self.kind(kind).restarts()
+    }
+
     /// Sums over all rows.
     pub fn totals(&self) -> Totals {
         self.snapshot().iter().fold(Totals::default(), |sum, row| Totals {

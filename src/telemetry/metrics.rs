@@ -58,12 +58,16 @@ rows! {
         PingsSent = "pings_sent", None, "WebSocket pings sent";
         SamplesAccepted = "samples_accepted", None, "Samples taken from agents and the sampler";
         SamplesRejected = "samples_rejected", Some("reason"), "Samples refused, by reason";
+        SamplesSpilled = "samples_spilled", Some("outcome"), "Samples that met an open breaker of the store: spilled, written later, refused";
         NodeTransitions = "node_transitions", Some("state"), "Node state changes, by new state";
         SyncPuts = "sync_puts", Some("outcome"), "Writes to shared state, by outcome";
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
         StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
         StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";
         StoreFailures = "store_failures", None, "Store transactions that failed";
+        BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
+        BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
+        AlertsQueued = "alerts_queued", Some("outcome"), "Alerts that met an open breaker: queued, released later, refused";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
         GivenUp = "supervision_given_up", Some("kind"), "Actors given up after too many crashes, by kind";
@@ -83,6 +87,7 @@ rows! {
         Actors = "supervision_actors", Some("kind"), "Running actors, by kind";
         MailboxDepth = "supervision_mailbox_depth", Some("kind"), "Messages waiting in actor mailboxes, by kind";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
+        BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
         ResidentBytes = "process_resident_memory_bytes", None, "Resident memory of the hub";
         DataDirFreeBytes = "data_dir_free_bytes", None, "Free space in the data directory";
@@ -92,6 +97,7 @@ rows! {
 rows! {
     /// Distributions of durations in seconds.
     Histogram {
+        DeliverySeconds = "delivery_seconds", None, "Time from the hub's acceptance of a message to its hand-over to the sockets of a worker";
         HttpSeconds = "http_request_seconds", None, "Time to answer an HTTP request";
         StoreCommitSeconds = "store_commit_seconds", None, "Time of one group commit";
     }

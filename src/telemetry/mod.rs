@@ -1,8 +1,10 @@
-//! What the hub tells about itself: log lines and Prometheus metrics.
+//! What the hub tells about itself: log lines, Prometheus metrics, latencies.
 
 pub mod cause;
+pub mod latency;
 pub mod logging;
 pub mod metrics;
 
 pub use cause::Cause;
+pub use latency::Latency;
 pub use metrics::{Counter, Gauge, Histogram};

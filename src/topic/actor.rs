@@ -22,6 +22,7 @@ use super::log::{Log, Stored};
 use super::messages::{Announce, Leave, Publish, RecordTopic, TopicSnapshot, TopicView};
 use super::outlet::{Delivery, Permit};
 use super::owed::Owed;
+use super::pulse::Pulse;
 use super::sending::Head;
 use crate::clock::Clock;
 use crate::config::TopicSection;
@@ -58,6 +59,7 @@ pub struct TopicActor {
     pub(super) kind: Kind,
     /// Taken in, not yet sent out.
     pub(super) waiting: Coalescer<(Stored, Permit)>,
+    pulse: Pulse,
     /// Ends the wait of what waits; `None` while nothing does.
     flush_timer: Option<(u64, SpawnHandle)>,
     /// Waits for its commit, in order of offsets; empty for topics in memory.
@@ -78,6 +80,7 @@ impl TopicActor {
             log: Log::new(kind.class, bounds, epoch.get(..12).unwrap_or(&epoch).into()),
             kind,
             waiting: Coalescer::new(kind.class, Pace::of(&args.name, &args.settings)),
+            pulse: Pulse::default(),
             flush_timer: None,
             uncommitted: VecDeque::new(),
             unread: None,
@@ -88,13 +91,14 @@ impl TopicActor {
 
     /// Takes a message in for good: answers, remembers, and sends it out now or with others.
     pub(super) fn take_in(&mut self, message: Stored, permit: Permit, reply: Owed, ctx: &mut Context<Self>) {
+        let now_ms = self.args.clock.monotonic_ms();
         Counter::Published.add(1);
+        self.pulse.note(now_ms, message.bytes());
         self.answer(reply.pay(), Ok(&message));
         self.log.remember(message.clone());
         if message.priority == Priority::Critical && self.waiting.waiting() == 0 {
             return self.send(vec![message], Priority::Critical, vec![permit]);
         }
-        let now_ms = self.args.clock.monotonic_ms();
         let (priority, key, bytes) = (message.priority, message.key.clone(), message.bytes());
         self.waiting.push(now_ms, priority, key.as_ref(), bytes, (message, permit));
         match self.waiting.due_ms() {
@@ -217,6 +221,8 @@ impl Handler<Queued<TopicSnapshot>> for TopicActor {
             subscribers: self.args.interest.members(),
             held: self.log.held(),
             waiting: self.waiting.waiting() + self.uncommitted.len(),
+            newest_ms: self.log.newest_ms(),
+            per_second: self.pulse.per_second(self.args.clock.monotonic_ms()),
         }
     }
 }

@@ -34,6 +34,11 @@ impl Bundle {
         self.messages.first().map_or(0, |message| message.offset)
     }
 
+    /// When the hub accepted the first of its messages, monotonic microseconds.
+    pub fn accepted_us(&self) -> Option<u64> {
+        self.permits.iter().map(Permit::admitted_us).min()
+    }
+
     /// Offset of the last message.
     pub fn last_offset(&self) -> u64 {
         self.messages.last().map_or(0, |message| message.offset)

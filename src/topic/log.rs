@@ -248,6 +248,12 @@ impl Log {
         Page { messages, position: self.position(), recovered: true, truncated }
     }
 
+    /// When the newest message that is held was taken, unix milliseconds.
+    pub fn newest_ms(&self) -> Option<u64> {
+        let newest_values = self.newest.values().map(|message| message.unix_ms).max();
+        self.history.back().map(|message| message.unix_ms).or(newest_values)
+    }
+
     /// Messages and bytes held.
     pub fn held(&self) -> (usize, usize) {
         let newest_bytes: usize = self.newest.values().map(Stored::bytes).sum();

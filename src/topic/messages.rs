@@ -11,6 +11,7 @@ use super::inbox::{Taken, Waiting};
 use super::log::Stored;
 use super::outlet::{Member, Outlet, Permit};
 use super::position::{Page, Position};
+use super::pulse::PerSecond;
 use super::{Published, TopicError};
 use crate::ids::MessageId;
 use crate::protocol::priority::Priority;
@@ -158,4 +159,8 @@ pub struct TopicView {
     pub held: (usize, usize),
     /// Messages that wait for their flush or for their commit.
     pub waiting: usize,
+    /// When the newest message in memory was taken, unix milliseconds.
+    pub newest_ms: Option<u64>,
+    /// What happened lately.
+    pub per_second: PerSecond,
 }

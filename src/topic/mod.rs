@@ -4,6 +4,7 @@
 //! - [`log`]: the pure core: offsets, history, newest value per key
 //! - [`position`]: where a reader stands, and a page of what it reads
 //! - [`coalesce`]: what waits so that it goes out in fewer frames (pure)
+//! - [`pulse`]: how much happens on a topic (pure)
 //! - [`filter`]: what a subscription lets through (pure)
 //! - [`inbox`]: what waits for a session in a personal topic (pure)
 //! - [`bundle`]: messages that leave together
@@ -25,6 +26,7 @@ pub mod messages;
 pub mod outlet;
 mod owed;
 pub mod position;
+pub mod pulse;
 mod reading;
 mod sending;
 

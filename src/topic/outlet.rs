@@ -100,12 +100,22 @@ pub struct Joined {
 pub struct Permit {
     admission: Arc<Admission>,
     bytes: usize,
+    priority: Priority,
+    admitted_us: u64,
+}
+
+impl Permit {
+    /// When it was given, monotonic microseconds.
+    pub fn admitted_us(&self) -> u64 {
+        self.admitted_us
+    }
 }
 
 /// Counts what is on its way to sockets in the whole hub.
 #[derive(Debug)]
 pub struct Admission {
     messages: AtomicUsize,
+    by_priority: [AtomicUsize; 3],
     bytes: AtomicUsize,
     messages_max: usize,
     bytes_max: usize,
@@ -114,14 +124,21 @@ pub struct Admission {
 impl Admission {
     /// Nothing under way yet.
     pub fn new(messages_max: usize, bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { messages: 0.into(), bytes: 0.into(), messages_max, bytes_max })
+        Arc::new(Self {
+            messages: 0.into(),
+            by_priority: Default::default(),
+            bytes: 0.into(),
+            messages_max,
+            bytes_max,
+        })
     }
 
     /// Room for a message of `bytes`, or `None` when the hub has enough under way.
-    pub fn admit(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+    pub fn admit(self: &Arc<Self>, bytes: usize, priority: Priority, now_us: u64) -> Option<Permit> {
         let messages = self.messages.fetch_add(1, Ordering::Relaxed);
         let under_way = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let permit = Permit { admission: self.clone(), bytes };
+        self.by_priority[priority.index()].fetch_add(1, Ordering::Relaxed);
+        let permit = Permit { admission: self.clone(), bytes, priority, admitted_us: now_us };
         (messages < self.messages_max && under_way < self.bytes_max).then_some(permit)
     }
 
@@ -135,11 +152,22 @@ impl Admission {
     pub fn under_way(&self) -> usize {
         self.messages.load(Ordering::Relaxed)
     }
+
+    /// The same by urgency, most urgent first.
+    pub fn by_priority(&self) -> [usize; 3] {
+        [0, 1, 2].map(|index: usize| self.by_priority[index].load(Ordering::Relaxed))
+    }
+
+    /// How many may be under way.
+    pub fn messages_max(&self) -> usize {
+        self.messages_max
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.messages.fetch_sub(1, Ordering::Relaxed);
+        self.admission.by_priority[self.priority.index()].fetch_sub(1, Ordering::Relaxed);
         self.admission.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
@@ -251,14 +279,15 @@ mod tests {
     #[test]
     fn admission_counts_messages_and_bytes_and_takes_them_back() {
         let admission = Admission::new(2, 100);
-        let first = admission.admit(60).unwrap();
-        let second = admission.admit(60).unwrap();
-        assert!(admission.admit(1).is_none(), "two under way is the bound");
+        let first = admission.admit(60, Priority::Normal, 7).unwrap();
+        let second = admission.admit(60, Priority::Normal, 7).unwrap();
+        assert!(admission.admit(1, Priority::Normal, 7).is_none(), "two under way is the bound");
+        assert_eq!((admission.by_priority(), first.admitted_us()), ([0, 3, 0], 7));
         drop(first);
-        let third = admission.admit(60).unwrap();
+        let third = admission.admit(60, Priority::Normal, 7).unwrap();
         drop((second, third));
         assert_eq!(admission.under_way(), 0);
-        let _big = admission.admit(1_000).unwrap();
-        assert!(admission.admit(1).is_none(), "bytes are bounded too");
+        let _big = admission.admit(1_000, Priority::Normal, 7).unwrap();
+        assert!(admission.admit(1, Priority::Normal, 7).is_none(), "bytes are bounded too");
     }
 }

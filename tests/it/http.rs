@@ -18,6 +18,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web;
 use infrawatch::auth::{NewToken, Role};
+use infrawatch::clock::Clock;
 use infrawatch::config::Settings;
 use infrawatch::http::{State, app};
 use infrawatch::hub::{Hub, HubOptions, bind};
@@ -80,6 +81,7 @@ impl Scene {
             dev: false,
             rate_limits: true,
             places: Places::Here,
+            clock: Clock::system(),
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

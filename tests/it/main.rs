@@ -9,6 +9,8 @@ mod hub;
 mod agents;
 /// Whatever a client sends: its own clear error or close code, counted, and nobody else is harmed.
 mod bad_input;
+/// A subsystem that fails is given a rest; what it refuses, queues or spills meanwhile, and how it comes back.
+mod breakers;
 /// The command line: what each command answers, and how it complains.
 mod cli;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
@@ -17,6 +19,8 @@ mod drain;
 mod durability;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
+/// The end-to-end check, demonstrations, figures.
+mod operations;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.

@@ -7,6 +7,4 @@ mod drawing;
 #[cfg(feature = "fault")]
 mod escalation;
 #[cfg(feature = "fault")]
-mod inside;
-#[cfg(feature = "fault")]
 mod rows;

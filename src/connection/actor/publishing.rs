@@ -44,8 +44,12 @@ impl ConnectionActor {
                 format!("{topic} is the queue of nobody who has a session"),
             ));
         }
+        let Some(guarded) = self.enter(&services, &topic, draft.priority, reply_to) else {
+            return Ok(());
+        };
         let reply = self.reply_route(reply_to, "published");
         let published = services.broker.publish(&topic, draft, reply, cause);
+        guarded.told(&published);
         if matches!(published, Err(TopicError::Overloaded)) {
             self.tell_flow(1, FLOW_PAUSE_MS, "the hub has as much on its way as it can take");
         } else if services.broker.is_nearly_full() {

@@ -117,7 +117,7 @@ impl ConnectionActor {
     }
 
     pub(super) fn room_message(
-        &self,
+        &mut self,
         said: &RoomMessage<'_>,
         reply_to: Option<&str>,
         cause: &Cause,
@@ -133,8 +133,11 @@ impl ConnectionActor {
         let payload =
             json!({ "room": room, "from": { "client_id": from, "subject": claims.sub }, "data": said.data });
         let draft = Draft::of(&payload).map_err(|e| Failure::new(Code::InvalidField, e.to_string()))?;
+        let services = self.shard.services.clone();
+        let Some(guarded) = self.enter(&services, &topic, None, reply_to) else { return Ok(()) };
         let reply = self.reply_route(reply_to, "room_message_sent");
-        let published = self.shard.services.broker.publish(&topic, draft, reply, cause);
+        let published = services.broker.publish(&topic, draft, reply, cause);
+        guarded.told(&published);
         published.map_err(|error| Failure::new(error.code(), error.to_string()))
     }
 }

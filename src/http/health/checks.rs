@@ -1,6 +1,7 @@
 //! What is checked, and from when on it is degraded or unhealthy. Judging is pure.
 
 use super::{Finding, Probe, Status};
+use crate::breaker::{Change, State as Position, View};
 use crate::http::state::State;
 use crate::http::system::{self, Disk, Memory};
 use crate::supervision::{KindSnapshot, KindState};
@@ -40,6 +41,7 @@ pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
         ("memory", Box::pin(async { judge_memory(system::memory()) })),
         ("mailboxes", Box::pin(async move { judge_mailboxes(&rows, refused_before) })),
         ("event_loop", Box::pin(async { event_loop(state) })),
+        ("breakers", Box::pin(async { judge_breakers(&state.services.breakers.views()) })),
     ]
 }
 
@@ -136,6 +138,20 @@ fn judge_lag(worst: Option<(std::sync::Arc<str>, u64)>) -> Finding {
         _ => Status::Healthy,
     };
     finding(status, format!("{event_loop} is the latest, by {lag_ms} ms"))
+}
+
+fn judge_breakers(views: &[View]) -> Finding {
+    let troubled = views.iter().filter(|view| view.change.state != Position::Closed);
+    let told: Vec<String> = troubled
+        .map(|view| {
+            let Change { subsystem, state, reason, .. } = &view.change;
+            format!("{} is {}: {reason}", subsystem.name(), state.as_str().replace('_', " "))
+        })
+        .collect();
+    match told.is_empty() {
+        true => finding(Status::Healthy, format!("all {} are closed", views.len())),
+        false => finding(Status::Degraded, told.join("; ")),
+    }
 }
 
 fn finding(status: Status, detail: String) -> Finding {

@@ -5,6 +5,9 @@ use futures_util::FutureExt;
 
 use super::super::{DataDirectory, Store, StoreError, StoreOptions};
 use super::{Hold, fixture, fixture_with};
+use crate::breaker::{Breakers, Subsystem};
+use crate::clock::Clock;
+use crate::config::BreakerSection;
 
 #[tokio::test]
 async fn a_panic_answers_the_whole_group_and_the_writer_comes_back() {
@@ -23,6 +26,52 @@ async fn a_panic_answers_the_whole_group_and_the_writer_comes_back() {
     assert!(stats.writer_running);
     assert_eq!((stats.writer_failures, stats.writer_restarts, stats.requests_failed), (1, 1, 3));
     assert_eq!(stats.last_failure.unwrap(), "the store failed while it wrote: panic: on purpose");
+}
+
+fn breakers() -> Breakers {
+    Breakers::new(&BreakerSection::default(), &Clock::system())
+}
+
+#[tokio::test]
+async fn the_breaker_is_told_how_every_request_went() {
+    let f = fixture_with(&StoreOptions { queue_requests_max: 30, ..StoreOptions::default() });
+    let breakers = breakers();
+    f.store.watched_by(breakers.clone());
+    for n in 0..5 {
+        f.store.revoke_token("good", n).await.unwrap();
+    }
+    let tally = || breakers.one(Subsystem::Store).tally;
+    assert_eq!((tally().calls, tally().failures), (5, 0));
+    assert!(f.store.write::<(), _>(0, |_| panic!("on purpose")).await.is_err());
+    assert_eq!((tally().calls, tally().failures), (6, 1));
+    let hold = Hold::start(&f.store);
+    let waiting: Vec<_> = (0..40).map(|n| f.store.revoke_token("many", n)).collect();
+    assert_eq!(tally().failures, 11, "ten found the queue full");
+    assert!(breakers.is_closed(Subsystem::Store), "11 of 16");
+    hold.end().await;
+    drop(waiting);
+}
+
+#[tokio::test]
+async fn requests_that_take_too_long_are_failures_once_each() {
+    let f = fixture();
+    let breakers = breakers();
+    f.store.watched_by(breakers.clone());
+    let hold = Hold::start(&f.store);
+    let _waiting: Vec<_> = (0..9).map(|n| f.store.revoke_token("late", n)).collect();
+    f.store.count_late(60_000);
+    assert_eq!(breakers.one(Subsystem::Store).tally.failures, 0, "not yet");
+    for _ in 0..3 {
+        f.store.count_late(0);
+        assert_eq!(breakers.one(Subsystem::Store).tally.failures, 10, "the one in hand and those that wait");
+    }
+    let _more = f.store.revoke_token("later", 1);
+    f.store.count_late(0);
+    assert_eq!(breakers.one(Subsystem::Store).tally.failures, 11);
+    hold.end().await;
+    f.store.settled().await.unwrap();
+    f.store.count_late(0);
+    assert_eq!(breakers.one(Subsystem::Store).tally.failures, 11, "nothing is in hand");
 }
 
 #[tokio::test]

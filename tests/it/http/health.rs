@@ -2,7 +2,7 @@
 
 use super::Scene;
 
-const CHECKS: [&str; 5] = ["disk_space", "event_loop", "mailboxes", "memory", "store"];
+const CHECKS: [&str; 6] = ["breakers", "disk_space", "event_loop", "mailboxes", "memory", "store"];
 
 #[actix_web::test]
 async fn a_hub_tells_how_it_does() {

@@ -1,12 +1,14 @@
 //! What the tests work with: the real binary as a process, clients, and bounded waiting.
 //!
 //! - [`Hub`]: `infrawatch serve` on a free port over a directory of its own; stopped and waited for on drop
+//! - [`Inside`]: a hub in this process, for what only its own state shows
 //! - [`Client`]: a WebSocket client that behaves; [`Speaker`]: one that speaks any of the encodings; [`RawSocket`]: one that does what it is told, byte by byte
 //! - [`Witness`]: a client that must get every message in order while others misbehave
 //! - [`within`], [`until`]: every wait is for a condition and has a bound
 
 mod client;
 mod command;
+mod inside;
 mod patience;
 mod process;
 mod raw;
@@ -15,6 +17,7 @@ mod witness;
 
 pub(crate) use client::{Client, Ended};
 pub(crate) use command::{Finished, infrawatch};
+pub(crate) use inside::Inside;
 pub(crate) use patience::{PATIENCE, until, within};
 pub(crate) use process::{Hub, Running};
 pub(crate) use raw::{COMPRESSED, RawEvent, RawSocket, Upgrade, deflate, frame};

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use infrawatch::supervision::fault::Phase;
 use serde_json::json;
 
-use super::inside::Inside;
-use crate::hub::{Client, until};
+use crate::hub::{Client, Inside, until};
 
 const TOPIC: &str = "deployments";
 const MESSAGES: u64 = 20;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use infrawatch::supervision::fault::Phase;
 use serde_json::json;
 
-use super::inside::Inside;
+use crate::hub::Inside;
 use crate::hub::{Client, until};
 
 const WRITES: u64 = 20;

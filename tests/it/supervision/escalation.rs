@@ -5,8 +5,7 @@ use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{FailurePhase, KindState};
 use serde_json::json;
 
-use super::inside::Inside;
-use crate::hub::{Ended, until};
+use crate::hub::{Ended, Inside, until};
 
 /// One crash more than a row is restarted for.
 fn too_often(kind: &str) -> u32 {

@@ -8,13 +8,13 @@ use infrawatch::ids::RoomName;
 use infrawatch::supervision::fault::Phase;
 use serde_json::{Value, json};
 
-use super::inside::Inside;
-use crate::hub::{Client, Ended, until};
+use crate::hub::{Client, Ended, Inside, until};
 
 /// Which actor of a kind is crashed; its siblings are the others.
 fn victim(kind: &str) -> &'static str {
     match kind {
         "keeper" => "keeper",
+        "breakers" => "breakers",
         "broker" => "broker",
         "topic" => "bench:a",
         "rooms" => "rooms",

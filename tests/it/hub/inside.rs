@@ -1,4 +1,4 @@
-//! A whole hub in this process, so that its actors can be made to crash.
+//! A whole hub in this process: its state in reach, its actors made to crash, its time moved by hand.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,25 +7,28 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use infrawatch::auth::{NewToken, Role};
+use infrawatch::clock::Clock;
 use infrawatch::config::Settings;
 use infrawatch::http::State;
 use infrawatch::hub::{Hub, HubError, HubOptions, bind};
 use infrawatch::ids::{NodeName, TopicName};
 use infrawatch::node::NodeView;
+#[cfg(feature = "fault")]
 use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{KindSnapshot, KindState, Places};
 use infrawatch::telemetry::Cause;
 use infrawatch::topic::messages::TopicView;
 use rusqlite::Connection;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::hub::{Client, until, within};
+use super::{Client, until, within};
 
 /// The hub. Stopped and waited for on drop.
-pub(super) struct Inside {
-    pub(super) state: Arc<State>,
+pub(crate) struct Inside {
+    pub(crate) state: Arc<State>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     ended: Option<oneshot::Receiver<Result<(), HubError>>>,
@@ -35,19 +38,26 @@ pub(super) struct Inside {
 
 impl Inside {
     /// Two workers, all actors on the threads of their rows.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        Self::with(|_options| {})
+    }
+
+    /// The same with other options.
+    pub(crate) fn with(change: impl FnOnce(&mut HubOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.sampler.node = "here".into();
         settings.sampler.interval_ms = 100;
-        let options = HubOptions {
+        let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
             workers: 2,
             dev: false,
             rate_limits: false,
             places: Places::Spread,
+            clock: Clock::system(),
         };
+        change(&mut options);
         let (stop, stopped) = oneshot::channel();
         let (over, ended) = oneshot::channel();
         let (ready, started) = sync_channel(1);
@@ -66,44 +76,69 @@ impl Inside {
         Self { state, address, stop, ended, thread, directory }
     }
 
-    pub(super) async fn client(&self, client_id: &str) -> Client {
-        let new =
-            NewToken { subject: "ann".into(), role: Role::Admin, node: None, topics: None, ttl_ms: 600_000 };
-        let (token, _) = self.state.services.auth.issue(new, infrawatch::clock::system_unix_ms()).unwrap();
+    pub(crate) async fn client(&self, client_id: &str) -> Client {
         let url = format!("ws://{}/ws/{client_id}", self.address);
-        Client::open_url(&url, &[("authorization", &format!("Bearer {token}"))]).await
+        Client::open_url(&url, &[("authorization", &format!("Bearer {}", self.token(Role::Admin)))]).await
+    }
+
+    pub(crate) fn token(&self, role: Role) -> String {
+        let new = NewToken { subject: "ann".into(), role, node: None, topics: None, ttl_ms: 86_400_000 };
+        self.state.services.auth.issue(new, self.state.services.clock.unix_ms()).unwrap().0
+    }
+
+    /// The URL of the API.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Asks the API as an admin; status, `Retry-After`, body.
+    pub(crate) async fn get(&self, path: &str) -> (u16, Option<u64>, Value) {
+        self.ask(reqwest::Client::new().get(self.url(path))).await
+    }
+
+    /// As [`Inside::get`], with a body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Option<u64>, Value) {
+        self.ask(reqwest::Client::new().post(self.url(path)).json(body)).await
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Option<u64>, Value) {
+        let sending = request.bearer_auth(self.token(Role::Admin)).send();
+        let answer = within("an answer", sending).await.unwrap();
+        let retry_after_s = answer.headers().get("retry-after").map(|s| s.to_str().unwrap().parse().unwrap());
+        (answer.status().as_u16(), retry_after_s, within("a body", answer.json()).await.unwrap())
     }
 
     /// Keeps the store from committing for as long as this is held.
-    pub(super) fn hold_commits(&self) -> Connection {
+    pub(crate) fn hold_commits(&self) -> Connection {
         let lock = Connection::open(self.directory.path().join("infrawatch.db")).unwrap();
         lock.execute_batch("BEGIN IMMEDIATE").unwrap();
         lock
     }
 
     /// Waits for the hub to end by itself; why.
-    pub(super) async fn ended(&mut self) -> Result<(), HubError> {
+    pub(crate) async fn ended(&mut self) -> Result<(), HubError> {
         within("the hub ends", self.ended.take().unwrap()).await.unwrap()
     }
 
     /// The row of a kind as it stands.
-    pub(super) fn row(&self, kind: &str) -> KindSnapshot {
+    pub(crate) fn row(&self, kind: &str) -> KindSnapshot {
         let rows = self.state.services.tree.snapshot();
         rows.into_iter().find(|row| row.kind == kind).unwrap()
     }
 
-    pub(super) async fn topic(&self, name: &str) -> TopicView {
+    pub(crate) async fn topic(&self, name: &str) -> TopicView {
         let topic = self.state.services.broker.open(&TopicName::parse(name).unwrap()).unwrap();
         topic.view(0, &Cause::own()).await.unwrap()
     }
 
-    pub(super) async fn node(&self, name: &str) -> NodeView {
+    pub(crate) async fn node(&self, name: &str) -> NodeView {
         until(name, async || self.state.fleet.view(&NodeName::parse(name).unwrap(), &Cause::own()).await)
             .await
     }
 
+    #[cfg(feature = "fault")]
     /// Makes an actor crash in a phase of its life.
-    pub(super) fn crash(&self, kind: &str, instance: &str, phase: Phase) {
+    pub(crate) fn crash(&self, kind: &str, instance: &str, phase: Phase) {
         let tree = &self.state.services.tree;
         tree.arm(kind, instance, phase, 1);
         if matches!(phase, Phase::Started | Phase::Restarting) {
@@ -113,7 +148,7 @@ impl Inside {
     }
 
     /// Waits until the actors of a kind run again after so many restarts; how long that took.
-    pub(super) async fn back(&self, kind: &str, restarts: u64) -> Duration {
+    pub(crate) async fn back(&self, kind: &str, restarts: u64) -> Duration {
         let begin = Instant::now();
         let what = format!("{kind} is back");
         until(&what, async || {

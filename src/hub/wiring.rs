@@ -1,0 +1,121 @@
+//! Which part knows which, and the start of what exists once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::HubOptions;
+use super::breakers::{BreakersActor, BreakersArgs};
+use super::keeper::{KeeperActor, KeeperArgs};
+use crate::auth::Auth;
+use crate::breaker::Breakers;
+use crate::broker::{Broker, BrokerActor, BrokerArgs};
+use crate::clock::Clock;
+use crate::connection::{Clients, HubInfo, Services, Shards};
+use crate::http::{Desk, State, alerts};
+use crate::ids::NodeName;
+use crate::ingest::sampler::SamplerArgs;
+use crate::ingest::{Ingest, SamplerActor};
+use crate::node::{Fleet, FleetActor};
+use crate::room::{Rooms, RoomsActor};
+use crate::store::Store;
+use crate::supervision::Tree;
+use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
+use crate::telemetry::Latency;
+
+/// What is opened before the parts are wired.
+pub(super) struct Parts {
+    pub(super) clock: Clock,
+    pub(super) started_ms: u64,
+    pub(super) store: Store,
+    pub(super) breakers: Breakers,
+    pub(super) address: SocketAddr,
+    pub(super) alerts: alerts::Queue,
+    pub(super) auth: Auth,
+    pub(super) tree: Tree,
+    pub(super) node: NodeName,
+}
+
+/// Makes every part know those below it.
+pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
+    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node } = parts;
+    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _, clock: _ } = options;
+    let key_bytes_max = settings.topic.key_bytes_max;
+    let broker = Broker::new(BrokerArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        settings: Arc::new(settings.topic),
+        clock: clock.clone(),
+    });
+    let rooms = Rooms::new(tree.clone(), broker.clone(), settings.room, clock.clone());
+    let documents = Documents::new(DocumentsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        settings: settings.sync,
+        key_bytes_max,
+        clock: clock.clone(),
+    });
+    let fleet =
+        Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
+    let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
+    let shards = Shards::default();
+    let desk = Desk::new(&settings.http, rate_limits, &clock);
+    let services = Services {
+        broker,
+        breakers,
+        latency: Latency::default(),
+        rooms,
+        documents,
+        ingest,
+        auth: Arc::new(auth),
+        clients: Clients::new(shards.clone()),
+        store: store.clone(),
+        tree,
+        settings: settings.connection,
+        rate_limits,
+        hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
+        clock,
+    };
+    Arc::new(State {
+        services: Arc::new(services),
+        shards,
+        fleet,
+        store,
+        settings: settings.http,
+        sampler: settings.sampler,
+        store_settings: settings.store,
+        dev,
+        started_ms,
+        workers,
+        address,
+        data_dir,
+        alerts,
+        desk,
+        draining: watch::Sender::new(false),
+    })
+}
+
+/// Starts what exists once, in the order of the table. Workers start their shards themselves.
+pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
+    let services = &state.services;
+    let tree = &services.tree;
+    let keeper = KeeperArgs { state: Arc::downgrade(state) };
+    tree.start("keeper", KeeperActor::new(keeper), None);
+    let breakers = BreakersArgs { state: Arc::downgrade(state) };
+    tree.start("breakers", BreakersActor::new(breakers), None);
+    tree.start("broker", BrokerActor::new(services.broker.clone()), None);
+    tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
+    tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
+    tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
+    if state.sampler.enabled {
+        let args = SamplerArgs {
+            ingest: services.ingest.clone(),
+            node,
+            interval_ms: state.sampler.interval_ms,
+            clock: services.clock.clone(),
+        };
+        tree.start("sampler", SamplerActor::new(args), None);
+    }
+}
