@@ -282,7 +282,7 @@ mod tests {
         let first = admission.admit(60, Priority::Normal, 7).unwrap();
         let second = admission.admit(60, Priority::Normal, 7).unwrap();
         assert!(admission.admit(1, Priority::Normal, 7).is_none(), "two under way is the bound");
-        assert_eq!((admission.by_priority(), first.admitted_us()), ([0, 3, 0], 7));
+        assert_eq!((admission.by_priority(), first.admitted_us()), ([0, 2, 0], 7));
         drop(first);
         let third = admission.admit(60, Priority::Normal, 7).unwrap();
         drop((second, third));
