@@ -17,7 +17,7 @@ export function ConnectionPill(): ReactNode {
     ['Last frame', state.last_frame_at_ms === null ? UNKNOWN : `${duration((now_ms - state.last_frame_at_ms) / 1000)} ago`],
     ['Round trip', milliseconds(state.round_trip_ms)],
     ['Reconnects', String(state.reconnects)],
-    ['Waiting to be sent', String(state.queued)],
+    ['Waiting to be sent', String(state.waiting.length)],
     ['Client', state.hello?.client_id ?? UNKNOWN],
     ['Hub', state.hello === null ? UNKNOWN : `${state.hello.hub_node} ${state.hello.hub_version}`],
   ];
