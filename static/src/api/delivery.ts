@@ -171,3 +171,14 @@ export interface PublishedEvent {
   readonly offset: number;
   readonly queued: boolean;
 }
+
+/** What the hub keeps for a client until it is acknowledged. */
+export interface OfflineQueue {
+  readonly client_id: string;
+  readonly queued: number | null;
+  readonly acked_offset: number | null;
+  readonly dropped: number | null;
+  readonly messages: {
+    readonly id: string; readonly topic?: string; readonly offset: number | null; readonly timestamp: string; readonly payload: unknown;
+  }[];
+}

@@ -1,5 +1,5 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { AlertMessage, Performance, PerformanceStats, SyncDoc, SyncDocSummary, Topic } from './delivery';
+import type { AlertMessage, OfflineQueue, Performance, PerformanceStats, SyncDoc, SyncDocSummary, Topic } from './delivery';
 import { useRead } from './queries';
 import type { Page } from './types';
 
@@ -26,3 +26,6 @@ export const useSyncDocs = (): UseQueryResult<Page<SyncDocSummary>> =>
 
 export const useSyncDoc = (doc: string | null): UseQueryResult<SyncDoc> =>
   useRead(['sync', doc], `${API}/events/sync/${encodeURIComponent(doc ?? '')}?limit=${LIST_LIMIT}`, 5_000, doc !== null);
+
+export const useOfflineQueue = (client_id: string): UseQueryResult<OfflineQueue> =>
+  useRead(['offline', client_id], `${API}/events/offline/${encodeURIComponent(client_id)}`, 3_000);

@@ -6,7 +6,7 @@ import { controlOf, helloOf, skewOf } from './control';
 import { messagesOf, parseFrame, type Frame, type Json, type JsonObject } from './envelope';
 import { Heartbeat } from './heartbeat';
 import { LongPoll, type Fallback, type PollRequest } from './longPoll';
-import { Positions, type Tally } from './positions';
+import { Positions, type Position, type Tally } from './positions';
 import { Recovery } from './recovery';
 import { Sender, type Outgoing } from './sender';
 import { StateBox } from './stateBox';
@@ -102,6 +102,11 @@ export class HubSocket {
   /** What happened to the messages of one topic, or of all. */
   tally(topic?: string): Tally {
     return topic === undefined ? this.positions.total() : this.positions.tally(topic);
+  }
+
+  /** Where this page stands in a topic; `null` when it is not subscribed. */
+  position(topic: string): Position | null {
+    return this.positions.of(topic);
   }
 
   /** Topics that were subscribed since the page was opened. */
