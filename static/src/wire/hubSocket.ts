@@ -55,7 +55,7 @@ export class HubSocket {
     });
     this.poll = new LongPoll({
       poll: options.poll,
-      topics: () => this.topics.names(),
+      topics: () => this.topics.names().filter((topic) => !isPersonal(topic)),
       position: (topic) => this.positions.of(topic),
       take: (entries, messages) => {
         for (const message of this.recovery.polled(entries, messages)) this.topics.dispatch(message);
@@ -219,6 +219,8 @@ export class HubSocket {
   }
 
   private join(topic: string): void {
+    // The hub subscribes a client to its own queues by itself.
+    if (isPersonal(topic)) return;
     if (!this.connector.isOpen) {
       this.poll.restart();
       return;
@@ -228,6 +230,7 @@ export class HubSocket {
   }
 
   private leave(topic: string): void {
+    if (isPersonal(topic)) return;
     this.positions.forget(topic);
     if (this.connector.isOpen) this.request('unsubscribe', { topics: [topic] }).catch(() => undefined);
   }

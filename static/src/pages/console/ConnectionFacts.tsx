@@ -37,7 +37,7 @@ export function ConnectionFacts(): ReactNode {
           ['Messages', count(tally.received)],
           ['Gaps', <strong key="gaps" className={tally.gaps > 0 ? 'tone-bad' : undefined} data-gaps={tally.gaps}>{count(tally.gaps)}</strong>],
           ['Duplicates dropped', count(tally.duplicates)],
-          ['Told as dropped', count(tally.declared)],
+          ['Left out by the hub', count(tally.declared)],
           ['Last recovery', <span key="recovery" data-recovered={recovery?.recovered ?? -1}>{recovered}</span>],
           ['Publishing', flow_text],
         ]} />

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { useEventsFeed, useFleetFeed } from '../../state/context';
 import './console.css';
 import { ConnectionFacts } from './ConnectionFacts';
 import { ConnectionTimeline } from './ConnectionTimeline';
@@ -8,6 +9,8 @@ import { TopicPositions } from './TopicPositions';
 
 /** The connection of this page: what it went through, what waits, and frames by hand. */
 export default function LiveConsole(): ReactNode {
+  useFleetFeed();
+  useEventsFeed();
   return (
     <div className="live-console">
       <div className="live-column">

@@ -19,7 +19,7 @@ export function LatencyPanel({ query }: { readonly query: UseQueryResult<Perform
   const priority = PRIORITIES.find((known) => known === chosen) ?? 'normal';
   return (
     <section className="panel latency" aria-label="Delivery latency">
-      <LiveChart title="Delivery latency" unit="milliseconds" format={milliseconds} range_ms={range.ms} height={196} soft_max={1}
+      <LiveChart title="Delivery latency" unit="milliseconds" format={milliseconds} range_ms={range.ms} height={294} soft_max={1}
         requests={PERCENTILES.map((name) => ({ node: HUB, series: `latency_${priority}_${name}`, label: `${priority} ${name}`, has_history: false }))}
         aside={<Segments label="Priority" value={priority} choices={CHOICES} onChoose={(value) => choose(value === 'normal' ? null : value)} />} />
       <Loaded query={query} rows={3}>{(figures) => <PercentileTable figures={figures} chosen={priority} />}</Loaded>

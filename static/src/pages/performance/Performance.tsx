@@ -30,10 +30,10 @@ export default function Performance(): ReactNode {
       <div className="performance-pools">
         <Panel title="Pools">{loaded((figures) => <Pools figures={figures} />)}</Panel>
         <Panel title="Mailboxes" count={query.data?.pools.mailboxes.length} flush>{loaded((figures) => <Mailboxes figures={figures} />, 6)}</Panel>
-        <Panel title="Counted by cause">
-          {loaded((figures) => <Causes figures={figures} stats={stats.data ?? null} error={stats.error} />, 6)}
-        </Panel>
       </div>
+      <Panel title="Counted by cause">
+        {loaded((figures) => <Causes figures={figures} stats={stats.data ?? null} error={stats.error} />, 4)}
+      </Panel>
     </>
   );
 }

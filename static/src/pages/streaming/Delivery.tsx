@@ -49,7 +49,7 @@ function OwnFacts(): ReactNode {
       ['Messages', count(tally.received)],
       ['Gaps', <span key="gaps" data-own="gaps">{count(tally.gaps)}</span>],
       ['Duplicates dropped', count(tally.duplicates)],
-      ['Told as dropped', count(tally.declared)],
+      ['Left out by the hub', count(tally.declared)],
     ]} />
   );
 }

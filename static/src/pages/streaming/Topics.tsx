@@ -16,7 +16,7 @@ const NUMBER = { meta: { className: 'number' }, sortDescFirst: true } as const;
 function columns(chosen: string | null, choose: (topic: string | null) => void) {
   return [
     column.accessor('topic', {
-      header: 'Topic', size: 200,
+      header: 'Topic', size: 168,
       cell: (cell) => (
         <button type="button" className="link mono" aria-pressed={cell.getValue() === chosen}
           onClick={() => choose(cell.getValue() === chosen ? null : cell.getValue())}>
@@ -24,24 +24,24 @@ function columns(chosen: string | null, choose: (topic: string | null) => void) 
         </button>
       ),
     }),
-    column.accessor('class', { header: 'Class', size: 70 }),
+    column.accessor('class', { header: 'Class', size: 62 }),
     column.accessor((topic) => PRIORITIES.indexOf(topic.priority), {
-      id: 'priority', header: 'Priority', size: 84, cell: (cell) => <span className={`priority-${cell.row.original.priority}`}>{cell.row.original.priority}</span>,
+      id: 'priority', header: 'Priority', size: 82, cell: (cell) => <span className={`priority-${cell.row.original.priority}`}>{cell.row.original.priority}</span>,
     }),
-    column.accessor('kept', { header: 'Kept in', size: 82 }),
-    column.accessor('subscribers', { ...NUMBER, header: 'Subscribers', size: 98, cell: (cell) => count(cell.getValue()) }),
-    column.accessor('messages_per_s', { ...NUMBER, header: 'Messages/s', size: 96, cell: (cell) => perSecond(cell.getValue()) }),
-    column.accessor('bytes_per_s', { ...NUMBER, header: 'Rate', size: 92, cell: (cell) => bytesPerSecond(cell.getValue()) }),
+    column.accessor('kept', { header: 'Kept in', size: 80 }),
+    column.accessor('subscribers', { ...NUMBER, header: () => <abbr title="Subscribers">Subs.</abbr>, size: 66, cell: (cell) => count(cell.getValue()) }),
+    column.accessor('messages_per_s', { ...NUMBER, header: 'Messages/s', size: 100, cell: (cell) => perSecond(cell.getValue()) }),
+    column.accessor('bytes_per_s', { ...NUMBER, header: 'Rate', size: 84, cell: (cell) => bytesPerSecond(cell.getValue()) }),
     column.accessor((topic) => topic.history?.messages ?? -1, {
-      ...NUMBER, id: 'history', header: 'History', size: 128,
+      ...NUMBER, id: 'history', header: 'History', size: 126,
       cell: ({ row: { original: { history } } }) => (history === null ? UNKNOWN : `${count(history.messages)} · ${bytes(history.bytes)}`),
     }),
     column.accessor('offset', {
-      ...NUMBER, header: 'Offset', size: 96,
+      ...NUMBER, header: 'Offset', size: 78,
       cell: (cell) => <span title={`Epoch ${cell.row.original.epoch ?? UNKNOWN}`}>{count(cell.getValue())}</span>,
     }),
     column.accessor((topic) => topic.last_message_at ?? '', {
-      ...NUMBER, id: 'last', header: 'Last', size: 84, cell: (cell) => <Age at={cell.row.original.last_message_at} />,
+      ...NUMBER, id: 'last', header: 'Last', size: 74, cell: (cell) => <Age at={cell.row.original.last_message_at} />,
     }),
   ];
 }
@@ -88,7 +88,7 @@ function TopicTable({ topics }: { readonly topics: Topic[] }): ReactNode {
   });
   return (
     <div className="topics-box">
-      <DataTable table={table} caption="Topics" min_width={1030} rowClass={(topic) => (topic.topic === chosen ? 'chosen' : undefined)} />
+      <DataTable table={table} caption="Topics" min_width={880} rowClass={(topic) => (topic.topic === chosen ? 'chosen' : undefined)} />
     </div>
   );
 }
