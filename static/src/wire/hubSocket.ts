@@ -6,7 +6,7 @@ import { controlOf, helloOf, skewOf } from './control';
 import { messagesOf, parseFrame, type Frame, type Json, type JsonObject } from './envelope';
 import { Heartbeat } from './heartbeat';
 import { LongPoll, type Fallback, type PollRequest } from './longPoll';
-import { Positions, type Position, type Tally } from './positions';
+import { Positions, type Position, type Tally, type TopicClass } from './positions';
 import { Recovery } from './recovery';
 import { Sender, type Outgoing } from './sender';
 import { StateBox } from './stateBox';
@@ -107,6 +107,11 @@ export class HubSocket {
   /** Where this page stands in a topic; `null` when it is not subscribed. */
   position(topic: string): Position | null {
     return this.positions.of(topic);
+  }
+
+  /** What was read of the class of a topic, so that holes in a `latest` topic are no gaps. */
+  learnClass(topic: string, kind: TopicClass): void {
+    this.positions.learn(topic, kind);
   }
 
   /** Topics that were subscribed since the page was opened. */

@@ -48,6 +48,7 @@ export function classOf(topic: string): TopicClass {
 /** Positions in every topic, and whether what arrives follows what is there. */
 export class Positions {
   private readonly tracks = new Map<string, Track>();
+  private readonly classes = new Map<string, TopicClass>();
 
   of(topic: string): Position | null {
     const { epoch = null, offset = 0 } = this.tracks.get(topic) ?? {};
@@ -62,6 +63,18 @@ export class Positions {
     track.kind = kind;
     track.keys.clear();
     if (lost) track.not_recovered += 1;
+  }
+
+  /** What somebody else read of the class of a topic; the hub does not say it when one subscribes. */
+  learn(topic: string, kind: TopicClass): void {
+    this.classes.set(topic, kind);
+    const track = this.tracks.get(topic);
+    if (track !== undefined) track.kind = kind;
+  }
+
+  /** The class of a topic as far as it is known. */
+  kindOf(topic: string): TopicClass {
+    return this.classes.get(topic) ?? classOf(topic);
   }
 
   /** The topic is no longer subscribed: it begins anew next time, its counts stay. */
@@ -127,7 +140,7 @@ export class Positions {
     let track = this.tracks.get(topic);
     if (track === undefined) {
       track = {
-        epoch: null, offset: 0, kind: classOf(topic), keys: new Map(),
+        epoch: null, offset: 0, kind: this.kindOf(topic), keys: new Map(),
         received: 0, duplicates: 0, skipped: 0, declared: 0, conflated: 0, not_recovered: 0,
       };
       this.tracks.set(topic, track);

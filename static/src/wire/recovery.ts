@@ -1,5 +1,5 @@
 import { isObject, number, text, type Frame, type Json, type JsonObject, type Message } from './envelope';
-import { classOf, type Positions, type TopicClass } from './positions';
+import type { Positions, TopicClass } from './positions';
 
 /** How the last reconnect went. Times are the browser's clock, in Unix milliseconds. */
 export interface RecoveryReport {
@@ -112,7 +112,7 @@ export class Recovery {
       if (entry.recovered !== false || epoch === null || this.positions.of(topic) === null) continue;
       const first = messages.find((message) => message.topic === topic)?.offset;
       const offset = typeof first === 'number' ? first - 1 : (number(entry.offset) ?? 0);
-      this.positions.restart(topic, { epoch, offset }, kindOf(entry, topic), true);
+      this.positions.restart(topic, { epoch, offset }, this.kindOf(entry, topic), true);
       this.hooks.lost(topic);
     }
     const fresh = messages.filter((message) => this.positions.accept(message));
@@ -128,7 +128,7 @@ export class Recovery {
     const offset = number(entry.offset);
     if (epoch === null || offset === null) return;
     const known = this.positions.of(topic);
-    const kind = kindOf(entry, topic);
+    const kind = this.kindOf(entry, topic);
     if (known === null) {
       this.positions.restart(topic, { epoch, offset }, kind, false);
       return;
@@ -142,6 +142,10 @@ export class Recovery {
     }
     const rest = number(entry.recovered_count) ?? (kind === 'log' ? offset - known.offset : 0);
     if (rest > 0) this.behind.set(topic, { until: offset, kind, rest });
+  }
+
+  private kindOf(entry: JsonObject, topic: string): TopicClass {
+    return entry.class === 'latest' || entry.class === 'log' ? entry.class : this.positions.kindOf(topic);
   }
 
   private count(topic: string, recovered: boolean): void {
@@ -160,10 +164,6 @@ export class Recovery {
     if (this.current?.took_ms === null) this.current = { ...this.current, took_ms: Date.now() - this.current.at_ms };
     this.hooks.settled();
   }
-}
-
-function kindOf(entry: JsonObject, topic: string): TopicClass {
-  return entry.class === 'latest' || entry.class === 'log' ? entry.class : classOf(topic);
 }
 
 function entryOf(reply: Frame, topic: string): JsonObject | null {

@@ -5,19 +5,25 @@ import { useFeed } from '../../state/useFeed';
 import { useParameter } from '../../state/view';
 import { Empty, Panel } from '../../ui/Panel';
 import type { Message } from '../../wire/envelope';
+import { useTopicHistory } from './useTopicHistory';
 
 const SHOWN = 100;
 const same = (message: Message): Message => message;
 
 /** The messages of one topic as they arrive. */
 export function TopicFeed({ topic }: { readonly topic: string }): ReactNode {
-  const messages = useFeed([topic], same, SHOWN);
+  const live = useFeed([topic], same, SHOWN);
+  const history = useTopicHistory(topic, SHOWN);
   const [, choose] = useParameter('topic');
+  // Both begin at about the same time: what they share is shown once, as it came live.
+  const seen = new Set(live.map((message) => message.id));
+  const messages = [...live, ...history.messages.filter((message) => !seen.has(message.id))].slice(0, SHOWN);
   return (
     <Panel title={`Messages of ${topic}`} count={messages.length} flush
       actions={<button type="button" className="small" onClick={() => choose(null)}>Close</button>}>
+      {history.state === 'failed' && <p className="stale tone-warn" role="status">Earlier messages could not be read: {history.failure}</p>}
       {messages.length === 0
-        ? <Empty title="No message since you opened it"><p>What is published to {topic} from now on appears here.</p></Empty>
+        ? <Empty title={history.state === 'loading' ? 'Reading the history' : 'No message yet'}><p>What is published to {topic} from now on appears here.</p></Empty>
         : (
           <div className="feed-box">
             <table className="data fitted" data-feed={topic}>
@@ -27,7 +33,7 @@ export function TopicFeed({ topic }: { readonly topic: string }): ReactNode {
               </thead>
               <tbody>
                 {messages.map((message) => (
-                  <tr key={`${message.epoch ?? ''} ${message.offset ?? message.id}`}>
+                  <tr key={message.id === '' ? `${message.epoch ?? ''} ${message.offset ?? ''}` : message.id}>
                     <td>{timeOf(message.timestamp)}</td>
                     <td className="number">{message.offset ?? UNKNOWN}</td>
                     <td className="mono">{message.key ?? UNKNOWN}</td>

@@ -1,8 +1,9 @@
 import { createColumnHelper, getCoreRowModel, getSortedRowModel, useReactTable } from '@tanstack/react-table';
-import { useMemo, type ReactNode } from 'react';
+import { useEffect, useMemo, type ReactNode } from 'react';
 import { PRIORITIES, type Topic } from '../../api/delivery';
 import { useTopics } from '../../api/deliveryQueries';
 import { bytes, bytesPerSecond, count, perSecond, UNKNOWN } from '../../format/numbers';
+import { useServices } from '../../state/context';
 import { useParameter } from '../../state/view';
 import { Age } from '../../ui/Age';
 import { DataTable } from '../../ui/DataTable';
@@ -16,7 +17,7 @@ const NUMBER = { meta: { className: 'number' }, sortDescFirst: true } as const;
 function columns(chosen: string | null, choose: (topic: string | null) => void) {
   return [
     column.accessor('topic', {
-      header: 'Topic', size: 168,
+      header: 'Topic', size: 160,
       cell: (cell) => (
         <button type="button" className="link mono" aria-pressed={cell.getValue() === chosen}
           onClick={() => choose(cell.getValue() === chosen ? null : cell.getValue())}>
@@ -24,24 +25,24 @@ function columns(chosen: string | null, choose: (topic: string | null) => void) 
         </button>
       ),
     }),
-    column.accessor('class', { header: 'Class', size: 62 }),
+    column.accessor('class', { header: 'Class', size: 72 }),
     column.accessor((topic) => PRIORITIES.indexOf(topic.priority), {
-      id: 'priority', header: 'Priority', size: 82, cell: (cell) => <span className={`priority-${cell.row.original.priority}`}>{cell.row.original.priority}</span>,
+      id: 'priority', header: 'Priority', size: 90, cell: (cell) => <span className={`priority-${cell.row.original.priority}`}>{cell.row.original.priority}</span>,
     }),
-    column.accessor('kept', { header: 'Kept in', size: 80 }),
-    column.accessor('subscribers', { ...NUMBER, header: () => <abbr title="Subscribers">Subs.</abbr>, size: 66, cell: (cell) => count(cell.getValue()) }),
-    column.accessor('messages_per_s', { ...NUMBER, header: 'Messages/s', size: 100, cell: (cell) => perSecond(cell.getValue()) }),
+    column.accessor('kept', { header: 'Kept in', size: 86 }),
+    column.accessor('subscribers', { ...NUMBER, header: () => <abbr title="Subscribers">Subs.</abbr>, size: 74, cell: (cell) => count(cell.getValue()) }),
+    column.accessor('messages_per_s', { ...NUMBER, header: 'Messages/s', size: 112, cell: (cell) => perSecond(cell.getValue()) }),
     column.accessor('bytes_per_s', { ...NUMBER, header: 'Rate', size: 84, cell: (cell) => bytesPerSecond(cell.getValue()) }),
     column.accessor((topic) => topic.history?.messages ?? -1, {
-      ...NUMBER, id: 'history', header: 'History', size: 126,
-      cell: ({ row: { original: { history } } }) => (history === null ? UNKNOWN : `${count(history.messages)} · ${bytes(history.bytes)}`),
+      ...NUMBER, id: 'history', header: 'History', size: 84,
+      cell: ({ row: { original: { history } } }) => <span title={bytes(history?.bytes)}>{count(history?.messages)}</span>,
     }),
     column.accessor('offset', {
       ...NUMBER, header: 'Offset', size: 78,
       cell: (cell) => <span title={`Epoch ${cell.row.original.epoch ?? UNKNOWN}`}>{count(cell.getValue())}</span>,
     }),
     column.accessor((topic) => topic.last_message_at ?? '', {
-      ...NUMBER, id: 'last', header: 'Last', size: 74, cell: (cell) => <Age at={cell.row.original.last_message_at} />,
+      ...NUMBER, id: 'last', header: 'Last', size: 70, cell: (cell) => <Age at={cell.row.original.last_message_at} />,
     }),
   ];
 }
@@ -51,6 +52,8 @@ export function Topics(): ReactNode {
   const query = useTopics();
   const [text] = useParameter('q');
   const all = query.data?.items;
+  const { socket } = useServices();
+  useEffect(() => all?.forEach((topic) => socket.learnClass(topic.topic, topic.class)), [socket, all]);
   const shown = useMemo(() => {
     const words = (text ?? '').toLowerCase().split(/\s+/);
     return (all ?? []).filter((topic) => words.every((word) => `${topic.topic} ${topic.class} ${topic.priority} ${topic.kept}`.includes(word)));
