@@ -34,7 +34,8 @@ export interface Breaker {
   readonly opened: number;
   readonly refused: number;
   readonly held: {
-    readonly items: number; readonly bytes: number; readonly items_max: number; readonly bytes_max: number; readonly overflowed: number;
+    readonly items: number; readonly bytes: number | null; readonly items_max: number | null; readonly bytes_max: number | null;
+    readonly overflowed: number;
   } | null;
 }
 
@@ -84,10 +85,10 @@ export interface Performance {
   readonly breakers: Breaker[];
   readonly delivery: {
     readonly published: number; readonly delivered: number; readonly messages_per_second: number; readonly deliveries_per_second: number;
-    readonly dropped: Counts; readonly dropped_total: number; readonly conflated: number; readonly batches: number; readonly batched_messages: number;
+    readonly dropped: Counts; readonly dropped_total: number; readonly conflated: number; readonly batches: number; readonly batched_messages?: number | null;
   };
   readonly bandwidth: {
-    readonly bytes_in: number; readonly bytes_out: number; readonly saved_bytes: number; readonly saved_by: Counts; readonly saved_percent: number | null;
+    readonly bytes_in: number; readonly bytes_out: number; readonly saved_bytes: number | null; readonly saved_by: Counts; readonly saved_percent: number | null;
   };
   readonly latency: { readonly window_s: number; readonly unit: string; readonly by_priority: Readonly<Record<Priority, Percentiles | null>> };
 }

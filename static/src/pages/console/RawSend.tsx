@@ -6,7 +6,7 @@ import { Icon } from '../../ui/icons';
 import { JsonText } from '../../ui/JsonText';
 import { isFlowing } from '../../wire/connectionState';
 import type { Frame } from '../../wire/envelope';
-import { RequestError } from '../../wire/pendingRequests';
+import { REPLY_TIMEOUT_MS, RequestError } from '../../wire/pendingRequests';
 import { frameWarning, TEMPLATES, templateText } from './templates';
 
 interface Exchange {
@@ -40,7 +40,16 @@ export function RawSend(): ReactNode {
     const state = reply === null ? 'sent' : 'waiting';
     const exchange: Exchange = { seq: number, at_ms: Date.now(), sent: outgoing.raw, type: outgoing.type || 'text', state, took_ms: null, answer: '' };
     setExchanges((before) => [exchange, ...before].slice(0, SHOWN));
-    if (reply === null) return;
+    if (reply === null) {
+      // An answer to text without an id names no request: the next such error is taken for it.
+      const ignore = socket.tap((tap) => {
+        if (tap.direction !== 'in' || tap.frame?.type !== 'error' || tap.frame.metadata.reply_to !== undefined) return;
+        ignore();
+        update(number, { state: 'refused', took_ms: performance.now() - started_ms, answer: answerText(tap.frame) });
+      });
+      setTimeout(ignore, REPLY_TIMEOUT_MS);
+      return;
+    }
     try {
       const frame = await reply;
       update(number, { state: 'answered', took_ms: performance.now() - started_ms, answer: answerText(frame) });
@@ -82,7 +91,7 @@ export function RawSend(): ReactNode {
   );
 }
 
-const WORDS = { waiting: 'waiting', answered: 'answered', refused: 'refused', sent: 'sent; nobody is answered' } as const;
+const WORDS = { waiting: 'waiting', answered: 'answered', refused: 'refused', sent: 'sent' } as const;
 
 function ExchangeRow({ exchange }: { readonly exchange: Exchange }): ReactNode {
   const { state, type, at_ms, took_ms, sent, answer } = exchange;

@@ -49,7 +49,11 @@ export function FrameList({ entries, open, onOpen, filtered }: FrameListProps): 
                 const entry = entries[row.index];
                 return entry !== undefined && (
                   <FrameRow key={row.key} entry={entry} top_px={row.start} position={row.index + 1} total={entries.length}
-                    chosen={entry.seq === open?.seq} onOpen={onOpen} />
+                    chosen={entry.seq === open?.seq} onOpen={(opened) => {
+                      onOpen(opened);
+                      // The arrow keys are the list's.
+                      box.current?.focus();
+                    }} />
                 );
               })}
             </div>

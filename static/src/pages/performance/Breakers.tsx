@@ -31,12 +31,19 @@ function BreakerCard({ breaker }: { readonly breaker: Breaker }): ReactNode {
         <span>{count(window.failures)} of {count(window.calls)} failed in {milliseconds(window.span_ms)}</span>
         <span>opened {count(breaker.opened)} ×</span>
         <span className={breaker.refused > 0 ? 'tone-warn' : undefined}>refused {count(breaker.refused)}</span>
-        {held !== null && <span className={held.items > 0 ? 'tone-info' : undefined}>held {count(held.items)} of {count(held.items_max)}, {bytes(held.bytes)}</span>}
+        {held !== null && <span className={held.items > 0 ? 'tone-info' : undefined}>held {heldText(held)}</span>}
         {breaker.retry_after_ms !== null && <span>tries again in {milliseconds(breaker.retry_after_ms)}</span>}
       </p>
       <BreakerAction subsystem={subsystem} is_closed={state === 'closed'} />
     </li>
   );
+}
+
+/** How much of what may wait does; some are bounded by number, some by size. */
+function heldText({ items, items_max, bytes: size, bytes_max }: NonNullable<Breaker['held']>): string {
+  const number = items_max === null ? count(items) : `${count(items)} of ${count(items_max)}`;
+  if (size === null) return number;
+  return bytes_max === null ? `${number}, ${bytes(size)}` : `${number}, ${bytes(size)} of ${bytes(bytes_max)}`;
 }
 
 function BreakerAction({ subsystem, is_closed }: { readonly subsystem: string; readonly is_closed: boolean }): ReactNode {

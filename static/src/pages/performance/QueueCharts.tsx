@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { PRIORITIES } from '../../api/delivery';
 import { LiveChart } from '../../charts/LiveChart';
-import { bytes, count } from '../../format/numbers';
+import { bytes, count, plain } from '../../format/numbers';
 import { HUB } from '../../state/useHubSeries';
 import { useRange } from '../../state/view';
 
@@ -10,7 +10,7 @@ export function QueueChart(): ReactNode {
   const [range] = useRange();
   return (
     <section className="panel" aria-label="Waiting messages">
-      <LiveChart title="Waiting messages" unit="messages" format={count} range_ms={range.ms} height={180} soft_max={10}
+      <LiveChart title="Waiting messages" unit="messages" format={count} axis={plain} range_ms={range.ms} height={180} soft_max={10}
         requests={PRIORITIES.map((priority) => ({ node: HUB, series: `waiting_${priority}`, label: priority, has_history: false }))} />
     </section>
   );

@@ -22,7 +22,8 @@ export function Delivery({ query }: { readonly query: UseQueryResult<Performance
 
 function HubFacts({ performance: { delivery, bandwidth } }: { readonly performance: Performance }): ReactNode {
   const size = batchSize(delivery);
-  const share = delivery.delivered === 0 ? null : (100 * delivery.batched_messages) / delivery.delivered;
+  const { batched_messages = null } = delivery;
+  const share = batched_messages === null || delivery.delivered === 0 ? null : (100 * batched_messages) / delivery.delivered;
   return (
     <Facts rows={[
       ['Batches', size === null ? count(delivery.batches) : `${count(delivery.batches)} of ${size.toFixed(1)} messages`],

@@ -30,7 +30,10 @@ export function PublishBox({ topic: initial }: { readonly topic: string }): Reac
   const publish = async (): Promise<void> => {
     const read = publishPayload(form);
     setErrors('errors' in read ? read.errors : {});
-    if ('errors' in read) return;
+    if ('errors' in read) {
+      setAnswer(null);
+      return;
+    }
     const turn = ++newest.current;
     const started_ms = performance.now();
     setAnswer({ kind: 'waiting', title: 'Waiting for the hub', detail: connection.waiting.length > 0 ? 'It is in the queue of this page.' : '' });

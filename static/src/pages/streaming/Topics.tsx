@@ -25,13 +25,13 @@ function columns(chosen: string | null, choose: (topic: string | null) => void) 
         </button>
       ),
     }),
-    column.accessor('class', { header: 'Class', size: 72 }),
+    column.accessor('class', { header: 'Class', size: 66 }),
     column.accessor((topic) => PRIORITIES.indexOf(topic.priority), {
-      id: 'priority', header: 'Priority', size: 90, cell: (cell) => <span className={`priority-${cell.row.original.priority}`}>{cell.row.original.priority}</span>,
+      id: 'priority', header: 'Priority', size: 86, cell: (cell) => <span className={`priority-${cell.row.original.priority}`}>{cell.row.original.priority}</span>,
     }),
     column.accessor('kept', { header: 'Kept in', size: 86 }),
     column.accessor('subscribers', { ...NUMBER, header: () => <abbr title="Subscribers">Subs.</abbr>, size: 74, cell: (cell) => count(cell.getValue()) }),
-    column.accessor('messages_per_s', { ...NUMBER, header: 'Messages/s', size: 112, cell: (cell) => perSecond(cell.getValue()) }),
+    column.accessor('messages_per_s', { ...NUMBER, header: 'Messages/s', size: 104, cell: (cell) => perSecond(cell.getValue()) }),
     column.accessor('bytes_per_s', { ...NUMBER, header: 'Rate', size: 84, cell: (cell) => bytesPerSecond(cell.getValue()) }),
     column.accessor((topic) => topic.history?.messages ?? -1, {
       ...NUMBER, id: 'history', header: 'History', size: 84,
