@@ -11,6 +11,10 @@ import { Empty } from './ui/Panel';
 import { Shell } from './ui/shell/Shell';
 
 const Connections = lazy(() => import('./pages/connections/Connections'));
+const DataStreams = lazy(() => import('./pages/streaming/DataStreams'));
+const EventProtocol = lazy(() => import('./pages/events/EventProtocol'));
+const Performance = lazy(() => import('./pages/performance/Performance'));
+const LiveConsole = lazy(() => import('./pages/console/LiveConsole'));
 const Nodes = lazy(() => import('./pages/nodes/Nodes'));
 const NodePage = lazy(() => import('./pages/nodes/NodePage'));
 const Operations = lazy(() => import('./pages/operations/Operations'));
@@ -51,6 +55,10 @@ function SignedIn({ session, subject, role }: SignedInProps): ReactNode {
               <Route element={<Shell subject={subject} role={role} />}>
                 <Route index element={<CommandCenter />} />
                 <Route path="connections" element={<Connections />} />
+                <Route path="streaming" element={<DataStreams />} />
+                <Route path="events" element={<EventProtocol />} />
+                <Route path="performance" element={<Performance />} />
+                <Route path="console" element={<LiveConsole />} />
                 <Route path="nodes" element={<Nodes />} />
                 <Route path="nodes/:id" element={<NodePage />} />
                 <Route path="operations" element={<Operations />} />

@@ -28,7 +28,10 @@ afterEach(() => {
 
 const kpi = (series) => page.locator(`[data-kpi="${series}"] .kpi-value`);
 const HOST_KPIS = ['cpu_percent', 'memory_percent', 'disk_percent', 'network_rx_bytes_per_s'];
-const PAGES = [['/', 'Command Center'], ['/nodes', 'Nodes'], ['/connections', 'Connections'], ['/operations', 'Operations']];
+const PAGES = [
+  ['/', 'Command Center'], ['/nodes', 'Nodes'], ['/connections', 'Connections'], ['/streaming', 'Data Streams'], ['/events', 'Event Protocol'],
+  ['/performance', 'Performance'], ['/console', 'Live Console'], ['/operations', 'Operations'],
+];
 
 const figures = () => Promise.all(HOST_KPIS.map((series) => kpi(series).innerText()));
 
@@ -227,7 +230,7 @@ test('charts can be read by keyboard', async () => {
 
 test('no page scrolls sideways on a phone, and its drawer works by keyboard', async () => {
   await page.setViewportSize(PHONE);
-  for (const path of ['/', '/nodes', '/nodes/web-1', '/connections', '/operations']) {
+  for (const path of ['/nodes/web-1', ...PAGES.map(([path]) => path)]) {
     await page.goto(hub.url(path));
     await waitForPhase(page, 'live');
     await page.locator('.skeleton').first().waitFor({ state: 'detached' });

@@ -11,7 +11,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const README_PICTURE = fileURLToPath(new URL('../../docs/images/command-center.png', import.meta.url));
 const PAGES = [
   ['command-center', '/'], ['nodes', '/nodes'], ['nodes-grid', '/nodes?view=grid'], ['add-node', '/nodes?add=1'], ['node', '/nodes/web-1'],
-  ['connections', '/connections'], ['operations', '/operations'],
+  ['connections', '/connections'], ['streaming', '/streaming?topic=events'], ['events', '/events'], ['performance', '/performance'],
+  ['console', '/console'], ['operations', '/operations'],
 ];
 const THEMES = ['dark', 'light', 'ocean', 'sunset'];
 

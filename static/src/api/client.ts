@@ -14,27 +14,35 @@ export class ApiClient {
     return this.call<T>('GET', `${path}${suffix}`, signal);
   }
 
+  post<T>(path: string, body: object = {}): Promise<T> {
+    return this.call<T>('POST', path, undefined, body);
+  }
+
   async delete(path: string): Promise<void> {
     await this.call('DELETE', path);
   }
 
-  private async call<T>(method: string, path: string, signal?: AbortSignal): Promise<T> {
-    let response = await this.send(method, path, signal);
+  private async call<T>(method: string, path: string, signal?: AbortSignal, body?: object): Promise<T> {
+    let response = await this.send(method, path, signal, body);
     if (response.status === 401 && (await this.session.ensureFresh(true)) === 'ok') {
-      response = await this.send(method, path, signal);
+      response = await this.send(method, path, signal, body);
     }
     // An unhealthy hub answers its health check with 503 and the whole report.
     if (!response.ok && !(response.status === 503 && path === HEALTH_PATH)) throw await problemOf(response);
     return (response.status === 204 ? undefined : await response.json()) as T;
   }
 
-  private async send(method: string, path: string, signal?: AbortSignal): Promise<Response> {
+  private async send(method: string, path: string, signal?: AbortSignal, body?: object): Promise<Response> {
     await this.session.ensureFresh(false);
     const token = this.session.token();
     try {
       return await fetch(path, {
         method,
-        headers: token === null ? {} : { authorization: `Bearer ${token}` },
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {

@@ -1,7 +1,7 @@
 import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { useConnection, useServices } from '../state/context';
 import { usePaused } from '../state/view';
-import { isFlowing } from '../wire/connectionState';
+import { isReceiving } from '../wire/connectionState';
 import { HEALTH_PATH } from './client';
 import type {
   ClientSession, ConnectionStats, FleetNode, FleetNodeDetail, Health, Overview, Page, Room, RoomMessage, RoomSummary,
@@ -9,14 +9,14 @@ import type {
 } from './types';
 
 /** Reads `path` and again each `every_ms` while the view is not paused and the hub is there. */
-function useRead<T>(key: readonly unknown[], path: string, every_ms: number, enabled = true): UseQueryResult<T> {
+export function useRead<T>(key: readonly unknown[], path: string, every_ms: number, enabled = true): UseQueryResult<T> {
   const { api } = useServices();
-  const flowing = isFlowing(useConnection().phase);
+  const receiving = isReceiving(useConnection());
   const paused = usePaused();
   return useQuery<T>({
     queryKey: key,
     queryFn: ({ signal }) => api.get<T>(path, {}, signal),
-    refetchInterval: paused || !flowing ? false : every_ms,
+    refetchInterval: paused || !receiving ? false : every_ms,
     // A paused view stands still, but a page opened meanwhile still needs its first data.
     enabled: (query) => enabled && !(paused && query.state.data !== undefined),
   });

@@ -1,4 +1,4 @@
-import type { Freshness } from '../wire/hubSocket';
+import type { Freshness } from '../wire/connector';
 import { ApiError, problemOf, unreachable } from './problem';
 
 export interface Grant {

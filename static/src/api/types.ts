@@ -28,6 +28,8 @@ export interface FleetNode {
   readonly interval_ms: number | null;
   readonly ttl_ms: number | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its samples are made up for a demonstration. */
+  readonly synthetic?: boolean;
   readonly inventory: Inventory | null;
   readonly metrics: Metrics | null;
 }

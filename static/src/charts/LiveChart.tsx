@@ -85,7 +85,7 @@ export function LiveChart(props: LiveChartProps): ReactNode {
     const chart = new uPlot(
       plotOptions({
         labels: labels === '' ? [] : labels.split('\n'), width: element.clientWidth || 300, height, max, soft_max,
-        axis, sync: 'page', onCursor,
+        axis, sync: 'page', onCursor, binary: unit === 'bytes',
       }),
       [[]] as unknown as uPlot.AlignedData,
       element,
@@ -98,7 +98,7 @@ export function LiveChart(props: LiveChartProps): ReactNode {
       chart.destroy();
       plot.current = null;
     };
-  }, [labels, height, max, soft_max, axis, theme]);
+  }, [labels, height, max, soft_max, axis, unit, theme]);
 
   useEffect(() => {
     lines.forEach((line, index) => plot.current?.setSeries(index + 1, { show: !hidden.has(line.label) }));

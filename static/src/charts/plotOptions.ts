@@ -13,7 +13,11 @@ export interface PlotSpec {
   /** Charts with the same key move their cursors together. */
   readonly sync: string;
   readonly onCursor: (plot: uPlot) => void;
+  /** The scale counts in powers of two, as sizes of memory do. */
+  readonly binary: boolean;
 }
+
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 const FONT = '11px system-ui, sans-serif';
 const AXIS_WIDTH = 64;
@@ -63,7 +67,7 @@ export function plotOptions(spec: PlotSpec): uPlot.Options {
         values: (_plot, splits, _axis, _space, step_s) => splits.map((split) => timeLabel(split, step_s)),
       },
       {
-        stroke: muted, grid, font: FONT, ticks: { show: false }, gap: 8, size: AXIS_WIDTH, space: 32,
+        stroke: muted, grid, font: FONT, ticks: { show: false }, gap: 8, size: AXIS_WIDTH, space: 32, ...(spec.binary ? { incrs: BINARY_STEPS } : {}),
         values: (_plot, splits) => splits.map((split) => spec.axis(split)),
       },
     ],

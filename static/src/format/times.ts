@@ -42,6 +42,13 @@ export function clock(ms: number): string {
   return CLOCK.format(ms);
 }
 
+const CLOCK_MS = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
+
+/** Local time of day with milliseconds: `14:03:10.042`. */
+export function clockMs(ms: number): string {
+  return CLOCK_MS.format(ms);
+}
+
 /** Local date and time: `21 Nov 2026, 14:03:10`. */
 export function dateAndClock(time: string | null | undefined): string {
   const ms = unixMs(time);

@@ -30,6 +30,14 @@ export function useFleetFeed(): void {
   useTopic('nodes', fleet.onNode);
 }
 
+/** Keeps the topics of applications and of the hub itself subscribed: pages about the connection show what they carry. */
+export function useEventsFeed(): void {
+  useTopic('events', ignore);
+  useTopic('system', ignore);
+}
+
+const ignore = (): void => undefined;
+
 export function useLiveSnapshot(node: string): LiveSnapshot | null {
   const { fleet } = useServices();
   return useSyncExternalStore(fleet.watch, () => fleet.snapshot(node));

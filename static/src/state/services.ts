@@ -1,12 +1,19 @@
 import { QueryClient } from '@tanstack/react-query';
-import { ApiClient } from '../api/client';
+import { ApiClient, HEALTH_PATH } from '../api/client';
+import type { Performance } from '../api/delivery';
+import { PERFORMANCE_PATH } from '../api/deliveryQueries';
 import { ApiError } from '../api/problem';
 import type { AuthSession } from '../api/session';
-import { HubSocket, type SocketEvents, type SocketLike } from '../wire/hubSocket';
+import type { SocketEvents, SocketLike } from '../wire/connector';
 import { isFlowing } from '../wire/connectionState';
+import type { Json } from '../wire/envelope';
+import { HubSocket } from '../wire/hubSocket';
+import type { PollRequest } from '../wire/longPoll';
 import { claimClientId, newId } from './clientId';
 import { FleetStore } from './fleetStore';
+import { FrameLog } from './frameLog';
 import { SeriesStore } from './seriesStore';
+import { Timeline } from './timeline';
 
 /** Everything behind the views of one signed-in person. */
 export interface Services {
@@ -16,6 +23,8 @@ export interface Services {
   readonly socket: HubSocket;
   readonly series: SeriesStore;
   readonly fleet: FleetStore;
+  readonly frames: FrameLog;
+  readonly timeline: Timeline;
   /** Opens the socket; returns the function that closes it. */
   start(): () => void;
 }
@@ -40,31 +49,57 @@ export function createServices(session: AuthSession, subject: string): Services 
   const fleet = new FleetStore(series, rereadNodes);
   const socket = new HubSocket({
     open: openSocket,
+    poll: (request, signal) => poll(api, request, signal),
     credentials: session,
     client_id: claimClientId(subject),
     random: Math.random,
     newId,
   });
-  return { session, api, queries, socket, series, fleet, start: () => start(socket, series, queries) };
+  const services = { session, api, queries, socket, series, fleet, frames: new FrameLog(), timeline: new Timeline() };
+  return { ...services, start: () => start(services) };
 }
 
-function start(socket: HubSocket, series: SeriesStore, queries: QueryClient): () => void {
-  let reconnects = 0;
-  const unwatch = socket.watch(() => {
+function start({ api, socket, series, queries, frames, timeline }: Omit<Services, 'start'>): () => void {
+  let reconnects = -1;
+  // What the hub could not give again is read anew; several topics at once cause one reading.
+  const reread = throttled(NEWS_INTERVAL_MS, () => void queries.invalidateQueries());
+  const noteState = (): void => {
     const state = socket.state();
+    timeline.note(state, Date.now());
     if (state.reconnects === reconnects || !isFlowing(state.phase)) return;
+    if (reconnects >= 0) {
+      // The points between two values of a `latest` topic come by no recovery.
+      series.reload();
+      void queries.invalidateQueries();
+    }
     reconnects = state.reconnects;
-    series.reload();
-    void queries.invalidateQueries();
-  });
+    void readDegraded(api, socket);
+  };
+  const release = [socket.watch(noteState), socket.tap(frames.record), socket.onLoss(reread)];
+  noteState();
   const online = (): void => socket.retryNow();
   addEventListener('online', online);
   socket.start();
   return () => {
     removeEventListener('online', online);
-    unwatch();
+    release.forEach((undo) => undo());
     socket.stop('Signed out');
   };
+}
+
+/** The frames tell of changes only: what was degraded before the connection is asked for. */
+async function readDegraded(api: ApiClient, socket: HubSocket): Promise<void> {
+  try {
+    const { breakers } = await api.get<Performance>(PERFORMANCE_PATH);
+    socket.setDegraded(breakers.filter((breaker) => breaker.state !== 'closed').map((breaker) => breaker.subsystem));
+  } catch {
+    // The pages that show it say why it could not be read.
+  }
+}
+
+function poll(api: ApiClient, { topics, since, wait_s }: PollRequest, signal: AbortSignal): Promise<Json> {
+  if (topics.length === 0) return api.get<Json>(HEALTH_PATH, {}, signal);
+  return api.get<Json>('/api/v1/streaming/poll', { topics: topics.join(','), since, wait_s }, signal);
 }
 
 function openSocket(client_id: string, protocols: string[], events: SocketEvents): SocketLike {

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import type { Severity } from '../api/delivery';
 import type { HealthStatus, NodeState, SupervisedKind } from '../api/types';
 import { Icon, type IconName } from './icons';
 
@@ -19,9 +20,16 @@ const STATUSES: Readonly<Record<string, { tone: Tone; icon: IconName }>> = {
   idle: { tone: 'none', icon: 'minus' },
   connected: { tone: 'ok', icon: 'check' },
   disconnected: { tone: 'none', icon: 'minus' },
+  closed: { tone: 'ok', icon: 'check' },
+  'half open': { tone: 'warn', icon: 'clock' },
+  open: { tone: 'bad', icon: 'cross' },
+  critical: { tone: 'bad', icon: 'warning' },
+  error: { tone: 'bad', icon: 'cross' },
+  warning: { tone: 'warn', icon: 'warning' },
+  info: { tone: 'info', icon: 'help' },
 };
 
-type Word = NodeState | HealthStatus | SupervisedKind['state'] | 'connected' | 'disconnected';
+type Word = NodeState | HealthStatus | SupervisedKind['state'] | Severity | 'connected' | 'disconnected' | 'closed' | 'half open' | 'open';
 
 /** A state as icon and word: colour only repeats what they say. */
 export function Status({ word }: { readonly word: Word | null | undefined }): ReactNode {

@@ -1,6 +1,11 @@
+import type { Fallback } from './longPoll';
+import type { Outgoing } from './sender';
+import type { Flow } from './pacer';
+import type { RecoveryReport } from './recovery';
+
 /**
  * - `connecting`: a socket is being opened
- * - `syncing`: open, the hub has not confirmed every subscription yet
+ * - `syncing`: open; subscriptions are not confirmed yet, or what was missed is still coming
  * - `live`: open and subscribed
  * - `degraded`: live, but a subsystem of the hub is not well
  * - `draining`: the hub is about to close
@@ -16,6 +21,8 @@ export interface Hello {
   readonly role: string;
   readonly hub_version: string;
   readonly hub_node: string;
+  /** Whether the hub still had the session of this client. */
+  readonly resumed: boolean;
 }
 
 /** Everything a view may show about the connection. Times are the browser's clock, in Unix milliseconds. */
@@ -28,8 +35,18 @@ export interface ConnectionState {
   readonly reconnects: number;
   readonly hello: Hello | null;
   readonly degraded_subsystems: readonly string[];
-  readonly queued: number;
+  /** What waits to be sent, oldest first. */
+  readonly waiting: readonly Outgoing[];
+  /** What had to give way in that queue. */
   readonly dropped: number;
+  /** Messages of this client's offline queue that the hub had to drop. */
+  readonly dropped_by_hub: number;
+  /** What the hub asks of publishers; `null` while it asks nothing. */
+  readonly flow: Flow | null;
+  /** Long polls while there is no socket; `null` with one, and in the first moments without. */
+  readonly fallback: Fallback | null;
+  /** How the last reconnect went. */
+  readonly recovery: RecoveryReport | null;
   readonly round_trip_ms: number | null;
   /** Hub clock minus browser clock. */
   readonly clock_skew_ms: number;
@@ -47,8 +64,12 @@ export function initialConnectionState(now_ms: number): ConnectionState {
     reconnects: 0,
     hello: null,
     degraded_subsystems: [],
-    queued: 0,
+    waiting: [],
     dropped: 0,
+    dropped_by_hub: 0,
+    flow: null,
+    fallback: null,
+    recovery: null,
     round_trip_ms: null,
     clock_skew_ms: 0,
     last_frame_at_ms: null,
@@ -58,4 +79,9 @@ export function initialConnectionState(now_ms: number): ConnectionState {
 /** True while frames can be sent and data is current. */
 export function isFlowing(phase: Phase): boolean {
   return phase === 'live' || phase === 'degraded' || phase === 'draining' || phase === 'syncing';
+}
+
+/** True while values come in, by socket or by polling. */
+export function isReceiving(state: ConnectionState): boolean {
+  return isFlowing(state.phase) || (state.fallback !== null && state.fallback.answers > 0 && state.fallback.failure === null);
 }

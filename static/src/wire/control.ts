@@ -1,11 +1,14 @@
 import { isObject, number, text, type Frame, type JsonObject } from './envelope';
 import type { Hello } from './connectionState';
+import { flowOf, type Flow } from './pacer';
 
 /** Frames by which the hub speaks about itself. */
 export type Control =
   | { kind: 'degraded'; subsystem: string }
   | { kind: 'recovered'; subsystem: string }
   | { kind: 'draining'; reconnect_after_ms: number }
+  | { kind: 'lagged'; topic: string; dropped: number; conflated: number }
+  | { kind: 'flow'; flow: Flow }
   | { kind: 'token_expiring' };
 
 export function controlOf(frame: Frame): Control | null {
@@ -16,6 +19,12 @@ export function controlOf(frame: Frame): Control | null {
       return { kind: frame.type, subsystem: text(payload.subsystem) ?? 'unknown' };
     case 'draining':
       return { kind: 'draining', reconnect_after_ms: Math.max(0, number(payload.reconnect_after_ms) ?? 0) };
+    case 'lagged':
+      return {
+        kind: 'lagged', topic: text(payload.topic) ?? '', dropped: number(payload.dropped) ?? 0, conflated: number(payload.conflated) ?? 0,
+      };
+    case 'flow':
+      return { kind: 'flow', flow: flowOf(frame, Date.now()) };
     case 'token_expiring':
       return { kind: 'token_expiring' };
     default:
@@ -32,6 +41,7 @@ export function helloOf(frame: Frame): Hello {
     role: text(payload.role) ?? '',
     hub_version: text(hub.version) ?? '',
     hub_node: text(hub.node) ?? '',
+    resumed: payload.resumed === true,
   };
 }
 

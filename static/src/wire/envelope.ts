@@ -18,11 +18,17 @@ export interface Request {
   readonly payload: JsonObject;
 }
 
-/** One published message, whether it came alone or in a batch. */
+/** One published message, whether it came alone, in a batch or over HTTP. */
 export interface Message {
+  readonly id: string;
   readonly topic: string;
-  readonly key: string | null;
+  readonly epoch: string | null;
   readonly offset: number | null;
+  readonly key: string | null;
+  readonly priority: string | null;
+  /** What its publisher calls it. */
+  readonly event_type: string | null;
+  readonly correlation_id: string | null;
   readonly timestamp: string;
   readonly payload: Json;
 }
@@ -47,7 +53,12 @@ export function parseFrame(raw: string): Frame | null {
   } catch {
     return null;
   }
-  if (!isObject(value) || typeof value.type !== 'string') return null;
+  return isObject(value) ? frameOf(value) : null;
+}
+
+/** The frame that `value` says it is; `null` without a type. */
+export function frameOf(value: JsonObject): Frame | null {
+  if (typeof value.type !== 'string') return null;
   return {
     type: value.type,
     id: text(value.id) ?? '',
@@ -57,25 +68,32 @@ export function parseFrame(raw: string): Frame | null {
   };
 }
 
-/** The messages of a `message` or `batch` frame, in order; empty for every other type. */
+/** Frames that carry one message of a topic. */
+const MESSAGE_TYPES: ReadonlySet<string> = new Set(['message', 'room_message', 'sync_update']);
+
+/** The messages of a frame in order; empty when it carries none. */
 export function messagesOf(frame: Frame): Message[] {
   const topic = text(frame.metadata.topic);
   if (topic === null) return [];
-  if (frame.type === 'message') {
-    return [{
-      topic,
-      key: text(frame.metadata.key),
-      offset: number(frame.metadata.offset),
-      timestamp: frame.timestamp,
-      payload: frame.payload,
-    }];
+  if (MESSAGE_TYPES.has(frame.type)) {
+    return [messageOf({ ...frame.metadata, id: frame.id, timestamp: frame.timestamp, payload: frame.payload }, topic, frame.metadata)];
   }
   if (frame.type !== 'batch' || !isObject(frame.payload) || !Array.isArray(frame.payload.items)) return [];
-  return frame.payload.items.filter(isObject).map((item) => ({
+  return frame.payload.items.filter(isObject).map((item) => messageOf(item, topic, { timestamp: frame.timestamp, ...frame.metadata }));
+}
+
+/** A message from its own fields; what it shares with the others around it is said once for all of them, in `shared`. */
+export function messageOf(item: JsonObject, topic: string, shared: JsonObject): Message {
+  return {
+    id: text(item.id) ?? '',
     topic,
-    key: text(item.key),
+    epoch: text(item.epoch) ?? text(shared.epoch),
     offset: number(item.offset),
-    timestamp: text(item.timestamp) ?? frame.timestamp,
+    key: text(item.key),
+    priority: text(item.priority) ?? text(shared.priority),
+    event_type: text(item.type),
+    correlation_id: text(item.correlation_id),
+    timestamp: text(item.timestamp) ?? text(shared.timestamp) ?? '',
     payload: item.payload ?? null,
-  }));
+  };
 }

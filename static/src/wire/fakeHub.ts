@@ -1,10 +1,15 @@
-import { HubSocket, type Credentials, type Freshness, type SocketEvents } from './hubSocket';
-import { isObject, type JsonObject, type Request } from './envelope';
+import type { Credentials, Freshness, SocketEvents } from './connector';
+import { isObject, type Json, type JsonObject, type Request } from './envelope';
+import { HubSocket } from './hubSocket';
+import type { PollRequest } from './longPoll';
 
 /** A hub's end of the sockets that a `HubSocket` opens, driven by hand; for tests. */
 export class FakeHub {
   readonly opened: { protocols: string[]; events: SocketEvents; sent: Request[]; closed_with: number | undefined }[] = [];
   readonly refreshes: boolean[] = [];
+  /** What was sent that is no frame. */
+  readonly unreadable: string[] = [];
+  readonly polls: { request: PollRequest; signal: AbortSignal; answer: (body: Json) => void; fail: (error: Error) => void }[] = [];
   freshness: Freshness = 'ok';
   access_token: string | null = 'token-1';
 
@@ -24,12 +29,16 @@ export class FakeHub {
       credentials,
       client_id: 'console-1',
       random: () => random,
+      poll: (request, signal) => new Promise((answer, fail) => void this.polls.push({ request, signal, answer, fail })),
       newId: () => `request-${++this.ids}`,
       open: (_client_id, protocols, events) => {
         const end = { protocols, events, sent: [] as Request[], closed_with: undefined as number | undefined };
         this.opened.push(end);
         return {
-          send: (data) => void end.sent.push(JSON.parse(data) as Request),
+          send: (data) => {
+            if (data.startsWith('{')) end.sent.push(JSON.parse(data) as Request);
+            else this.unreadable.push(data);
+          },
           close: (code) => void (end.closed_with = code),
         };
       },

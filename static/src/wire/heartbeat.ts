@@ -8,6 +8,7 @@ export const SILENCE_LIMIT_MS = 10_000;
 export class Heartbeat {
   private interval: ReturnType<typeof setInterval> | null = null;
   private deadline: ReturnType<typeof setTimeout> | null = null;
+  private sent_ms: number | null = null;
 
   constructor(
     private readonly ping: (t: number) => void,
@@ -32,16 +33,18 @@ export class Heartbeat {
     this.deadline = null;
   }
 
-  measured(pong: Frame): { round_trip_ms: number | null; clock_skew_ms?: number } {
+  /** What the answer to the last ping says; nothing for the answer to a ping that somebody sent by hand. */
+  measured(pong: Frame): { round_trip_ms?: number; clock_skew_ms?: number } {
     const sent_ms = isObject(pong.payload) ? number(pong.payload.t) : null;
-    if (sent_ms === null) return { round_trip_ms: null };
+    if (sent_ms === null || sent_ms !== this.sent_ms) return {};
     const round_trip_ms = Math.max(0, Date.now() - sent_ms);
     const clock_skew_ms = skewOf(pong.timestamp, sent_ms + round_trip_ms / 2);
     return clock_skew_ms === null ? { round_trip_ms } : { round_trip_ms, clock_skew_ms };
   }
 
   private beat(): void {
-    this.ping(Date.now());
+    this.sent_ms = Date.now();
+    this.ping(this.sent_ms);
     this.deadline ??= setTimeout(() => this.lost(), SILENCE_LIMIT_MS);
   }
 }

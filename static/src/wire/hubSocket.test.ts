@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeHub } from './fakeHub';
 import { PING_INTERVAL_MS, SILENCE_LIMIT_MS } from './heartbeat';
-import { OPEN_TIMEOUT_MS, OUTBOX_BOUND } from './hubSocket';
+import { OPEN_TIMEOUT_MS } from './connector';
 import { RequestError } from './pendingRequests';
+import { OUTBOX_BOUND } from './sender';
 import { LEAVE_DELAY_MS } from './subscriptions';
 
 /** Lets promises settle without moving the clock. */
@@ -230,9 +231,9 @@ describe('requests', () => {
   it('wait while offline, go out in order after the reconnect, and then resolve', async () => {
     const answered = hub.socket.request('room_message', { room: 'ops', data: 1 });
     void hub.socket.request('room_message', { room: 'ops', data: 2 }).catch(nothing);
-    expect(hub.socket.state().queued).toBe(2);
+    expect(hub.socket.state().waiting).toHaveLength(2);
     await live();
-    expect(hub.socket.state().queued).toBe(0);
+    expect(hub.socket.state().waiting).toHaveLength(0);
     const sent = hub.requests('room_message');
     expect(sent.map((request) => request.payload.data)).toEqual([1, 2]);
     hub.push('room_message_sent', { offset: 7 }, { reply_to: sent[0]?.id ?? '' });
@@ -244,7 +245,8 @@ describe('requests', () => {
     const refused = expect(oldest).rejects.toMatchObject({ code: 'queue_full' });
     for (let index = 1; index <= OUTBOX_BOUND; index += 1) void hub.socket.request('room_message', { data: index }).catch(nothing);
     await refused;
-    expect(hub.socket.state()).toMatchObject({ queued: OUTBOX_BOUND, dropped: 1 });
+    expect(hub.socket.state()).toMatchObject({ dropped: 1 });
+    expect(hub.socket.state().waiting).toHaveLength(OUTBOX_BOUND);
   });
 
   it('that were on the wire when it broke are not repeated', async () => {

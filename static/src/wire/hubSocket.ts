@@ -1,79 +1,84 @@
-import { fullJitterDelay } from './backoff';
-import { closePolicy } from './closeCodes';
-import { initialConnectionState, isFlowing, type ConnectionState, type Phase } from './connectionState';
-import { messagesOf, parseFrame, type Frame, type JsonObject, type Request } from './envelope';
-import { Heartbeat } from './heartbeat';
+import { Acknowledger, droppedBefore, isPersonal } from './acknowledger';
+import type { ConnectionState, Phase } from './connectionState';
+import { isFlowing } from './connectionState';
+import { Connector, type ConnectorOptions } from './connector';
 import { controlOf, helloOf, skewOf } from './control';
-import { Outbox } from './outbox';
-import { PendingRequests, RequestError } from './pendingRequests';
+import { messagesOf, parseFrame, type Frame, type Json, type JsonObject } from './envelope';
+import { Heartbeat } from './heartbeat';
+import { LongPoll, type Fallback, type PollRequest } from './longPoll';
+import { Positions, type Position, type Tally, type TopicClass } from './positions';
+import { Recovery } from './recovery';
+import { Sender, type Outgoing } from './sender';
+import { StateBox } from './stateBox';
 import { TopicRegistry, type MessageListener } from './subscriptions';
 
-/** An opened socket; what it hears goes to its `SocketEvents`. */
-export interface SocketLike {
-  send(data: string): void;
-  close(code?: number): void;
-}
-
-export interface SocketEvents {
-  readonly message: (raw: string) => void;
-  readonly closed: (code: number) => void;
-}
-
-export type Freshness = 'ok' | 'denied' | 'unreachable';
-
-/** Where the socket gets its token from. */
-export interface Credentials {
-  /** The access token, or `null` where the hub asks for none. */
-  token(): string | null;
-  /** Makes sure the token will do for a while; `force` gets a new one in any case. */
-  ensureFresh(force: boolean): Promise<Freshness>;
-}
-
-export interface SocketOptions {
-  readonly open: (client_id: string, protocols: string[], events: SocketEvents) => SocketLike;
-  readonly credentials: Credentials;
-  readonly client_id: string;
-  readonly random: () => number;
+export interface SocketOptions extends ConnectorOptions {
+  readonly poll: (request: PollRequest, signal: AbortSignal) => Promise<Json>;
   readonly newId: () => string;
 }
 
-interface Waiter {
-  readonly resolve: (frame: Frame) => void;
-  readonly reject: (error: RequestError) => void;
-}
+/** A frame as it went over the wire. `frame` is what was read of one that came, if anything could be. */
+export type Wiretap =
+  | { readonly direction: 'in'; readonly raw: string; readonly frame: Frame | null }
+  | { readonly direction: 'out'; readonly raw: string; readonly outgoing: Outgoing };
 
-export const OPEN_TIMEOUT_MS = 10_000;
-export const OUTBOX_BOUND = 100;
-const PROTOCOL = 'infrawatch.v1.json';
-
-/** The one WebSocket of the console: opens, reconnects, subscribes, queues; views read its state and messages. */
+/** The one WebSocket of the console: reconnects, recovers, queues, falls back; views read its state and messages. */
 export class HubSocket {
-  private socket: SocketLike | null = null;
-  private current: ConnectionState = initialConnectionState(Date.now());
-  private timer: ReturnType<typeof setTimeout> | null = null;
-  private drain_hint_ms = 0;
-  private failed_openings = 0;
-  private generation = 0;
   private was_connected = false;
-  private readonly unconfirmed = new Set<string>();
-  private readonly outbox = new Outbox<Request>(OUTBOX_BOUND);
-  private readonly queued = new Map<string, Waiter>();
-  private readonly pending = new PendingRequests();
-  private readonly watchers = new Set<() => void>();
+  private readonly taps = new Set<(tap: Wiretap) => void>();
+  private readonly losses = new Set<(topic: string) => void>();
+  private readonly box = new StateBox();
+  private readonly positions = new Positions();
   private readonly topics = new TopicRegistry((topic) => this.join(topic), (topic) => this.leave(topic));
-  private readonly heartbeat = new Heartbeat(
-    (t) => this.transmit({ type: 'ping', id: this.options.newId(), payload: { t } }),
-    () => this.closed(4010),
-  );
+  private readonly connector: Connector;
+  private readonly sender: Sender;
+  private readonly poll: LongPoll;
+  private readonly acknowledger = new Acknowledger((payload) => this.sender.post('ack', payload));
+  private readonly recovery = new Recovery(this.positions, {
+    settled: () => this.settlePhase(),
+    lost: (topic) => this.losses.forEach((listener) => listener(topic)),
+  });
+  private readonly heartbeat = new Heartbeat((t) => this.sender.post('ping', { t }), () => this.connector.closed(4010));
 
-  constructor(private readonly options: SocketOptions) {}
+  constructor(private readonly options: SocketOptions) {
+    this.connector = new Connector(options, this.box, {
+      received: (raw) => this.received(raw),
+      away: () => this.poll.startSoon(),
+      stopped: () => this.poll.stop(),
+      detached: () => this.detached(),
+    });
+    this.sender = new Sender({
+      isOpen: () => this.connector.isOpen,
+      write: (outgoing) => this.write(outgoing),
+      changed: () => this.box.update({ waiting: this.sender.queued, dropped: this.sender.dropped }),
+      newId: options.newId,
+    });
+    this.poll = new LongPoll({
+      poll: options.poll,
+      topics: () => this.topics.names().filter((topic) => !isPersonal(topic)),
+      position: (topic) => this.positions.of(topic),
+      take: (entries, messages) => {
+        for (const message of this.recovery.polled(entries, messages)) this.topics.dispatch(message);
+      },
+      changed: (fallback) => this.polled(fallback),
+    });
+  }
 
-  state = (): ConnectionState => this.current;
+  state = (): ConnectionState => this.box.current;
 
-  watch = (watcher: () => void): (() => void) => {
-    this.watchers.add(watcher);
-    return () => this.watchers.delete(watcher);
-  };
+  watch = (watcher: () => void): (() => void) => this.box.watch(watcher);
+
+  /** Sees every frame in both directions. */
+  tap(listener: (tap: Wiretap) => void): () => void {
+    this.taps.add(listener);
+    return () => this.taps.delete(listener);
+  }
+
+  /** Called with each topic of which the hub could not give what was missed. */
+  onLoss(listener: (topic: string) => void): () => void {
+    this.losses.add(listener);
+    return () => this.losses.delete(listener);
+  }
 
   subscribe(topic: string, listener: MessageListener): () => void {
     return this.topics.add(topic, listener);
@@ -81,102 +86,104 @@ export class HubSocket {
 
   /** Sends a request and resolves with its reply. While offline it waits in the outbox; the oldest gives way when that is full. */
   request(type: string, payload: JsonObject): Promise<Frame> {
-    const request: Request = { type, id: this.options.newId(), payload };
-    if (this.isOpen()) {
-      const reply = this.pending.expect(request.id);
-      this.transmit(request);
-      return reply;
-    }
-    return new Promise((resolve, reject) => {
-      this.queued.set(request.id, { resolve, reject });
-      const dropped = this.outbox.push(request);
-      if (dropped !== undefined) {
-        this.queued.get(dropped.id)?.reject(new RequestError('queue_full', 'Too much was waiting to be sent', true, null));
-        this.queued.delete(dropped.id);
-      }
-      this.update({ queued: this.outbox.size, dropped: this.outbox.dropped });
-    });
+    return this.sender.request(type, payload);
+  }
+
+  /** Sends what somebody wrote by hand, valid or not. */
+  requestRaw(written: string): { readonly outgoing: Outgoing; readonly reply: Promise<Frame> | null } {
+    return this.sender.raw(written);
+  }
+
+  /** Takes everything out of the outbox. */
+  discardWaiting(): void {
+    this.sender.discard();
+  }
+
+  /** What happened to the messages of one topic, or of all. */
+  tally(topic?: string): Tally {
+    return topic === undefined ? this.positions.total() : this.positions.tally(topic);
+  }
+
+  /** Where this page stands in a topic; `null` when it is not subscribed. */
+  position(topic: string): Position | null {
+    return this.positions.of(topic);
+  }
+
+  /** What was read of the class of a topic, so that holes in a `latest` topic are no gaps. */
+  learnClass(topic: string, kind: TopicClass): void {
+    this.positions.learn(topic, kind);
+  }
+
+  /** Topics that were subscribed since the page was opened. */
+  knownTopics(): string[] {
+    return this.positions.topics();
+  }
+
+  /** What is not well with the hub, as read over HTTP: the frames tell of changes only. */
+  setDegraded(subsystems: readonly string[]): void {
+    this.box.update({ degraded_subsystems: subsystems });
+    this.settlePhase();
   }
 
   start(): void {
-    void this.attempt(false);
+    this.connector.start();
   }
 
   /** Skips the rest of the wait, also after a stop. */
   retryNow(): void {
-    if (this.socket !== null) return;
-    void this.attempt(false);
+    this.connector.retryNow();
   }
 
   /** Closes for good: sign-out or the page going away. */
   stop(reason: string): void {
-    this.detach(1000);
-    this.enter('stopped', { reason, retry_at_ms: null });
-  }
-
-  private isOpen(): boolean {
-    return this.socket !== null && isFlowing(this.current.phase);
-  }
-
-  private async attempt(force_refresh: boolean): Promise<void> {
-    this.clearTimer();
-    const generation = ++this.generation;
-    this.enter('connecting', { retry_at_ms: null });
-    // A socket that closes before `connected` hides whether the token or the network was at fault.
-    const outcome = await this.options.credentials.ensureFresh(force_refresh || this.failed_openings > 1);
-    if (generation !== this.generation) return;
-    if (outcome === 'denied') {
-      this.enter('stopped', { reason: 'Signed out', retry_at_ms: null });
-      return;
-    }
-    if (outcome === 'unreachable') {
-      this.wait(closePolicy(1006).reason, 0);
-      return;
-    }
-    const token = this.options.credentials.token();
-    const protocols = token === null ? [PROTOCOL] : [PROTOCOL, `bearer.${token}`];
-    const socket = this.options.open(this.options.client_id, protocols, {
-      message: (raw) => {
-        if (this.socket === socket) this.received(raw);
-      },
-      closed: (code) => {
-        if (this.socket === socket) this.closed(code);
-      },
-    });
-    this.socket = socket;
-    this.timer = setTimeout(() => this.closed(1006), OPEN_TIMEOUT_MS);
+    this.connector.stop(reason);
   }
 
   private received(raw: string): void {
     const frame = parseFrame(raw);
+    for (const listener of this.taps) listener({ direction: 'in', raw, frame });
     if (frame === null) return;
     this.heartbeat.heard();
-    this.current = { ...this.current, last_frame_at_ms: Date.now() };
-    for (const message of messagesOf(frame)) this.topics.dispatch(message);
+    this.box.heard(Date.now());
+    this.deliver(frame);
     if (frame.type === 'message' || frame.type === 'batch') return;
     if (frame.type === 'connected') this.connected(frame);
-    else if (frame.type === 'pong') this.update(this.heartbeat.measured(frame));
+    else if (frame.type === 'pong') this.box.update(this.heartbeat.measured(frame));
     else this.control(frame);
-    this.pending.settle(frame);
+    this.sender.settle(frame);
+  }
+
+  private deliver(frame: Frame): void {
+    for (const message of messagesOf(frame)) {
+      if (isPersonal(message.topic)) {
+        this.acknowledger.took(message);
+        const dropped = droppedBefore(frame);
+        if (dropped > 0) this.box.update({ dropped_by_hub: this.box.current.dropped_by_hub + dropped });
+      }
+      if (this.recovery.accept(message)) this.topics.dispatch(message);
+    }
   }
 
   private control(frame: Frame): void {
     const control = controlOf(frame);
     if (control === null) return;
+    const degraded = this.box.current.degraded_subsystems;
     switch (control.kind) {
-      case 'degraded': {
-        const names = new Set(this.current.degraded_subsystems).add(control.subsystem);
-        this.update({ degraded_subsystems: [...names] });
-        this.settlePhase();
+      case 'degraded':
+        this.setDegraded([...new Set(degraded).add(control.subsystem)]);
         break;
-      }
       case 'recovered':
-        this.update({ degraded_subsystems: this.current.degraded_subsystems.filter((name) => name !== control.subsystem) });
-        this.settlePhase();
+        this.setDegraded(degraded.filter((name) => name !== control.subsystem));
         break;
       case 'draining':
-        this.drain_hint_ms = control.reconnect_after_ms;
-        this.enter('draining', { reason: 'The hub is draining' });
+        this.connector.draining(control.reconnect_after_ms);
+        break;
+      case 'lagged':
+        this.positions.lagged(control.topic, control.dropped, control.conflated);
+        break;
+      case 'flow':
+        this.sender.pace(control.flow);
+        this.box.update({ flow: control.flow });
         break;
       case 'token_expiring':
         void this.renewToken();
@@ -187,113 +194,74 @@ export class HubSocket {
   private async renewToken(): Promise<void> {
     const outcome = await this.options.credentials.ensureFresh(true);
     const token = this.options.credentials.token();
-    if (outcome === 'ok' && token !== null && this.isOpen()) {
+    if (outcome === 'ok' && token !== null && this.connector.isOpen) {
       // A refused token ends in close code 4009, which has its own policy.
       await this.request('refresh', { token }).catch(() => undefined);
     }
   }
 
   private connected(frame: Frame): void {
-    this.clearTimer();
-    this.failed_openings = 0;
-    this.drain_hint_ms = 0;
-    const reconnects = this.current.reconnects + (this.was_connected ? 1 : 0);
+    this.connector.greeted();
+    this.poll.stop();
+    const again = this.was_connected;
     this.was_connected = true;
-    this.enter('syncing', {
+    const { reconnects, dropped_by_hub, clock_skew_ms } = this.box.current;
+    this.box.enter('syncing', {
       reason: null,
       attempt: 0,
-      reconnects,
+      reconnects: reconnects + (again ? 1 : 0),
       hello: helloOf(frame),
       degraded_subsystems: [],
-      clock_skew_ms: skewOf(frame.timestamp, Date.now()) ?? this.current.clock_skew_ms,
+      dropped_by_hub: dropped_by_hub + droppedBefore(frame),
+      flow: null,
+      clock_skew_ms: skewOf(frame.timestamp, Date.now()) ?? clock_skew_ms,
     });
-    this.unconfirmed.clear();
+    this.recovery.begin(again);
     for (const topic of this.topics.names()) this.join(topic);
-    this.flush();
+    this.sender.flush();
     this.heartbeat.start();
-    this.settlePhase();
-  }
-
-  private flush(): void {
-    for (const request of this.outbox.drain()) {
-      const waiter = this.queued.get(request.id);
-      this.queued.delete(request.id);
-      if (waiter === undefined) continue;
-      this.pending.expect(request.id).then(waiter.resolve, waiter.reject);
-      this.transmit(request);
-    }
-    this.update({ queued: 0 });
+    this.recovery.settle();
   }
 
   private join(topic: string): void {
-    if (!this.isOpen()) return;
-    this.unconfirmed.add(topic);
-    const confirmed = (): void => {
-      this.unconfirmed.delete(topic);
-      this.settlePhase();
-    };
-    this.request('subscribe', { topics: [topic] }).then(confirmed, confirmed);
+    // The hub subscribes a client to its own queues by itself.
+    if (isPersonal(topic)) return;
+    if (!this.connector.isOpen) {
+      this.poll.restart();
+      return;
+    }
+    this.request('subscribe', { topics: [this.recovery.ask(topic)] })
+      .then((reply) => this.recovery.confirmed(topic, reply), () => this.recovery.refused(topic));
   }
 
   private leave(topic: string): void {
-    if (this.isOpen()) this.request('unsubscribe', { topics: [topic] }).catch(() => undefined);
+    if (isPersonal(topic)) return;
+    this.positions.forget(topic);
+    if (this.connector.isOpen) this.request('unsubscribe', { topics: [topic] }).catch(() => undefined);
   }
 
   private settlePhase(): void {
-    if (this.socket === null || !isFlowing(this.current.phase) || this.current.phase === 'draining') return;
-    if (this.unconfirmed.size > 0 && this.current.phase === 'syncing') return;
-    const phase: Phase = this.current.degraded_subsystems.length > 0 ? 'degraded' : 'live';
-    if (phase !== this.current.phase) this.enter(phase, { reason: null });
+    const { phase, degraded_subsystems, recovery } = this.box.current;
+    if (!this.connector.isOpen || phase === 'draining' || (phase === 'syncing' && !this.recovery.settled)) return;
+    const next: Phase = degraded_subsystems.length > 0 ? 'degraded' : 'live';
+    if (next !== phase || this.recovery.report !== recovery) this.box.enter(next, { reason: null, recovery: this.recovery.report });
   }
 
-  private closed(code: number): void {
-    const policy = closePolicy(code);
-    const hint_ms = this.drain_hint_ms;
-    this.drain_hint_ms = 0;
-    if (!isFlowing(this.current.phase)) this.failed_openings += 1;
-    this.detach(code >= 3000 ? code : 1000);
-    this.pending.failAll(new RequestError('connection_lost', 'The connection was lost before the hub answered', true, null));
-    if (policy.action === 'stop') {
-      this.enter('stopped', { reason: policy.reason, retry_at_ms: null });
-    } else if (policy.action === 'refresh_and_reconnect') {
-      void this.attempt(true);
-    } else {
-      this.update({ attempt: Math.max(this.current.attempt, policy.first_attempt) });
-      this.wait(policy.reason, hint_ms);
-    }
-  }
-
-  private wait(reason: string, hint_ms: number): void {
-    const delay_ms = hint_ms + fullJitterDelay(this.current.attempt, this.options.random);
-    this.enter('offline', { reason, retry_at_ms: Date.now() + delay_ms, attempt: this.current.attempt + 1 });
-    this.timer = setTimeout(() => void this.attempt(false), delay_ms);
-  }
-
-  private detach(code: number): void {
-    this.generation += 1;
-    this.clearTimer();
+  private detached(): void {
     this.heartbeat.stop();
-    const socket = this.socket;
-    this.socket = null;
-    socket?.close(code);
+    this.acknowledger.end();
+    this.recovery.end();
+    this.sender.lost();
   }
 
-  private transmit(request: Request): void {
-    this.socket?.send(JSON.stringify({ version: 1, ...request, timestamp: new Date().toISOString() }));
+  private polled(fallback: Fallback | null): void {
+    const answered_at_ms = fallback?.answered_at_ms ?? null;
+    if (answered_at_ms !== null && !isFlowing(this.box.current.phase)) this.box.heard(answered_at_ms);
+    this.box.update({ fallback });
   }
 
-  private clearTimer(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-  }
-
-  private enter(phase: Phase, change: Partial<ConnectionState>): void {
-    const since_ms = phase === this.current.phase ? this.current.since_ms : Date.now();
-    this.update({ ...change, phase, since_ms });
-  }
-
-  private update(change: Partial<ConnectionState>): void {
-    this.current = { ...this.current, ...change };
-    for (const watcher of this.watchers) watcher();
+  private write(outgoing: Outgoing): void {
+    this.connector.send(outgoing.raw);
+    for (const listener of this.taps) listener({ direction: 'out', raw: outgoing.raw, outgoing });
   }
 }

@@ -13,9 +13,22 @@ export class Outbox<T> {
     return this.entries.shift();
   }
 
+  /** Takes the oldest out. */
+  take(): T | undefined {
+    return this.entries.shift();
+  }
+
   /** Takes everything out, oldest first. */
   drain(): T[] {
     return this.entries.splice(0);
+  }
+
+  get first(): T | undefined {
+    return this.entries[0];
+  }
+
+  get items(): readonly T[] {
+    return [...this.entries];
   }
 
   get size(): number {

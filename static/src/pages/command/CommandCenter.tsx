@@ -12,6 +12,7 @@ import { NodeCard } from '../nodes/NodeCard';
 import './command.css';
 import { HubPanel } from './HubPanel';
 import { KpiRow } from './KpiRow';
+import { LiveBurst } from './LiveBurst';
 
 /** More lines than this cannot be told apart; the rest of the fleet is on the Nodes page. */
 const CHART_NODES = 24;
@@ -28,7 +29,7 @@ export function CommandCenter(): ReactNode {
         <FleetChart nodes={nodes.data?.items ?? []} />
         <Panel title="Hub"><Loaded query={overview} rows={5}>{(data) => <HubPanel overview={data} />}</Loaded></Panel>
       </div>
-      <Panel title="Fleet" count={nodes.data?.items.length} actions={<Link to="/nodes">All nodes</Link>}>
+      <Panel title="Fleet" count={nodes.data?.items.length} actions={<><LiveBurst /><Link to="/nodes">All nodes</Link></>}>
         <Loaded query={nodes} rows={4}>
           {(page) => (page.items.length === 0
             ? <Empty title="No node has reported yet"><p>The hub's own sampler is the first, within a second or two.</p></Empty>

@@ -1,32 +1,21 @@
 import { useEffect, type ReactNode } from 'react';
 import type { Overview } from '../../api/types';
-import { Sparkline } from '../../charts/Sparkline';
 import { bytesPerSecond, count, decimal, ofTotal, perSecond, percent, UNKNOWN } from '../../format/numbers';
 import { unixMs } from '../../format/times';
 import { useConnection, useLiveSnapshot, useServices } from '../../state/context';
-import { useRange } from '../../state/view';
+import { Tiles, type Tile } from '../../ui/Tiles';
 
 /** Series made of the overview's figures live under this name: no node can have it, a node name has no space. */
 const OVERVIEW = 'hub overview';
 const NO_NODE = 'no node';
 
-interface Kpi {
-  readonly label: string;
-  readonly value: string;
-  readonly detail: string;
-  readonly node: string;
-  readonly series: string;
-  readonly max?: number;
-}
-
 /** Eight figures with their recent course: this host, then the hub. */
 export function KpiRow({ overview }: { readonly overview: Overview | null }): ReactNode {
   const hello = useConnection().hello;
   const node = hello?.hub_node ?? overview?.hub.node ?? NO_NODE;
-  const [range] = useRange();
   const metrics = useLiveSnapshot(node)?.metrics ?? {};
   useOverviewSeries(overview);
-  const kpis: readonly Kpi[] = [
+  const kpis: readonly Omit<Tile, 'has_history'>[] = [
     { label: 'CPU', value: percent(metrics.cpu_percent), detail: `load ${decimal(metrics.load1)}`, node, series: 'cpu_percent', max: 100 },
     {
       label: 'Memory', value: percent(metrics.memory_percent), detail: ofTotal(metrics.memory_used_bytes, metrics.memory_total_bytes),
@@ -54,19 +43,8 @@ export function KpiRow({ overview }: { readonly overview: Overview | null }): Re
     },
     { label: 'Samples/s', value: perSecond(overview?.samples_per_second), detail: `${count(overview?.topics)} topics`, node: OVERVIEW, series: 'samples_per_second' },
   ];
-  return (
-    <ul className="kpis" aria-label="This host and the hub">
-      {kpis.map((kpi, index) => (
-        <li key={kpi.label} className="kpi" data-kpi={kpi.series}>
-          <span className="kpi-label">{kpi.label}</span>
-          <strong className="kpi-value">{kpi.value}</strong>
-          <span className="kpi-detail">{kpi.detail}</span>
-          <Sparkline max={kpi.max} range_ms={range.ms} variable={index < 4 ? '--series-1' : '--series-2'}
-            request={{ node: kpi.node, series: kpi.series, label: kpi.label, has_history: kpi.node !== OVERVIEW && kpi.node !== NO_NODE }} />
-        </li>
-      ))}
-    </ul>
-  );
+  const tiles = kpis.map((kpi) => ({ ...kpi, has_history: kpi.node !== OVERVIEW && kpi.node !== NO_NODE }));
+  return <Tiles label="This host and the hub" tiles={tiles} first_of_hub={4} />;
 }
 
 /** The hub keeps no history of its own figures: their course begins when the page is opened. */

@@ -8,6 +8,7 @@ import { Icon } from '../../ui/icons';
 import { Meter } from '../../ui/Meter';
 import { Status } from '../../ui/Status';
 import { Labels } from './Labels';
+import { Synthetic } from './Synthetic';
 import { useLiveNode } from './liveNode';
 import './nodes.css';
 
@@ -21,6 +22,7 @@ export function NodeCard({ node, read_at_ms }: { readonly node: FleetNode; reado
       <header>
         <Link to={`/nodes/${encodeURIComponent(live.id)}`} className="node-name">{live.id}</Link>
         {is_hub && <span className="tag">hub</span>}
+        {live.synthetic && <Synthetic />}
         <Status word={live.state} />
         <span className="node-age" title="Since it was heard"><Age at={live.last_seen_ms} /></span>
       </header>

@@ -10,6 +10,7 @@ import { Age } from '../../ui/Age';
 import { Empty, Loaded, Panel } from '../../ui/Panel';
 import { Status } from '../../ui/Status';
 import { Labels } from './Labels';
+import { Synthetic } from './Synthetic';
 import { useLiveNode, type LiveNode } from './liveNode';
 import { NodeCharts } from './NodeCharts';
 import './nodes.css';
@@ -39,6 +40,7 @@ function Detail({ node, read_at_ms }: { readonly node: FleetNodeDetail; readonly
         <Link to="/nodes">All nodes</Link>
         <Status word={live.state} />
         {is_hub && <span className="tag">hub</span>}
+        {live.synthetic && <Synthetic />}
         <span className="muted">heard <Age at={live.last_seen_ms} suffix=" ago" /></span>
         <span className="muted">up {duration(live.metrics.uptime_s)}</span>
         <Labels labels={live.labels} />

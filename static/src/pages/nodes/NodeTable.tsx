@@ -10,6 +10,7 @@ import { Status } from '../../ui/Status';
 import { NODE_STATES } from './filter';
 import { Labels } from './Labels';
 import type { LiveNode } from './liveNode';
+import { Synthetic } from './Synthetic';
 
 const column = createColumnHelper<LiveNode>();
 const NUMBER = { meta: { className: 'number' }, sortDescFirst: true, sortUndefined: 'last' } as const;
@@ -21,7 +22,12 @@ const columns = [
   column.accessor('id', {
     header: 'Node',
     size: 170,
-    cell: (cell) => <Link to={`/nodes/${encodeURIComponent(cell.getValue())}`} className="node-name">{cell.getValue()}</Link>,
+    cell: (cell) => (
+      <>
+        <Link to={`/nodes/${encodeURIComponent(cell.getValue())}`} className="node-name">{cell.getValue()}</Link>
+        {cell.row.original.synthetic && <> <Synthetic /></>}
+      </>
+    ),
   }),
   column.accessor((node) => NODE_STATES.indexOf(node.state), {
     id: 'state', header: 'State', size: 98, cell: (cell) => <Status word={cell.row.original.state} />,

@@ -11,6 +11,7 @@ export interface LiveNode {
   /** When the node was last heard, hub clock. */
   readonly last_seen_ms: number | null;
   readonly labels: Readonly<Record<string, string>>;
+  readonly synthetic: boolean;
   readonly inventory: Inventory | null;
   readonly metrics: Metrics;
 }
@@ -28,6 +29,7 @@ export function mergeNode(node: FleetNode, read_at_ms: number, live: LiveSnapsho
     state: fresh?.state ?? node.state,
     last_seen_ms: live_is_newer ? live.at_ms : last_seen_ms,
     labels: fresh?.labels ?? node.labels,
+    synthetic: node.synthetic === true,
     inventory: fresh?.inventory ?? node.inventory,
     metrics: (live_is_newer ? live.metrics : node.metrics) ?? NO_METRICS,
   };

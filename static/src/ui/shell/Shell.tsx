@@ -22,7 +22,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
   const location = useLocation();
   const page = PAGES.find((candidate) => candidate.path === `/${location.pathname.split('/')[1] ?? ''}`);
   const { paused_at_ms, togglePause } = useViewControls();
-  const has_range = location.pathname === '/' || /^\/nodes\/./.test(location.pathname);
+  const has_range = /^\/($|nodes\/.|streaming|performance)/.test(location.pathname);
   const detail = decoded(location.pathname.split('/')[2] ?? '');
   const title = detail === '' ? (page?.label ?? 'Not found') : detail;
   useEffect(() => {

@@ -5,5 +5,9 @@ export const PAGES: readonly { path: string; label: string; icon: IconName; key:
   { path: '/', label: 'Command Center', icon: 'command', key: 'h' },
   { path: '/nodes', label: 'Nodes', icon: 'nodes', key: 'n' },
   { path: '/connections', label: 'Connections', icon: 'connections', key: 'c' },
+  { path: '/streaming', label: 'Data Streams', icon: 'streams', key: 's' },
+  { path: '/events', label: 'Event Protocol', icon: 'frames', key: 'e' },
+  { path: '/performance', label: 'Performance', icon: 'gauge', key: 'f' },
+  { path: '/console', label: 'Live Console', icon: 'console', key: 'l' },
   { path: '/operations', label: 'Operations', icon: 'operations', key: 'o' },
 ];
