@@ -70,7 +70,7 @@ impl Shard {
         };
         seat.feeds.borrow_mut().push(Feed::new(topic, name, position.epoch, options, missed));
         if request == UNASKED {
-            seat.answer_unasked(told, self.services.clock.unix_ms());
+            seat.answer_unasked(&told, self.services.clock.unix_ms());
             return self.open_feed(&seat, topic);
         }
         if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
@@ -243,7 +243,7 @@ impl Shard {
                 }
                 dues.pop()
             };
-            let Some(Reverse(FeedDue { slot, generation, topic, .. })) = due else { return None };
+            let Reverse(FeedDue { slot, generation, topic, .. }) = due?;
             if let Some(seat) = self.seat(Member { slot, generation }) {
                 self.pump(&seat, topic);
             }

@@ -124,7 +124,7 @@ impl Seat {
     }
 
     /// Tells of a subscription that was not asked for by name.
-    pub(super) fn answer_unasked(&self, told: SubscribedTopic, now_ms: u64) {
+    pub(super) fn answer_unasked(&self, told: &SubscribedTopic, now_ms: u64) {
         let payload = serde_json::json!({ "topics": [told] });
         self.reply(&server::control("subscribed", now_ms, None, &payload));
     }

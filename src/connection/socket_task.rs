@@ -227,9 +227,9 @@ mod tests {
         (client, socket, owner)
     }
 
-    fn send(socket: &Socket, topic: u32, priority: Priority, frame: Bytes) {
+    fn send(socket: &Socket, topic: u32, priority: Priority, frame: &Bytes) {
         let entry = Entry { topic, priority, offset: 1, messages: 1, key: None, frame: frame.clone() };
-        if socket.send(&[Parcel { entry, bundle: None }], &frame) == Sent::Full {
+        if socket.send(&[Parcel { entry, bundle: None }], frame) == Sent::Full {
             socket.close(Close::Slow);
         }
     }
@@ -244,7 +244,7 @@ mod tests {
             let (mut client, socket, _) = start(16, &ConnectionSection::default());
             let sent: Vec<Bytes> = (0..20u8).map(|n| Bytes::from(vec![n; 7])).collect();
             for frame in &sent {
-                send(&socket, 7, Priority::Normal, frame.clone());
+                send(&socket, 7, Priority::Normal, frame);
             }
             assert!(socket.outbox_bytes() >= 20 * 7 - 16);
             let mut read = vec![0; 20 * 7];
@@ -264,7 +264,7 @@ mod tests {
                 (1, Priority::Normal, "bbbbbb"),
                 (2, Priority::Critical, "!!"),
             ] {
-                send(&socket, topic, priority, text.into());
+                send(&socket, topic, priority, &text.into());
             }
             let mut read = vec![0; 14];
             client.read_exact(&mut read).await.unwrap();
@@ -279,7 +279,7 @@ mod tests {
             let settings = ConnectionSection { outbox_bytes_max: 100, ..ConnectionSection::default() };
             let (_client, socket, owner) = start(10, &settings);
             for _ in 0..20 {
-                send(&socket, NO_TOPIC, Priority::Normal, vec![b'x'; 10].into());
+                send(&socket, NO_TOPIC, Priority::Normal, &vec![b'x'; 10].into());
             }
             assert_eq!(socket.phase(), Phase::Closing(Close::Slow));
             assert!(socket.outbox_bytes() < 100, "its data is dropped at once");

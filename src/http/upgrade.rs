@@ -213,7 +213,7 @@ impl Door {
             match topic.inbox(session.taken(personal), cause).await {
                 Ok(view) => dropped += view.waiting.dropped,
                 Err(error) => {
-                    tracing::warn!(cause = %cause, topic = %name, %error, "queue not read on resume")
+                    tracing::warn!(cause = %cause, topic = %name, %error, "queue not read on resume");
                 }
             }
         }
