@@ -56,6 +56,9 @@ impl Cast {
         for node in ["n1", "n2"] {
             report(&mut cast.carol, node, 0).await;
         }
+        for doc in ["plan", "notes"] {
+            cast.alice.request("sync_get", json!({ "doc": doc }), "sync_doc").await;
+        }
         cast
     }
 }
