@@ -3,6 +3,7 @@
 mod browsers;
 mod console;
 mod documents;
+mod fallbacks;
 mod health;
 mod lists;
 mod permissions;

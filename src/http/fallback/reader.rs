@@ -12,7 +12,7 @@ use crate::connection::Services;
 use crate::ids::TopicName;
 use crate::telemetry::{Cause, Counter};
 use crate::topic::log::Stored;
-use crate::topic::{Class, Kind, Page, Position, TopicError, TopicHandle};
+use crate::topic::{Class, Page, Position, TopicError, TopicHandle};
 
 /// Bytes of messages that one round brings, about: each topic has its share, and one message at least.
 const ROUND_BYTES_MAX: usize = 256 * 1024;
@@ -73,7 +73,7 @@ impl Reader {
         limit: usize,
         cause: Cause,
     ) -> Self {
-        topics.sort_by_key(|name| Kind::of(name).priority);
+        topics.sort_by_key(|name| services.broker.kind(name).priority);
         // What is not followed any more is left out of further cursors.
         let mut kept = Cursor::default();
         let mut followed = Vec::with_capacity(topics.len());
@@ -82,7 +82,7 @@ impl Reader {
             if let Some(at) = &at {
                 kept.set(name.clone(), at.clone());
             }
-            let class = Kind::of(&name).class;
+            let class = services.broker.kind(&name).class;
             followed.push(Followed { name, class, at, is_told: false, is_due: true, flushes: None });
         }
         Self { services, followed, cursor: kept, limit, cause }
