@@ -1,14 +1,15 @@
 //! All clients of a run on one thread: the subscribers, and the publisher as the last of them.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use memchr::memmem;
 
-use crate::frames::{self, Frame};
+use crate::frames::{self, Frame, Inflater};
 use crate::marker::{Marker, Scanner};
 use crate::net::{Peer, Poller, Ready, now_ns};
-use crate::proto::{ACCEPT, Proto, SUBSCRIBE};
+use crate::proto::{ACCEPT, Proto, SUBSCRIBE, subscribe_again};
 use crate::run::Target;
 use crate::tally::{Sequence, Tally};
 
@@ -29,6 +30,14 @@ struct Client {
     stage: Stage,
     opened_ns: u64,
     sequence: Sequence,
+    /// It was here before and asks for what it missed.
+    returns: bool,
+}
+
+/// What reading needs, apart from the clients.
+struct Desk {
+    scratch: Vec<u8>,
+    inflater: Inflater,
 }
 
 /// The clients of a run.
@@ -36,7 +45,7 @@ pub(crate) struct Swarm<'t> {
     target: &'t Target,
     poller: Poller,
     clients: Vec<Option<Client>>,
-    scratch: Vec<u8>,
+    desk: Option<Desk>,
     scanner: Scanner,
     /// Frames of the publisher that are not handed to its socket yet.
     staged: Vec<u8>,
@@ -46,6 +55,25 @@ pub(crate) struct Swarm<'t> {
     pub(crate) ready: usize,
     /// Why the first client was lost.
     pub(crate) first_failure: Option<String>,
+    /// Subscribers that were cut off, with what they had.
+    cut_off: VecDeque<(usize, Sequence)>,
+    /// How many of them are on their way back.
+    returning: usize,
+    pub(crate) returns: Returns,
+}
+
+/// What became of clients that were cut off.
+#[derive(Debug, Default)]
+pub(crate) struct Returns {
+    /// The topic's epoch, as the first subscriber was told.
+    epoch: Option<String>,
+    cut_ns: u64,
+    /// Told that nothing is missing.
+    pub(crate) recovered: usize,
+    /// Told that something is.
+    pub(crate) not_recovered: usize,
+    /// Attempts that failed and were made again.
+    pub(crate) failed_attempts: usize,
 }
 
 impl<'t> Swarm<'t> {
@@ -54,13 +82,16 @@ impl<'t> Swarm<'t> {
             target,
             poller: Poller::new()?,
             clients: Vec::with_capacity(target.subs + 1),
-            scratch: vec![0; SCRATCH_BYTES],
+            desk: Some(Desk { scratch: vec![0; SCRATCH_BYTES], inflater: Inflater::new() }),
             scanner: Scanner::new(),
             staged: Vec::new(),
             payload: Vec::new(),
             tally: Tally::new()?,
             ready: 0,
             first_failure: None,
+            cut_off: VecDeque::new(),
+            returning: 0,
+            returns: Returns::default(),
         })
     }
 
@@ -82,8 +113,30 @@ impl<'t> Swarm<'t> {
         let token = self.clients.len();
         let peer = Peer::connect(self.target.addr, token, &self.poller)?;
         let (stage, opened_ns, sequence) = (Stage::Connecting, now_ns(), Sequence::default());
-        self.clients.push(Some(Client { peer, stage, opened_ns, sequence }));
+        self.clients.push(Some(Client { peer, stage, opened_ns, sequence, returns: false }));
         Ok(())
+    }
+
+    /// Ends all connections of subscribers at once, without a word.
+    pub(crate) fn cut_all(&mut self) {
+        self.returns.cut_ns = now_ns();
+        for (token, place) in self.clients.iter_mut().enumerate().take(self.target.subs) {
+            self.cut_off.extend(place.take().map(|client| (token, client.sequence)));
+        }
+        self.ready = 0;
+    }
+
+    /// Lets those who were cut off come back, a number of them at a time; true when all are back.
+    pub(crate) fn bring_back(&mut self, inflight: usize) -> Result<bool> {
+        while self.returning < inflight {
+            let Some((token, sequence)) = self.cut_off.pop_front() else { break };
+            let peer = Peer::connect(self.target.addr, token, &self.poller)?;
+            let opened_ns = now_ns();
+            self.clients[token] =
+                Some(Client { peer, stage: Stage::Connecting, opened_ns, sequence, returns: true });
+            self.returning += 1;
+        }
+        Ok(self.returning == 0)
     }
 
     /// Opens the publisher and waits until it may publish.
@@ -107,7 +160,8 @@ impl<'t> Swarm<'t> {
     /// Puts one message behind those that [`Swarm::send_staged`] will send.
     pub(crate) fn stage(&mut self, marker: Marker) {
         self.payload.clear();
-        self.target.proto.write_publish(marker, self.target.payload, &mut self.payload);
+        let (style, payload_bytes) = (self.target.style, self.target.payload);
+        self.target.proto.write_publish(style, marker, payload_bytes, &mut self.payload);
         frames::push_masked(frames::TEXT, &self.payload, &mut self.staged);
     }
 
@@ -128,22 +182,30 @@ impl<'t> Swarm<'t> {
 
     /// Waits for readiness and does all work that is there.
     pub(crate) fn poll(&mut self, timeout: Duration) -> Result<()> {
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut desk = self.desk.take().context("the clients read already")?;
         for index in 0..self.poller.wait(Some(timeout))? {
             let Some(ready) = self.poller.ready(index) else { continue };
             let Some(Some(mut client)) = self.clients.get_mut(ready.token).map(Option::take) else {
                 continue;
             };
-            match self.serve(&mut client, ready, &mut scratch) {
+            match self.serve(&mut client, ready, &mut desk) {
                 Ok(()) => self.clients[ready.token] = Some(client),
                 Err(error) => self.lose(&client, ready.token, &error),
             }
         }
-        self.scratch = scratch;
+        self.desk = Some(desk);
         Ok(())
     }
 
     fn lose(&mut self, client: &Client, token: usize, error: &anyhow::Error) {
+        if client.returns && client.stage != Stage::Ready && self.returns.failed_attempts < self.target.subs {
+            self.returns.failed_attempts += 1;
+            self.returning -= 1;
+            return self.cut_off.push_back((token, client.sequence));
+        }
+        if client.returns && client.stage != Stage::Ready {
+            self.returning -= 1;
+        }
         self.tally.lost_clients += 1;
         if client.stage == Stage::Ready && token < self.target.subs {
             self.ready -= 1;
@@ -151,12 +213,14 @@ impl<'t> Swarm<'t> {
         self.first_failure.get_or_insert_with(|| format!("client {token}, {:?}: {error}", client.stage));
     }
 
-    fn serve(&mut self, client: &mut Client, ready: Ready, scratch: &mut [u8]) -> Result<()> {
+    fn serve(&mut self, client: &mut Client, ready: Ready, desk: &mut Desk) -> Result<()> {
+        let Desk { scratch, inflater } = desk;
         if client.stage == Stage::Connecting {
             client.peer.connected()?;
             client.stage = Stage::Upgrading;
             let number = (ready.token < self.target.subs).then_some(ready.token);
-            let request = self.target.proto.request(self.target.addr, self.target.token.as_deref(), number);
+            let (token, deflate) = (self.target.token.as_deref(), self.target.style.deflate);
+            let request = self.target.proto.request(self.target.addr, token, number, deflate);
             client.peer.send(request.as_bytes(), &self.poller)?;
         }
         if ready.writable {
@@ -182,7 +246,7 @@ impl<'t> Swarm<'t> {
         self.tally.reads += 1;
         while let Some(frame) = Frame::split(rest)? {
             rest = &rest[frame.wire_bytes..];
-            let payload = frame.plain()?;
+            let payload = frame.read(inflater)?;
             match frame.opcode {
                 frames::PING => {
                     let mut pong = Vec::new();
@@ -231,9 +295,24 @@ impl<'t> Swarm<'t> {
                     return self.becomes_ready(client, token);
                 }
                 client.stage = Stage::Subscribing;
-                self.send_text(client, SUBSCRIBE)
+                match &self.returns.epoch {
+                    Some(epoch) if client.returns => {
+                        // Nobody else publishes to the topic: the first message has offset 1 and number 0.
+                        let request = subscribe_again(epoch, client.sequence.next().into());
+                        self.send_text(client, request.as_bytes())
+                    }
+                    _ => self.send_text(client, SUBSCRIBE.as_bytes()),
+                }
             }
             (Proto::Infrawatch, Stage::Subscribing) if says("\"subscribed\"") => {
+                if self.returns.epoch.is_none() {
+                    self.returns.epoch = epoch_in(payload);
+                }
+                if client.returns {
+                    let recovered = says("\"recovered\":true");
+                    self.returns.recovered += usize::from(recovered);
+                    self.returns.not_recovered += usize::from(!recovered);
+                }
                 self.becomes_ready(client, token)
             }
             (Proto::Raw, Stage::Subscribing) if payload == b"ok" => self.becomes_ready(client, token),
@@ -246,7 +325,12 @@ impl<'t> Swarm<'t> {
         client.stage = Stage::Ready;
         if token < self.target.subs {
             self.ready += 1;
-            self.tally.connected(now_ns() - client.opened_ns);
+            if client.returns {
+                self.returning -= 1;
+                self.tally.returned(now_ns() - self.returns.cut_ns);
+            } else {
+                self.tally.connected(now_ns() - client.opened_ns);
+            }
         }
         Ok(())
     }
@@ -256,4 +340,12 @@ impl<'t> Swarm<'t> {
         frames::push_masked(frames::TEXT, text, &mut frame);
         Ok(client.peer.send(&frame, &self.poller)?)
     }
+}
+
+/// The epoch that a `subscribed` answer tells.
+fn epoch_in(payload: &[u8]) -> Option<String> {
+    const FIELD: &[u8] = br#""epoch":""#;
+    let rest = payload.get(memmem::find(payload, FIELD)? + FIELD.len()..)?;
+    let epoch = rest.get(..rest.iter().position(|byte| *byte == b'"')?)?;
+    String::from_utf8(epoch.to_vec()).ok()
 }

@@ -2,18 +2,17 @@
 //! message, because machines drift by more within minutes than what is to be told apart.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::bounds;
+use crate::hub::{Cpus, Hub, free_address};
 use crate::process::{Server, pin};
-use crate::proto::Proto;
+use crate::proto::{Proto, Style};
 use crate::report::Report;
 use crate::run::{INFLIGHT, Shape, Target, run};
 
@@ -32,12 +31,8 @@ pub(crate) struct CompareArgs {
     /// Length of the published data in bytes, before the hub's envelope
     #[arg(long, default_value_t = 200, value_parser = bounds::payload_bytes)]
     payload: usize,
-    /// The CPU of the servers
-    #[arg(long, default_value_t = 0)]
-    server_cpu: usize,
-    /// The CPU of the clients
-    #[arg(long, default_value_t = 1)]
-    client_cpu: usize,
+    #[command(flatten)]
+    cpus: Cpus,
     /// Print a JSON line per run instead of one for people
     #[arg(long)]
     json: bool,
@@ -137,21 +132,10 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut impl Write) -> Result<()> {
 }
 
 fn measure_hub(args: &CompareArgs, mode: &Mode, data_dir: &Path) -> Result<Report> {
-    fs::create_dir_all(data_dir)?;
-    let (address, data) = (free_address()?, data_dir.display().to_string());
-    let listen = address.to_string();
-    let serve = ["serve", "--listen", &listen, "--data-dir", &data, "--workers", "1", "--limits", "off"];
-    pin(args.server_cpu)?;
-    let hub = Server::start(&args.hub, &serve, address, &data_dir.join("hub.log"))?;
-    let token = ["token", "--data-dir", &data, "--role", "admin", "--ttl", "1h"];
-    let token = Command::new(&args.hub).args(token).output()?;
-    if !token.status.success() {
-        bail!("no token: {}", String::from_utf8_lossy(&token.stderr));
-    }
-    let token = Some(String::from_utf8(token.stdout)?.trim().to_owned());
-    pin(args.client_cpu)?;
-    let (proto, pid) = (Proto::Infrawatch, Some(hub.pid()));
-    measure("hub", Target { token, ..target(args, mode, address, proto, pid) }, mode)
+    let hub = Hub::start(&args.hub, data_dir, args.cpus)?;
+    let mut target = target(args, mode, hub.address, Proto::Infrawatch, Some(hub.pid()));
+    target.token = Some(hub.token);
+    measure("hub", target, mode)
 }
 
 fn measure_baseline(args: &CompareArgs, mode: &Mode, payload: usize, log: &Path) -> Result<Report> {
@@ -160,16 +144,17 @@ fn measure_baseline(args: &CompareArgs, mode: &Mode, payload: usize, log: &Path)
     if mode.joins {
         arguments.push("--batch".to_owned());
     }
-    pin(args.server_cpu)?;
+    pin(args.cpus.server_cpu)?;
     let base = Server::start(&std::env::current_exe()?, &arguments, address, log)?;
-    pin(args.client_cpu)?;
+    pin(args.cpus.client_cpu)?;
     let label = if mode.joins { "base-batch" } else { "base-write" };
     measure(label, Target { payload, ..target(args, mode, address, Proto::Raw, Some(base.pid())) }, mode)
 }
 
 fn target(args: &CompareArgs, mode: &Mode, addr: SocketAddrV4, proto: Proto, pid: Option<u32>) -> Target {
     let (subs, payload, json) = (mode.subs, args.payload, args.json);
-    Target { addr, proto, subs, token: None, payload, inflight: INFLIGHT, pid, label: String::new(), json }
+    let (style, label) = (Style::default(), String::new());
+    Target { addr, proto, subs, style, token: None, payload, inflight: INFLIGHT, pid, label, json }
 }
 
 fn measure(label: &str, target: Target, mode: &Mode) -> Result<Report> {
@@ -202,7 +187,7 @@ fn medians(pairs: &[(Report, Report)], figure: impl Fn(&Report) -> f64) -> (f64,
     (median(pairs.iter().map(|(hub, _)| figure(hub))), median(pairs.iter().map(|(_, base)| figure(base))))
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -212,11 +197,6 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     } else {
         (values.get(middle.wrapping_sub(1)).copied().unwrap_or(upper) + upper) / 2.0
     }
-}
-
-fn free_address() -> Result<SocketAddrV4> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr()?.port()))
 }
 
 #[cfg(test)]

@@ -2,12 +2,16 @@
 //! there must not be invisible because both sides share it.
 
 use anyhow::{Result, bail};
+use flate2::{Decompress, FlushDecompress, Status};
 
 pub(crate) const TEXT: u8 = 1;
 pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
+const FIN: u8 = 0x80;
+/// The first reserved bit: the message is compressed.
+const RSV1: u8 = 0x40;
 const KEY: [u8; 4] = [0x5a, 0x21, 0xc3, 0x94];
 /// Nothing a bench receives is longer, in bytes.
 const PAYLOAD_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -16,6 +20,7 @@ const PAYLOAD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     pub(crate) opcode: u8,
+    deflated: bool,
     /// The mask when the frame came from a client.
     key: Option<[u8; 4]>,
     payload: &'a [u8],
@@ -27,7 +32,8 @@ impl<'a> Frame<'a> {
     /// The frame at the start of `bytes`, or `None` while it is incomplete.
     pub(crate) fn split(bytes: &'a [u8]) -> Result<Option<Self>> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
-        if first & 0xf0 != 0x80 {
+        let deflated = first & RSV1 != 0;
+        if first & !RSV1 & 0xf0 != FIN {
             bail!("fragmented frame or reserved bits: {first:#x}");
         }
         let (length, rest) = match second & 0x7f {
@@ -52,7 +58,7 @@ impl<'a> Frame<'a> {
         };
         let Some(payload) = rest.get(..usize::try_from(length)?) else { return Ok(None) };
         let wire_bytes = bytes.len() - rest.len() + payload.len();
-        Ok(Some(Self { opcode: first & 0x0f, key, payload, wire_bytes }))
+        Ok(Some(Self { opcode: first & 0x0f, deflated, key, payload, wire_bytes }))
     }
 
     /// The payload of a server's frame, as it lies in the buffer.
@@ -60,13 +66,68 @@ impl<'a> Frame<'a> {
         if self.key.is_some() {
             bail!("the server masked a frame");
         }
+        if self.deflated {
+            bail!("a compressed frame that nobody asked for");
+        }
         Ok(self.payload)
+    }
+
+    /// As [`Frame::plain`], inflated if it is compressed.
+    pub(crate) fn read<'b>(&self, inflater: &'b mut Inflater) -> Result<&'b [u8]>
+    where
+        'a: 'b,
+    {
+        if self.deflated && self.key.is_none() { inflater.inflate(self.payload) } else { self.plain() }
     }
 
     /// Appends the payload of a client's frame, unmasked.
     pub(crate) fn unmask_into(&self, out: &mut Vec<u8>) -> Result<()> {
         let Some(key) = self.key else { bail!("the client did not mask a frame") };
         out.extend(self.payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        Ok(())
+    }
+}
+
+/// Inflates messages. Subscribers of one topic get the same bytes, which are inflated once: the bench
+/// must not be what is measured.
+pub(crate) struct Inflater {
+    stream: Decompress,
+    last: Vec<u8>,
+    message: Vec<u8>,
+}
+
+impl Inflater {
+    pub(crate) fn new() -> Self {
+        Self { stream: Decompress::new(false), last: Vec::new(), message: Vec::new() }
+    }
+
+    fn inflate(&mut self, deflated: &[u8]) -> Result<&[u8]> {
+        if self.last != deflated {
+            self.last.clear();
+            self.stream.reset(false);
+            self.message.clear();
+            for part in [deflated, &[0, 0, 0xff, 0xff]] {
+                self.push(part)?;
+            }
+            self.last.extend_from_slice(deflated);
+        }
+        Ok(&self.message)
+    }
+
+    fn push(&mut self, mut part: &[u8]) -> Result<()> {
+        while !part.is_empty() {
+            if self.message.len() as u64 > PAYLOAD_BYTES_MAX {
+                bail!("a message of more than {PAYLOAD_BYTES_MAX} bytes when inflated");
+            }
+            self.message.reserve(part.len() * 4);
+            let before = self.stream.total_in();
+            let status = self.stream.decompress_vec(part, &mut self.message, FlushDecompress::None)?;
+            let read_bytes = usize::try_from(self.stream.total_in() - before)?;
+            if status == Status::StreamEnd || read_bytes == 0 && status == Status::BufError {
+                bail!("a compressed message that ends too early");
+            }
+            part = &part[read_bytes..];
+        }
         Ok(())
     }
 }
@@ -145,9 +206,27 @@ mod tests {
     }
 
     #[test]
+    fn compressed_frames_are_read_again_and_again() {
+        let mut inflater = Inflater::new();
+        for _ in 0..2 {
+            for (wire, text) in [
+                (&b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"[..], "Hello"),
+                (b"\xc1\x0b\x00\x05\x00\xfa\xffHello\x00", "Hello"),
+                (b"\x81\x02Hi", "Hi"),
+            ] {
+                let frame = Frame::split(wire).unwrap().unwrap();
+                assert_eq!(frame.read(&mut inflater).unwrap(), text.as_bytes());
+            }
+        }
+        let broken = Frame::split(b"\xc1\x05Hello").unwrap().unwrap();
+        assert!(broken.read(&mut inflater).is_err());
+    }
+
+    #[test]
     fn what_a_bench_never_expects_is_an_error() {
         assert!(Frame::split(b"\x01\x00").is_err());
-        assert!(Frame::split(b"\xc1\x00").is_err());
+        assert!(Frame::split(b"\xa1\x00").is_err());
+        assert!(Frame::split(b"\xc1\x00").unwrap().unwrap().plain().is_err());
         assert!(Frame::split(b"\x82\x7f\x00\x00\x00\x01\x00\x00\x00\x00").is_err());
     }
 }

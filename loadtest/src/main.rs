@@ -8,11 +8,16 @@ mod baseline;
 mod bounds;
 mod client;
 mod compare;
+mod critical;
+mod delivery;
+mod dialogue;
 mod frames;
+mod hub;
 mod marker;
 mod net;
 mod process;
 mod proto;
+mod recovery;
 mod report;
 mod run;
 mod tally;
@@ -79,6 +84,8 @@ enum Command {
     },
     /// Start the hub and the baseline and compare them, round by round
     Compare(compare::CompareArgs),
+    /// Start the hub and hold what it promises of delivery against its bars
+    Delivery(delivery::DeliveryArgs),
 }
 
 #[derive(Debug, Args)]
@@ -126,5 +133,6 @@ fn main() -> Result<()> {
             measure(&target, Shape::Idle { settle_s: settle }, out)
         }
         Command::Compare(args) => compare::compare(&args, out),
+        Command::Delivery(args) => delivery::delivery(&args, out),
     }
 }

@@ -11,12 +11,12 @@ use crate::client::Swarm;
 use crate::marker::Marker;
 use crate::net::{self, now_ns};
 use crate::process::Usage;
-use crate::proto::Proto;
+use crate::proto::{Proto, Style};
 use crate::report::Report;
 
 const CONNECT_TIMEOUT_NS: u64 = 60_000_000_000;
 /// A run that delivers nothing for this long has ended.
-const STALL_NS: u64 = 3_000_000_000;
+pub(crate) const STALL_NS: u64 = 3_000_000_000;
 const BURST_MAX: u32 = 64;
 const UNSENT_BYTES_MAX: usize = 256 * 1024;
 
@@ -35,6 +35,8 @@ pub(crate) struct Target {
     /// Subscribers
     #[arg(long, default_value_t = 1_000, value_parser = bounds::subs)]
     pub(crate) subs: usize,
+    #[command(flatten)]
+    pub(crate) style: Style,
     /// Token for the hub
     #[arg(long, env = "INFRAWATCH_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
@@ -90,7 +92,7 @@ impl Snapshot {
     }
 }
 
-fn ns(seconds: f64) -> u64 {
+pub(crate) fn ns(seconds: f64) -> u64 {
     Duration::from_secs_f64(seconds).as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
@@ -129,7 +131,7 @@ pub(crate) fn run(target: &Target, shape: Shape) -> Result<Report> {
 }
 
 /// Opens all subscribers and waits until each is ready or lost; returns the seconds it took.
-fn connect(swarm: &mut Swarm<'_>, target: &Target) -> Result<f64> {
+pub(crate) fn connect(swarm: &mut Swarm<'_>, target: &Target) -> Result<f64> {
     let start_ns = now_ns();
     while swarm.opened() < target.subs || swarm.underway() > 0 {
         while swarm.opened() < target.subs && swarm.underway() < target.inflight {
@@ -148,22 +150,27 @@ fn connect(swarm: &mut Swarm<'_>, target: &Target) -> Result<f64> {
 
 /// When the next message is due.
 #[derive(Clone, Copy)]
-enum Pace {
+pub(crate) enum Pace {
     /// As soon as fewer than this many are in flight.
     Window(u32),
     /// Every so many nanoseconds.
     Step(u64),
 }
 
-struct Publisher {
+/// Publishes through the last client of a swarm.
+pub(crate) struct Publisher {
     pace: Pace,
-    published: u32,
+    pub(crate) published: u32,
     next_due_ns: u64,
 }
 
 impl Publisher {
+    pub(crate) fn new(pace: Pace, start_ns: u64) -> Self {
+        Self { pace, published: 0, next_due_ns: start_ns }
+    }
+
     /// Stages what is due now and returns whether there was any.
-    fn stage_due(&mut self, swarm: &mut Swarm<'_>, now: u64) -> Result<bool> {
+    pub(crate) fn stage_due(&mut self, swarm: &mut Swarm<'_>, now: u64) -> Result<bool> {
         let first = self.published;
         match self.pace {
             Pace::Window(window) => {
@@ -191,7 +198,7 @@ impl Publisher {
         self.published += 1;
     }
 
-    fn wait(&self) -> Duration {
+    pub(crate) fn wait(&self) -> Duration {
         let until_due = self.next_due_ns.saturating_sub(now_ns());
         let pause = if matches!(self.pace, Pace::Step(_)) { until_due / 1_000_000 } else { 20 };
         Duration::from_millis(pause.min(20))
@@ -210,7 +217,7 @@ fn publish(
     let (from_ns, end_ns) = (start_ns + ns(warm_s), start_ns + ns(warm_s + measure_s));
     (swarm.tally.run_start_ns, swarm.tally.record_from_ns) = (start_ns, from_ns);
     let subs = swarm.ready as u64;
-    let mut publisher = Publisher { pace, published: 0, next_due_ns: start_ns };
+    let mut publisher = Publisher::new(pace, start_ns);
     let (mut first, mut last) = (None, None);
     let (mut delivered, mut progress_ns) = (0, start_ns);
     loop {

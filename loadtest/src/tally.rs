@@ -15,6 +15,13 @@ pub(crate) struct Sequence {
     missing: u32,
 }
 
+impl Sequence {
+    /// The number of the message that comes next.
+    pub(crate) fn next(&self) -> u32 {
+        self.next
+    }
+}
+
 /// Sums over all subscribers of a run.
 pub(crate) struct Tally {
     /// Distinct messages times subscribers.
@@ -32,6 +39,7 @@ pub(crate) struct Tally {
     pub(crate) record_from_ns: u64,
     latency_ns: Histogram<u64>,
     connect_ns: Histogram<u64>,
+    return_ns: Histogram<u64>,
 }
 
 impl Tally {
@@ -48,12 +56,18 @@ impl Tally {
             record_from_ns: u64::MAX,
             latency_ns: histogram()?,
             connect_ns: histogram()?,
+            return_ns: histogram()?,
         })
     }
 
     /// A subscriber is ready, this long after its socket was opened.
     pub(crate) fn connected(&mut self, took_ns: u64) {
         self.connect_ns.saturating_record(took_ns);
+    }
+
+    /// A subscriber that was cut off is subscribed again, this long after the cut.
+    pub(crate) fn returned(&mut self, took_ns: u64) {
+        self.return_ns.saturating_record(took_ns);
     }
 
     /// A marker arrived.
@@ -82,6 +96,11 @@ impl Tally {
     /// Milliseconds below which this share of the latencies lies.
     pub(crate) fn latency_ms(&self, quantile: f64) -> f64 {
         self.latency_ns.value_at_quantile(quantile) as f64 / 1e6
+    }
+
+    /// The same of the time from the cut to being subscribed again.
+    pub(crate) fn return_ms(&self, quantile: f64) -> f64 {
+        self.return_ns.value_at_quantile(quantile) as f64 / 1e6
     }
 
     /// The same of the time from opening a socket to being subscribed.
