@@ -57,7 +57,8 @@ impl Cast {
             report(&mut cast.carol, node, 0).await;
         }
         for doc in ["plan", "notes"] {
-            cast.alice.request("sync_get", json!({ "doc": doc }), "sync_doc").await;
+            let write = json!({ "doc": doc, "key": "first", "value": 1, "base_version": 0 });
+            cast.alice.request("sync_put", write, "sync_applied").await;
         }
         cast
     }
