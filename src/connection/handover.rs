@@ -65,7 +65,6 @@ impl Shard {
     pub fn open_inboxes(&self, member: Member) {
         let Some(seat) = self.seat(member) else { return };
         let identity = seat.identity.borrow().clone();
-        let Some(session) = self.services.clients.session(&identity.client_id) else { return };
         for personal in Personal::ALL {
             let name = personal.topic(identity.client_id.as_str(), &identity.claims.sub);
             let Ok(name) = TopicName::parse(&name) else { continue };
@@ -74,6 +73,7 @@ impl Shard {
             if !allowed || !self.services.broker.may_have_mail(&name) {
                 continue;
             }
+            let Some(session) = self.services.clients.session(&identity.client_id) else { return };
             let subscribe = Subscribe {
                 outlet: self.outlet.clone(),
                 member,

@@ -200,8 +200,10 @@ impl Door {
         if let Some((worker, member)) = arrival.takes_over {
             self.state.shards.take_over(worker, member).await;
         }
-        let session = services.clients.session(&identity.client_id).filter(|_| arrival.resumed);
-        let Some(session) = session else { return Resumed::default() };
+        if !arrival.resumed {
+            return Resumed::default();
+        }
+        let Some(session) = services.clients.session(&identity.client_id) else { return Resumed::default() };
         let mut dropped = 0;
         for personal in Personal::ALL {
             let name = personal.topic(identity.client_id.as_str(), &identity.claims.sub);
