@@ -64,13 +64,13 @@ test('a published message appears in the feed of its topic, and the answer of th
 test('the publish box says what is wrong before anything is sent', async () => {
   await open('/streaming');
   const form = page.getByRole('form', { name: 'Publish a message' });
-  await form.getByLabel('Topic').fill('no spaces please');
+  await form.getByRole('textbox', { name: 'Topic' }).fill('no spaces please');
   await form.getByLabel('Data, JSON').fill('{');
   await form.getByRole('button', { name: 'Publish' }).click();
   await form.getByText('Letters, digits and . _ : - only').waitFor();
   await form.getByText(/^Not JSON/).waitFor();
   assert.equal(await page.locator('[data-answer]').count(), 0);
-  await form.getByLabel('Topic').fill('metrics_update');
+  await form.getByRole('textbox', { name: 'Topic' }).fill('metrics_update');
   await form.getByLabel('Data, JSON').fill('1');
   await form.getByRole('button', { name: 'Publish' }).click();
   await page.locator('[data-answer]').waitFor();
