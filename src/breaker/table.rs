@@ -78,9 +78,9 @@ pub const TABLE: [Row; 4] = [
     Row {
         subsystem: Subsystem::Store,
         name: "store",
-        guards: "samples, and publishes to topics that are kept in the store",
+        guards: "samples, shared state, publishes to topics that are kept in the store",
         while_open: WhileOpen::Spill,
-        detail: "samples wait in memory, metrics_ack follows the commit; publishes get 503 store_unavailable",
+        detail: "samples wait in memory, metrics_ack follows the commit; the rest gets 503 store_unavailable",
         failures: "writes that failed, were refused as overloaded, or take longer than breaker.call_ms_max",
         checked_in: "ingest/mod.rs",
     },

@@ -15,6 +15,7 @@ use super::socket::Socket;
 use crate::auth::{Claims, TopicPattern};
 use crate::ids::{RoomName, TopicName};
 use crate::protocol::codes::Code;
+use crate::protocol::frame::SharedFrame;
 use crate::protocol::server::{self, SubscribedTopic};
 use crate::supervision::Inbox;
 use crate::telemetry::{Cause, Counter};
@@ -78,6 +79,11 @@ impl Seat {
     /// Sends an answer or a push that belongs to no topic.
     pub fn reply(&self, json: &Bytes) {
         self.socket.send_one(&self.socket.format.encode(json));
+    }
+
+    /// Sends a frame that many get.
+    pub fn push(&self, frame: &SharedFrame) {
+        self.socket.send_one(frame.get(self.socket.format));
     }
 
     /// Sends an `error`.

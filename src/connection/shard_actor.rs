@@ -16,6 +16,7 @@ use super::shard::Shard;
 use super::wheel::Wheel;
 use crate::clock::rfc3339;
 use crate::protocol::codes::Close;
+use crate::protocol::frame::SharedFrame;
 use crate::supervision::{Inbox, Queued, Recipient, Restart, supervised};
 use crate::telemetry::{Cause, Counter};
 use crate::topic::{Delivery, Member, Outlet};
@@ -58,7 +59,7 @@ pub struct CloseSome {
 #[rtype(result = "()")]
 pub struct Tell {
     /// The whole frame.
-    pub frame: bytes::Bytes,
+    pub frame: SharedFrame,
 }
 
 /// How much waits for the clients of a worker.
@@ -245,7 +246,7 @@ impl Handler<Queued<Tell>> for ShardActor {
 
     fn handle(&mut self, queued: Queued<Tell>, _ctx: &mut Self::Context) {
         for seat in self.shard.seats() {
-            seat.reply(&queued.msg.frame);
+            seat.push(&queued.msg.frame);
         }
     }
 }
@@ -368,7 +369,7 @@ impl Shards {
     }
 
     /// Sends a frame to every connection; false when a worker did not take it.
-    pub fn tell_all(&self, frame: &bytes::Bytes) -> bool {
+    pub fn tell_all(&self, frame: &SharedFrame) -> bool {
         let handles = self.handles();
         let told =
             handles.iter().map(|h| h.inbox.try_send(Tell { frame: frame.clone() }, &Cause::own()).is_ok());

@@ -196,6 +196,8 @@ pub struct Delivery {
     pub conflated: u64,
     /// Frames with several messages, encoded once each.
     pub batches: u64,
+    /// Messages in them.
+    pub batched_messages: u64,
 }
 
 /// Bytes on WebSockets since the start.
@@ -205,12 +207,12 @@ pub struct Bandwidth {
     pub bytes_in: u64,
     /// Written.
     pub bytes_out: u64,
-    /// What subscribers did not have to be sent; null where it is not counted.
-    pub saved_bytes: Option<u64>,
+    /// What subscribers did not have to be sent.
+    pub saved_bytes: u64,
     /// The same by how it was spared.
     pub saved_by: BTreeMap<&'static str, u64>,
     /// Of what would have been written without.
-    pub saved_percent: Option<f64>,
+    pub saved_percent: f64,
 }
 
 /// From the hub's acceptance of a message to the sockets, once a bundle and worker.
@@ -334,22 +336,19 @@ fn delivery(state: &State) -> Delivery {
         dropped_total: Counter::Dropped.total(),
         conflated: Counter::Conflated.total(),
         batches: Counter::Batches.total(),
+        batched_messages: Counter::BatchedMessages.total(),
     }
 }
 
 fn bandwidth() -> Bandwidth {
-    let bytes_out = Counter::BytesOut.total();
-    // Counted by whoever spares them.
-    let saved = Counter::ALL.iter().find(|counter| counter.row().0 == "bytes_saved");
-    let saved_bytes = saved.map(|counter| counter.total());
-    let without = bytes_out + saved_bytes.unwrap_or(0);
-    let percent = |saved: u64| (saved as f64 / without.max(1) as f64 * 1_000.0).round() / 10.0;
+    let (bytes_out, saved_bytes) = (Counter::BytesOut.total(), Counter::BytesSaved.total());
+    let without = (bytes_out + saved_bytes).max(1);
     Bandwidth {
         bytes_in: Counter::BytesIn.total(),
         bytes_out,
         saved_bytes,
-        saved_by: saved.map(|counter| counter.by_label()).unwrap_or_default(),
-        saved_percent: saved_bytes.map(percent),
+        saved_by: Counter::BytesSaved.by_label(),
+        saved_percent: (saved_bytes as f64 / without as f64 * 1_000.0).round() / 10.0,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::broker::Draft;
 use crate::clock::rfc3339;
 use crate::http::{State, alerts};
 use crate::ids::TopicName;
+use crate::protocol::frame::SharedFrame;
 use crate::protocol::server;
 use crate::supervision::{Restart, supervised};
 use crate::telemetry::Cause;
@@ -96,6 +97,7 @@ fn tell(state: &Arc<State>) {
             return;
         }
         let frame = server::control(event(&change), change.unix_ms, None, &payload(&change));
+        let frame = SharedFrame::json(frame);
         if !state.shards.tell_all(&frame) {
             tracing::warn!(
                 subsystem = change.subsystem.name(),

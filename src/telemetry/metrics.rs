@@ -50,6 +50,7 @@ rows! {
         Delivered = "messages_delivered", None, "Messages handed to a subscriber's socket or outbox";
         Dropped = "messages_dropped", Some("cause"), "Messages dropped for a slow client, by cause";
         Batches = "batches", None, "Frames that carry several messages, encoded once each";
+        BatchedMessages = "batched_messages", None, "Messages that left a topic together with others";
         Conflated = "messages_conflated", Some("place"), "Messages that a newer value of their key replaced, by where they waited";
         FlowsSent = "flows_sent", None, "Publishers told to slow down";
         ErrorsSent = "errors_sent", Some("code"), "Error frames sent, by code";

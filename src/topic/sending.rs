@@ -62,6 +62,7 @@ impl TopicActor {
 
     fn batch(&mut self, messages: &[Stored], priority: Priority) -> SharedFrame {
         Counter::Batches.add(1);
+        Counter::BatchedMessages.add(messages.len() as u64);
         let unix_ms = self.args.clock.unix_ms();
         let meta = BatchMeta {
             unix_ms,

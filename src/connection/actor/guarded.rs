@@ -1,7 +1,7 @@
 //! What a client publishes passes the breakers first.
 
 use super::ConnectionActor;
-use crate::breaker::{Refused, Subsystem};
+use crate::breaker::{Call, Refused, Subsystem};
 use crate::broker::Guarded;
 use crate::connection::Services;
 use crate::ids::TopicName;
@@ -30,6 +30,16 @@ impl ConnectionActor {
                 None
             }
         }
+    }
+
+    /// Asks the breaker of the store for a write of its own. `None`: refused, and the client was told.
+    pub(super) fn enter_store<'a>(
+        &mut self,
+        services: &'a Services,
+        reply_to: Option<&str>,
+    ) -> Option<Call<'a>> {
+        let entered = services.breakers.enter(Subsystem::Store);
+        entered.map_err(|refused| self.turn_away(&refused, reply_to)).ok()
     }
 
     fn turn_away(&mut self, refused: &Refused, reply_to: Option<&str>) {

@@ -61,7 +61,7 @@ impl ConnectionActor {
     }
 
     pub(super) fn sync_put(
-        &self,
+        &mut self,
         put: &SyncPut<'_>,
         reply_to: Option<&str>,
         cause: &Cause,
@@ -80,6 +80,9 @@ impl ConnectionActor {
             time: time.flatten(),
             writer: self.seat.identity.borrow().client_id.shared(),
         };
+        let services = self.shard.services.clone();
+        let Some(call) = self.enter_store(&services, reply_to) else { return Ok(()) };
+        call.sent();
         let outcome = self.shard.services.documents.put(&doc, write, cause);
         self.answer_later(reply_to, async move |reply_to, clock| match outcome.await? {
             Outcome::Applied { entry, conflict, forgotten: _ } => {

@@ -111,6 +111,8 @@ async fn without_the_store_samples_wait_and_kept_topics_are_refused_at_once() {
     client.first("the node is live all the same", |f| f["payload"]["metrics"]["metric_0"] == 9.0).await;
     let refused = fails(&mut client, "publish", json!({ "topic": "deployments", "data": 1 })).await;
     assert_eq!(refused["code"], "store_unavailable", "{refused}");
+    let put = json!({ "doc": "board", "key": "a", "value": 1, "base_version": 0 });
+    assert_eq!(fails(&mut client, "sync_put", put.clone()).await["code"], "store_unavailable");
     client.publish("bench:memory", json!(1)).await;
     let deployment = json!({ "service": "s", "version": "1", "status": "started" });
     let (status, retry_after_s, problem) = hub.post("/api/v1/streaming/deployments", &deployment).await;
@@ -132,6 +134,7 @@ async fn without_the_store_samples_wait_and_kept_topics_are_refused_at_once() {
     let spilled = hub.state.services.ingest.spilled();
     assert_eq!((spilled.batches, spilled.bytes, spilled.overflowed), (0, 0, 0));
     client.publish("deployments", json!(1)).await;
+    client.request("sync_put", put, "sync_applied").await;
 }
 
 #[tokio::test]
