@@ -138,6 +138,8 @@ fn critical(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result
             )?;
             p99s.push(p99);
         }
+        let ahead = latencies.ahead_bytes_max / 1024;
+        writeln!(out, "critical  at most {ahead} KiB of other topics came before a critical message")?;
     }
     let (idle, behind) = (median(idle_ms.into_iter()), median(behind_ms.into_iter()));
     let (ratio, bar) = (behind / idle, CRITICAL_RATIO_MAX);

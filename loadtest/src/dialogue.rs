@@ -1,17 +1,19 @@
 //! One client that waits for what it asked: for measurements of a single connection.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddrV4, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use memchr::memmem;
+use rustix::net::{self, AddressFamily, SocketType, sockopt};
 
 use crate::frames::{self, Frame};
 use crate::hub::Hub;
 use crate::proto::KEY;
 
 const READ_BYTES: usize = 256 * 1024;
+const RECEIVE_BYTES: usize = 64 * 1024;
 /// Whatever is waited for comes within this time, or not at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -24,9 +26,13 @@ pub(crate) struct Dialogue {
 }
 
 impl Dialogue {
-    /// Connects and waits for the greeting.
+    /// Connects and waits for the greeting. The kernel takes in only so much while nobody reads: what waits is
+    /// to wait in the hub.
     pub(crate) fn open(hub: &Hub, client_id: &str) -> Result<Self> {
-        let mut stream = connect(hub.address)?;
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES)?;
+        net::connect(&socket, &hub.address)?;
+        let mut stream = prepared(socket.into())?;
         let (address, token) = (hub.address, &hub.token);
         write!(
             stream,
@@ -114,7 +120,7 @@ impl Dialogue {
 
 /// Bytes that wait in the hub for a client, as its list of connections says.
 pub(crate) fn outbox_bytes(hub: &Hub, client_id: &str) -> Result<u64> {
-    let mut stream = connect(hub.address)?;
+    let mut stream = prepared(TcpStream::connect(hub.address)?)?;
     let (address, token) = (hub.address, &hub.token);
     write!(
         stream,
@@ -130,8 +136,7 @@ pub(crate) fn outbox_bytes(hub: &Hub, client_id: &str) -> Result<u64> {
     row.and_then(|row| row["outbox_bytes"].as_u64()).with_context(|| format!("{client_id} is not listed"))
 }
 
-fn connect(address: SocketAddrV4) -> Result<TcpStream> {
-    let stream = TcpStream::connect(address)?;
+fn prepared(stream: TcpStream) -> Result<TcpStream> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)
