@@ -10,6 +10,7 @@ use crate::ids::MessageId;
 use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;
 use crate::protocol::server::Parts;
+use crate::websocket::payload_of;
 
 /// A message as the topic keeps it: the frame that subscribers got, and where its parts are.
 #[derive(Debug, Clone)]
@@ -48,11 +49,7 @@ impl Stored {
     /// The whole frame's JSON text.
     pub fn frame_text(&self) -> &str {
         let frame = self.frame.as_json();
-        let header = match frame.get(1) {
-            Some(127) => 10,
-            Some(126) => 4,
-            _ => 2,
-        };
+        let header = frame.len() - payload_of(frame).len();
         self.text(&(header..frame.len()))
     }
 

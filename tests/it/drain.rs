@@ -1,9 +1,12 @@
 //! A hub that is told to stop says so, sends its clients away in good order, and goes.
 
-use rustix::process::Signal;
-use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::hub::{Client, Ended, Hub, RawSocket, Upgrade, until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::hub::{Client, Ended, Hub, RawSocket, Upgrade, until, within};
 
 const CLIENTS: usize = 12;
 
@@ -56,4 +59,154 @@ async fn a_client_that_does_not_listen_does_not_hold_the_hub_up() {
     hub.process.signal(Signal::TERM);
     assert!(hub.process.wait().is_some_and(|status| status.success()));
     assert_eq!((deaf.closed().await, half.closed().await), (Some(1012), Some(1012)));
+}
+
+const RESTARTS: u64 = 3;
+
+/// Acknowledged messages between two restarts.
+const BETWEEN: u64 = 150;
+
+/// Where clients connect to, and how often the hub was started again.
+#[derive(Clone)]
+struct Door {
+    url: String,
+    token: String,
+    starts: watch::Receiver<u64>,
+}
+
+impl Door {
+    async fn open(&mut self, client_id: &str) -> Client {
+        self.starts.borrow_and_update();
+        let url = format!("{}/ws/{client_id}", self.url);
+        Client::open_url(&url, &[("authorization", &format!("Bearer {}", self.token))]).await
+    }
+
+    async fn opens_again(&mut self) {
+        within("the next start", self.starts.changed()).await.unwrap();
+    }
+}
+
+/// What a follower got by offset, and when it was told to come back.
+#[derive(Default)]
+struct Followed {
+    messages: BTreeMap<u64, Value>,
+    hints_ms: Vec<u64>,
+}
+
+/// Reads the topic through every restart up to the last message; each offset must follow the one before.
+async fn follow(client_id: String, mut door: Door) -> Followed {
+    let mut followed = Followed::default();
+    let mut at: Option<(Value, u64)> = None;
+    loop {
+        let mut client = door.open(&client_id).await;
+        let topic = match &at {
+            None => json!({ "topic": "deployments" }),
+            Some((epoch, offset)) => {
+                json!({ "topic": "deployments", "recover": { "epoch": epoch, "offset": offset } })
+            }
+        };
+        let told = client.request("subscribe", json!({ "topics": [topic] }), "subscribed").await;
+        let told = &told["topics"][0];
+        assert_eq!(told["recovered"], at.is_some(), "{client_id}: {told}");
+        let (epoch, mut last) = at.unwrap_or((told["epoch"].clone(), told["offset"].as_u64().unwrap()));
+        let ended = loop {
+            let frame = match client.next().await {
+                Ok(frame) => frame,
+                Err(ended) => break ended,
+            };
+            match frame["type"].as_str().unwrap() {
+                "message" => {
+                    let meta = &frame["metadata"];
+                    assert_eq!((&meta["epoch"], &meta["offset"]), (&epoch, &json!(last + 1)), "{client_id}");
+                    last += 1;
+                    followed.messages.insert(last, frame["payload"].clone());
+                    if frame["payload"] == "the end" {
+                        return followed;
+                    }
+                }
+                "draining" => {
+                    followed.hints_ms.push(frame["payload"]["reconnect_after_ms"].as_u64().unwrap());
+                }
+                _ => {}
+            }
+        };
+        assert_eq!(ended, Ended::Closed(1012, "restart".into()), "{client_id}");
+        at = Some((epoch, last));
+        door.opens_again().await;
+    }
+}
+
+/// Publishes through every restart until it is told to stop; what was acknowledged, by offset.
+async fn publish(
+    mut door: Door,
+    stop: watch::Receiver<bool>,
+    safe: watch::Sender<u64>,
+) -> BTreeMap<u64, Value> {
+    let mut acknowledged = BTreeMap::new();
+    let mut client = door.open("publisher").await;
+    for n in 0_u64.. {
+        let is_last = *stop.borrow();
+        let data = if is_last { json!("the end") } else { json!(n) };
+        let id = client.send("publish", json!({ "topic": "deployments", "data": data })).await;
+        match client.answer_or_end(&id).await {
+            Some(answer) => {
+                assert_eq!(answer["type"], "published", "{answer}");
+                let taken = acknowledged.insert(answer["payload"]["offset"].as_u64().unwrap(), data);
+                assert_eq!(taken, None, "an offset was given twice: {answer}");
+                safe.send_modify(|count| *count += 1);
+                if is_last {
+                    return acknowledged;
+                }
+            }
+            // Whether it was taken is not known.
+            None => {
+                door.opens_again().await;
+                client = door.open("publisher").await;
+            }
+        }
+    }
+    unreachable!("it is stopped before")
+}
+
+async fn all_are_there(hub: &Hub, count: usize) {
+    until("all are there", async || {
+        (hub.metric("infrawatch_connections_active").await == count as u64).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rolling_restart_under_load_loses_and_duplicates_nothing_that_the_store_keeps() {
+    let mut hub = Hub::with_arguments(&["--limits", "off"], |_settings| {});
+    let (started, starts) = watch::channel(0);
+    let door = Door { url: hub.url(), token: hub.token("operator"), starts };
+    let followers: Vec<_> =
+        (0..CLIENTS).map(|n| tokio::spawn(follow(format!("follower-{n}"), door.clone()))).collect();
+    all_are_there(&hub, CLIENTS).await;
+    let (stop, stopped) = watch::channel(false);
+    let (safe, mut acknowledged) = watch::channel(0);
+    let publisher = tokio::spawn(publish(door, stopped, safe));
+    for restart in 1..=RESTARTS {
+        within("the load", acknowledged.wait_for(|count| *count >= restart * BETWEEN)).await.unwrap();
+        hub.process.signal(Signal::TERM);
+        assert!(hub.process.wait().is_some_and(|status| status.success()));
+        hub.start_again();
+        started.send_replace(restart);
+        all_are_there(&hub, CLIENTS + 1).await;
+    }
+    within("the load", acknowledged.wait_for(|count| *count >= (RESTARTS + 1) * BETWEEN)).await.unwrap();
+    stop.send_replace(true);
+    let acknowledged = within("the publisher", publisher).await.unwrap();
+    let mut hints_ms = BTreeSet::new();
+    for follower in followers {
+        let Followed { messages, hints_ms: own } = within("a follower", follower).await.unwrap();
+        for (offset, data) in acknowledged.range(messages.first_key_value().map_or(0, |(first, _)| *first)..)
+        {
+            assert_eq!(messages.get(offset), Some(data), "offset {offset} was acknowledged");
+        }
+        assert!(messages.len() as u64 > RESTARTS * BETWEEN, "{} messages", messages.len());
+        assert_eq!(own.len() as u64, RESTARTS, "every one is told each time");
+        hints_ms.extend(own);
+    }
+    assert!(hints_ms.len() > 3, "all clients would come back at once: {hints_ms:?}");
 }
