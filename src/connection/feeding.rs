@@ -56,9 +56,12 @@ impl Shard {
                 seat.topics.borrow_mut().push((handle, position.clone()));
             }
         } else {
-            // Subscribed again: the topic counts it once more, the roster does not.
+            // Subscribed again: the topic counts it once more, the roster does not. What waits is of the former
+            // subscription, and the answer says where this one begins.
             self.forget_interest(&name);
             seat.feeds.borrow_mut().retain(|feed| feed.topic != topic);
+            seat.socket.forget_topic(topic);
+            seat.holds.borrow_mut().iter_mut().for_each(|hold| hold.supersede(topic));
         }
         let told = SubscribedTopic {
             topic: name.to_string(),
@@ -99,8 +102,13 @@ impl Shard {
         loop {
             let Some(at) = seat.holds.borrow().iter().position(|hold| hold.remaining == 0) else { return };
             let hold = seat.holds.borrow_mut().remove(at);
-            if !hold.topics.is_empty() {
-                seat.reply(&server::control(hold.kind(), now_ms, hold.reply_to.as_deref(), &hold.payload()));
+            if !hold.topics.is_empty() || hold.superseded {
+                seat.announce(&server::control(
+                    hold.kind(),
+                    now_ms,
+                    hold.reply_to.as_deref(),
+                    &hold.payload(),
+                ));
             }
             for (topic, _) in &hold.topics {
                 self.open_feed(seat, *topic);
@@ -118,36 +126,43 @@ impl Shard {
     /// What goes to all members of a topic, for one that has a feed.
     pub(super) fn feed(&self, seat: &Rc<Seat>, topic: u32, outgoing: &[Outgoing]) {
         let bytes_max = seat.socket.outbox_bytes_max();
-        let full = {
-            let mut feeds = seat.feeds.borrow_mut();
-            let Some(feed) = feeds.iter_mut().find(|feed| feed.topic == topic) else { return };
-            let offered = outgoing.iter().try_for_each(|out| match out {
-                Outgoing::Bundle(bundle) => bundle
-                    .messages
-                    .iter()
-                    .try_for_each(|message| feed.offer(&bundle.epoch, message, bytes_max)),
-                Outgoing::Push(frame, priority) => feed.push(frame, *priority, bytes_max),
-            });
-            offered.is_err()
-        };
-        if full {
-            return self.end(seat, Close::Slow);
+        for out in outgoing {
+            let offered = {
+                let mut feeds = seat.feeds.borrow_mut();
+                match (feeds.iter_mut().find(|feed| feed.topic == topic), out) {
+                    (None, _) => return,
+                    (Some(feed), Outgoing::Bundle(bundle)) => {
+                        let mut messages = bundle.messages.iter();
+                        messages.try_for_each(|message| feed.offer(&bundle.epoch, message, bytes_max))
+                    }
+                    (Some(feed), Outgoing::Push(frame, priority)) => feed.push(frame, *priority, bytes_max),
+                }
+            };
+            if offered.is_err() {
+                return self.end(seat, Close::Slow);
+            }
+            // One by one: what comes at once may be more than may wait.
+            self.move_on(seat, topic);
         }
         self.pump(seat, topic);
     }
 
-    /// Moves what waits in a feed into the socket, as far as the outbox and the rate allow.
+    /// Moves what waits in a feed into the socket; a feed that is done by then is no longer needed.
     pub(super) fn pump(&self, seat: &Rc<Seat>, topic: u32) {
+        self.move_on(seat, topic);
+        let mut feeds = seat.feeds.borrow_mut();
+        if let Some(at) = feeds.iter().position(|feed| feed.topic == topic && feed.is_done()) {
+            feeds.swap_remove(at);
+            self.roster.borrow_mut().make_plain(topic, seat.member.slot);
+        }
+    }
+
+    /// As far as the outbox and the rate allow.
+    fn move_on(&self, seat: &Rc<Seat>, topic: u32) {
         loop {
             let parcels = {
                 let mut feeds = seat.feeds.borrow_mut();
-                let Some(at) = feeds.iter().position(|feed| feed.topic == topic) else { return };
-                let Some(feed) = feeds.get_mut(at) else { return };
-                if feed.is_done() {
-                    feeds.swap_remove(at);
-                    self.roster.borrow_mut().make_plain(topic, seat.member.slot);
-                    return;
-                }
+                let Some(feed) = feeds.iter_mut().find(|feed| feed.topic == topic) else { return };
                 self.next_parcels(seat, feed)
             };
             if parcels.is_empty() {
@@ -225,6 +240,10 @@ impl Shard {
 
     /// The outbox has moved: feeds that waited for it go on.
     pub(super) fn pump_all(&self, seat: &Rc<Seat>) {
+        if seat.socket.has_dropped() {
+            // An answer has pushed out what is low, and no message came since.
+            self.tell_lag(seat);
+        }
         if !seat.feeds_wait.replace(false) {
             return;
         }
@@ -274,6 +293,7 @@ impl Shard {
         let (topic, _) = seat.topics.borrow_mut().swap_remove(at);
         let number = topic.id().number();
         seat.feeds.borrow_mut().retain(|feed| feed.topic != number);
+        seat.socket.forget_topic(number);
         self.roster.borrow_mut().leave(number, seat.member.slot);
         self.tell_leave(topic);
         true

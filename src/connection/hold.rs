@@ -31,6 +31,8 @@ pub struct Hold {
     pub remaining: usize,
     /// Topics that have.
     pub topics: Vec<(u32, SubscribedTopic)>,
+    /// A later request has subscribed to one of them again before this one was answered.
+    pub superseded: bool,
     /// For a room: its name and members, from the room's actor.
     pub room: Option<Box<RawValue>>,
     /// For a room: its newest messages.
@@ -44,6 +46,13 @@ impl Hold {
     pub fn options_of(&self, name: &str) -> FeedOptions {
         let asked = self.options.iter().find(|(asked, _)| asked.as_str() == name);
         asked.map(|(_, options)| options.clone()).unwrap_or_default()
+    }
+
+    /// A later request has answered for this topic.
+    pub fn supersede(&mut self, topic: u32) {
+        let before = self.topics.len();
+        self.topics.retain(|(known, _)| *known != topic);
+        self.superseded |= self.topics.len() < before;
     }
 
     /// The payload of the answer.

@@ -230,6 +230,23 @@ impl Outbox {
         self.lags.iter().any(|lag| lag.dropped > 0)
     }
 
+    /// Forgets what waits of a topic: nobody wants it any more, or somebody wants it from another place on.
+    pub fn forget_topic(&mut self, topic: u32) {
+        for lane in 0..self.lanes.len() {
+            if self.lanes[lane].iter().all(|w| w.entry.topic != topic) {
+                continue;
+            }
+            let (gone, stay) =
+                std::mem::take(&mut self.lanes[lane]).into_iter().partition(|w| w.entry.topic == topic);
+            let gone: VecDeque<Waiting> = gone;
+            self.lanes[lane] = stay;
+            for waiting in gone {
+                self.stale -= usize::from(self.is_stale(&waiting));
+                self.forget(&waiting);
+            }
+        }
+    }
+
     /// Moves what waits of `topic` in less urgent lanes to the end of this one, in order.
     fn take_along(&mut self, topic: u32, priority: Priority) {
         for less_urgent in priority.index() + 1..self.lanes.len() {

@@ -16,6 +16,7 @@ use crate::auth::{Claims, TopicPattern};
 use crate::ids::{RoomName, TopicName};
 use crate::protocol::codes::Code;
 use crate::protocol::frame::SharedFrame;
+use crate::protocol::priority::Priority;
 use crate::protocol::server::{self, SubscribedTopic};
 use crate::supervision::Inbox;
 use crate::telemetry::{Cause, Counter};
@@ -78,12 +79,17 @@ impl Seat {
 
     /// Sends an answer or a push that belongs to no topic.
     pub fn reply(&self, json: &Bytes) {
-        self.socket.send_one(&self.socket.format.encode(json));
+        self.socket.send_one(Priority::Normal, &self.socket.format.encode(json));
+    }
+
+    /// Sends what a client gets from now on: ahead of any message of those topics, however urgent.
+    pub(super) fn announce(&self, json: &Bytes) {
+        self.socket.send_one(Priority::Critical, &self.socket.format.encode(json));
     }
 
     /// Sends a frame that many get.
     pub fn push(&self, frame: &SharedFrame) {
-        self.socket.send_one(frame.get(self.socket.format));
+        self.socket.send_one(Priority::Normal, frame.get(self.socket.format));
     }
 
     /// Sends an `error`.
@@ -107,6 +113,7 @@ impl Seat {
             answer,
             remaining,
             topics: Vec::new(),
+            superseded: false,
             room: None,
             history: Vec::new(),
             options,
@@ -132,7 +139,7 @@ impl Seat {
     /// Tells of a subscription that was not asked for by name.
     pub(super) fn answer_unasked(&self, told: &SubscribedTopic, now_ms: u64) {
         let payload = serde_json::json!({ "topics": [told] });
-        self.reply(&server::control("subscribed", now_ms, None, &payload));
+        self.announce(&server::control("subscribed", now_ms, None, &payload));
     }
 
     /// Takes a hold back whose request could not be sent on.

@@ -22,6 +22,7 @@ use super::socket_task::{SCRATCH_BYTES, SocketOwner, SocketTask, limits};
 use super::{Identity, Services};
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
+use crate::protocol::priority::Priority;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::{Member, Outlet, TopicHandle};
 use crate::websocket::Decoder;
@@ -99,7 +100,7 @@ impl Shard {
         Gauge::ConnectionsByFormat.up_for(format.name());
         let connected = super::requests::connected(&self.services, &seat.identity.borrow(), &resumed, now_ms);
         response.extend_from_slice(&format.encode(&connected));
-        socket.send_one(&response.into());
+        socket.send_one(Priority::Normal, &response.into());
         let actor = ConnectionActor::new(self.clone(), seat.clone());
         let name = seat.identity.borrow().client_id.shared();
         let give_up = {

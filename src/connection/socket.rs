@@ -191,15 +191,9 @@ impl Socket {
     }
 
     /// Sends one frame that belongs to no topic.
-    pub fn send_one(&self, frame: &Bytes) {
-        let entry = Entry {
-            topic: NO_TOPIC,
-            priority: Priority::Normal,
-            offset: 0,
-            messages: 0,
-            key: None,
-            frame: frame.clone(),
-        };
+    pub fn send_one(&self, priority: Priority, frame: &Bytes) {
+        let entry =
+            Entry { topic: NO_TOPIC, priority, offset: 0, messages: 0, key: None, frame: frame.clone() };
         if self.send(&[Parcel { entry, bundle: None }], frame) == Sent::Full {
             self.close(Close::Slow);
         }
@@ -244,6 +238,11 @@ impl Socket {
                 Err(())
             }
         }
+    }
+
+    /// Forgets what waits of a topic.
+    pub(super) fn forget_topic(&self, topic: u32) {
+        self.outbox.borrow_mut().forget_topic(topic);
     }
 
     /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame.
@@ -297,6 +296,11 @@ impl Socket {
     /// Offset of the first message of a topic that waits.
     pub(super) fn first_waiting(&self, topic: u32) -> Option<u64> {
         self.outbox.borrow().first_offset(topic)
+    }
+
+    /// Whether topics lost messages that the client has not been told of.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.outbox.borrow().has_dropped()
     }
 
     /// What topics lost on the way to this client since this was last asked.

@@ -19,6 +19,9 @@ mod drain;
 mod durability;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
+/// Delivery against a naive model: thousands of random histories, nothing lost or repeated that was not declared.
+#[cfg(feature = "fault")]
+mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
 /// One slow client never slows down another, and what waits for it is bounded.

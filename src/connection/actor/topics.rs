@@ -87,7 +87,7 @@ impl ConnectionActor {
         let names = wanted.iter().filter(|wanted| wanted.name.is_some()).count();
         if names == 0 {
             let payload = json!({ "topics": [] });
-            self.seat.reply(&server::control("subscribed", self.now_ms(), reply_to, &payload));
+            self.seat.announce(&server::control("subscribed", self.now_ms(), reply_to, &payload));
             return Ok(());
         }
         let special = wanted.iter().filter(|wanted| !wanted.options.is_plain());
@@ -166,7 +166,7 @@ impl ConnectionActor {
             }
         }
         let payload = json!({ "topics": ended });
-        self.seat.reply(&server::control("unsubscribed", self.now_ms(), reply_to, &payload));
+        self.seat.announce(&server::control("unsubscribed", self.now_ms(), reply_to, &payload));
         Ok(())
     }
 

@@ -179,3 +179,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_topic_that_is_forgotten_leaves_nothing_behind_and_no_other_is_touched() {
+    let mut outbox = Outbox::new(100, 100);
+    push(&mut outbox, 2, Priority::Low, "b1");
+    for (key, offset, text) in [("a", 1, "a1"), ("b", 2, "b2"), ("a", 3, "a3")] {
+        outbox.push(value(7, key, offset, text.as_bytes())).unwrap();
+    }
+    push(&mut outbox, 7, Priority::Critical, "c4");
+    push(&mut outbox, 2, Priority::Normal, "b2");
+    outbox.forget_topic(7);
+    assert_eq!((outbox.bytes(), outbox.first_offset(7), outbox.stale), (4, None, 0));
+    // Its keys are forgotten too: there is nothing to replace.
+    outbox.take_lags();
+    outbox.push(value(7, "a", 9, b"a9")).unwrap();
+    assert!(outbox.take_lags().is_empty());
+    assert_eq!(drain(&mut outbox, 100), b"b1b2a9");
+}
