@@ -14,6 +14,11 @@ const PAGES = [
   ['connections', '/connections'], ['streaming', '/streaming?topic=events'], ['events', '/events'], ['performance', '/performance'],
   ['console', '/console'], ['operations', '/operations'],
 ];
+/** What is there once a page has more than its frame to show. */
+const FILLED = {
+  '/streaming?topic=events': '[data-feed="metrics"] tbody tr', '/events': '[data-frame="subscribed"]', '/performance': '[data-breaker]',
+  '/console': '[data-topic="metrics_update"]',
+};
 const THEMES = ['dark', 'light', 'ocean', 'sunset'];
 
 const hub = new Hub();
@@ -42,7 +47,9 @@ async function show(path) {
   await page.goto(hub.url(path));
   await waitForPhase(page, 'live');
   await page.locator('.skeleton').first().waitFor({ state: 'detached' });
-  if (path === '/' || path === '/nodes/web-1') {
+  const filled = FILLED[path];
+  if (filled !== undefined) await page.locator(filled).first().waitFor();
+  if (path === '/' || path === '/nodes/web-1' || path === '/performance') {
     await page.locator('.chart-key-value').first().filter({ hasText: /\d/ }).waitFor();
     // The history of the charts is loaded.
     await page.waitForFunction(() => ![...document.querySelectorAll('.chart-note')].some((note) => note.textContent === 'Loading…'));
