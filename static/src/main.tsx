@@ -6,6 +6,10 @@ import './theme/themes.css';
 import './theme/base.css';
 import './ui/shell/shell.css';
 import './ui/ui.css';
+import './ui/feeds.css';
+import './ui/forms.css';
+import './ui/json.css';
+import './ui/overlays.css';
 
 const LOGIN_FRAGMENT = '#login=';
 

@@ -5,6 +5,7 @@ import { useConnection, useServices } from '../../state/context';
 import { useNow } from '../../state/ticker';
 import { Icon } from '../../ui/icons';
 import { Panel } from '../../ui/Panel';
+import { ScrollBox } from '../../ui/ScrollBox';
 import { OUTBOX_BOUND } from '../../wire/sender';
 
 /** What this page wants to send and cannot yet; it goes out in order as soon as it can. */
@@ -22,7 +23,7 @@ export function OfflineQueue(): ReactNode {
       {waiting.length === 0
         ? <p className="muted">Nothing waits. While there is no connection, or while the hub asks for less, frames wait here.</p>
         : (
-          <div className="feed-box">
+          <ScrollBox label="Frames that wait">
             <table className="data fitted" data-waiting={waiting.length}>
               <caption className="visually-hidden">Frames that wait, oldest first</caption>
               <thead><tr><th scope="col">Type</th><th scope="col">Frame</th><th scope="col" className="number">Size</th><th scope="col" className="number">Waits</th></tr></thead>
@@ -37,7 +38,7 @@ export function OfflineQueue(): ReactNode {
                 ))}
               </tbody>
             </table>
-          </div>
+          </ScrollBox>
         )}
     </Panel>
   );

@@ -3,6 +3,7 @@ import { count } from '../../format/numbers';
 import { useServices } from '../../state/context';
 import { useNow } from '../../state/ticker';
 import { Empty, Panel } from '../../ui/Panel';
+import { ScrollBox } from '../../ui/ScrollBox';
 
 /** Where this page stands in each topic, and whether anything was missed or came twice. */
 export function TopicPositions(): ReactNode {
@@ -12,7 +13,7 @@ export function TopicPositions(): ReactNode {
   return (
     <Panel title="Topics of this page" count={topics.length} flush>
       {topics.length === 0 ? <Empty title="Nothing was subscribed yet" /> : (
-        <div className="table-box">
+        <ScrollBox label="Positions in topics" kind="table-box">
           <table className="data fitted">
             <caption className="visually-hidden">Positions in topics</caption>
             <thead>
@@ -41,7 +42,7 @@ export function TopicPositions(): ReactNode {
               })}
             </tbody>
           </table>
-        </div>
+        </ScrollBox>
       )}
     </Panel>
   );

@@ -8,6 +8,7 @@ import { useTopic } from '../../state/context';
 import { useParameter } from '../../state/view';
 import { Age } from '../../ui/Age';
 import { Empty, Loaded, Panel } from '../../ui/Panel';
+import { ScrollBox } from '../../ui/ScrollBox';
 import { SyncEdit } from './SyncEdit';
 
 const NAME = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -22,7 +23,7 @@ export function SyncDocs(): ReactNode {
         {(page) => (page.items.length === 0
           ? <Empty title="No document yet"><p>Open one by its name and put a value into it.</p></Empty>
           : (
-            <div className="table-box">
+            <ScrollBox label="Documents" kind="table-box">
               <table className="data fitted">
                 <caption className="visually-hidden">Sync documents</caption>
                 <thead>
@@ -46,7 +47,7 @@ export function SyncDocs(): ReactNode {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </ScrollBox>
           ))}
       </Loaded>
       {doc !== null && <OpenedDoc key={doc} doc={doc} onClose={() => setDoc(null)} />}
@@ -108,7 +109,7 @@ interface EntriesProps {
 function Entries({ entries, chosen, onEdit }: EntriesProps): ReactNode {
   if (entries.length === 0) return <Empty title="No key yet" />;
   return (
-    <div className="feed-box">
+    <ScrollBox label="Keys of the document">
       <table className="data fitted">
         <caption className="visually-hidden">Keys of the document</caption>
         <thead>
@@ -126,6 +127,6 @@ function Entries({ entries, chosen, onEdit }: EntriesProps): ReactNode {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollBox>
   );
 }

@@ -7,6 +7,7 @@ import { milliseconds } from '../../format/times';
 import { HUB } from '../../state/useHubSeries';
 import { useParameter, useRange } from '../../state/view';
 import { Loaded } from '../../ui/Panel';
+import { ScrollBox } from '../../ui/ScrollBox';
 import { Segments } from '../../ui/Segments';
 import { PERCENTILES } from './series';
 
@@ -29,7 +30,7 @@ export function LatencyPanel({ query }: { readonly query: UseQueryResult<Perform
 
 function PercentileTable({ figures: { latency }, chosen }: { readonly figures: Performance; readonly chosen: Priority }): ReactNode {
   return (
-    <div className="table-box">
+    <ScrollBox label="Latency by priority" kind="table-box">
       <table className="data fitted">
         <caption className="visually-hidden">Latency by priority over the last {latency.window_s} s</caption>
         <thead>
@@ -51,6 +52,6 @@ function PercentileTable({ figures: { latency }, chosen }: { readonly figures: P
           })}
         </tbody>
       </table>
-    </div>
+    </ScrollBox>
   );
 }

@@ -4,6 +4,7 @@ import { bytes, count, UNKNOWN } from '../../format/numbers';
 import { milliseconds } from '../../format/times';
 import { Facts } from '../../ui/Facts';
 import { Meter } from '../../ui/Meter';
+import { ScrollBox } from '../../ui/ScrollBox';
 
 /** Workers, the store, and what is on its way between them. */
 export function Pools({ figures: { pools, queues } }: { readonly figures: Performance }): ReactNode {
@@ -32,7 +33,7 @@ export function Pools({ figures: { pools, queues } }: { readonly figures: Perfor
 export function Mailboxes({ figures: { pools } }: { readonly figures: Performance }): ReactNode {
   const rows = [...pools.mailboxes].sort((left, right) => right.depth - left.depth || left.kind.localeCompare(right.kind));
   return (
-    <div className="feed-box">
+    <ScrollBox label="Mailboxes">
       <table className="data fitted">
         <caption className="visually-hidden">Mailboxes</caption>
         <thead>
@@ -53,6 +54,6 @@ export function Mailboxes({ figures: { pools } }: { readonly figures: Performanc
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollBox>
   );
 }

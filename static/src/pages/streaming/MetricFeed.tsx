@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { bytesPerSecond, percent, UNKNOWN } from '../../format/numbers';
 import { useFeed } from '../../state/useFeed';
 import { Empty, Panel } from '../../ui/Panel';
+import { ScrollBox } from '../../ui/ScrollBox';
 import { isObject, number, text, type JsonObject, type Message } from '../../wire/envelope';
 import { timeOf } from './TopicFeed';
 
@@ -33,7 +34,7 @@ export function MetricFeed(): ReactNode {
       {snapshots.length === 0
         ? <Empty title="No snapshot has arrived yet"><p>Each node sends one every few seconds.</p></Empty>
         : (
-          <div className="feed-box">
+          <ScrollBox label="Snapshots">
             <table className="data fitted" data-feed="metrics">
               <caption className="visually-hidden">Snapshots, newest first</caption>
               <thead>
@@ -55,7 +56,7 @@ export function MetricFeed(): ReactNode {
                 ))}
               </tbody>
             </table>
-          </div>
+          </ScrollBox>
         )}
     </Panel>
   );

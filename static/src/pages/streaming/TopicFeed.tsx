@@ -4,6 +4,7 @@ import { clock, unixMs } from '../../format/times';
 import { useFeed } from '../../state/useFeed';
 import { useParameter } from '../../state/view';
 import { Empty, Panel } from '../../ui/Panel';
+import { ScrollBox } from '../../ui/ScrollBox';
 import type { Message } from '../../wire/envelope';
 import { useTopicHistory } from './useTopicHistory';
 
@@ -25,7 +26,7 @@ export function TopicFeed({ topic }: { readonly topic: string }): ReactNode {
       {messages.length === 0
         ? <Empty title={history.state === 'loading' ? 'Reading the history' : 'No message yet'}><p>What is published to {topic} from now on appears here.</p></Empty>
         : (
-          <div className="feed-box">
+          <ScrollBox label="Messages of the topic">
             <table className="data fitted" data-feed={topic}>
               <caption className="visually-hidden">Messages of {topic}, newest first</caption>
               <thead>
@@ -43,7 +44,7 @@ export function TopicFeed({ topic }: { readonly topic: string }): ReactNode {
                 ))}
               </tbody>
             </table>
-          </div>
+          </ScrollBox>
         )}
     </Panel>
   );
