@@ -101,7 +101,7 @@ impl Shard {
         let now_ms = self.services.clock.unix_ms();
         loop {
             let Some(at) = seat.holds.borrow().iter().position(|hold| hold.remaining == 0) else { return };
-            let hold = seat.holds.borrow_mut().remove(at);
+            let hold = seat.take_hold(at);
             if !hold.topics.is_empty() || hold.superseded {
                 seat.announce(&server::control(
                     hold.kind(),

@@ -142,6 +142,17 @@ impl Seat {
         self.announce(&server::control("subscribed", now_ms, None, &payload));
     }
 
+    /// Takes a hold out whose topics have all answered.
+    pub(super) fn take_hold(&self, at: usize) -> Hold {
+        let mut holds = self.holds.borrow_mut();
+        let hold = holds.remove(at);
+        if holds.is_empty() {
+            // An idle connection holds no memory for requests.
+            *holds = Vec::new();
+        }
+        hold
+    }
+
     /// Takes a hold back whose request could not be sent on.
     pub fn unhold(&self, request: u32) {
         self.holds.borrow_mut().retain(|hold| hold.request != request);

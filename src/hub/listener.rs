@@ -60,6 +60,8 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
             let door = Rc::new(Door { state: state.clone(), shard, worker, limiter: limiter.clone() });
             let data = web::Data::from(state.clone());
             HttpService::build()
+                // Who goes away while a poll waits gives its place back at once.
+                .h1_allow_half_closed(false)
                 .keep_alive(Duration::from_millis(KEEP_ALIVE_MS))
                 .client_request_timeout(Duration::from_millis(REQUEST_MS_MAX))
                 .on_connect_ext(move |io: &TcpStream, _extensions| {

@@ -123,7 +123,9 @@ async fn who_waits_when_a_topic_begins_anew_misses_nothing_of_it() {
             (stats["polls_waiting"] == 1).then_some(())
         })
         .await;
-        scene.state.services.tree.arm("topic", "app:a", Phase::Handler, 1);
+        let tree = &scene.state.services.tree;
+        tree.arm("topic", "app:a", Phase::Handler, 1);
+        crate::hub::until("the topic is back", async || (tree.totals().restarts == 1).then_some(())).await;
         let first = publish(&scene, "app:a", 2).await;
         assert_ne!(first["epoch"], epoch);
         first
