@@ -1,5 +1,6 @@
 //! The native WebSocket protocol, version 1, as documented.
 
+mod delivery;
 mod encodings;
 mod events;
 mod fallbacks;

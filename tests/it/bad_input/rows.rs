@@ -51,8 +51,43 @@ fn requests() -> Vec<Row> {
     };
     let speak = json!({ "type": "room_message", "room": "lobby", "data": 1 }).to_string();
     let no_data = r#"{"type":"publish","topic":"t"}"#;
+    let at = json!({ "epoch": "e", "offset": 1 });
+    let wish = |field: &str, value: Value, topic: &str| {
+        json!({ "type": "subscribe", "topics": [{ "topic": topic, field: value }] }).to_string()
+    };
+    let past =
+        |topic: &str, limit: Value| json!({ "type": "history", "topic": topic, "limit": limit }).to_string();
     let info = |info: Value| json!({ "type": "join_room", "room": "lobby", "info": info }).to_string();
     vec![
+        error(
+            "a wildcard that is recovered",
+            "viewer",
+            wish("recover", json!(at), "orders:*"),
+            "invalid_field",
+        ),
+        error("a place that is no place", "viewer", wish("recover", json!(7), "t"), "invalid_field"),
+        error("a filter that names nothing", "viewer", wish("filter", json!({}), "t"), "invalid_field"),
+        error(
+            "a filter by something else",
+            "viewer",
+            wish("filter", json!({ "age": 1 }), "t"),
+            "invalid_field",
+        ),
+        error(
+            "a filter of 65 keys",
+            "viewer",
+            wish("filter", json!({ "keys": vec!["k"; 65] }), "t"),
+            "invalid_field",
+        ),
+        error("a rate of 0", "viewer", wish("max_rate_hz", json!(0), "t"), "invalid_field"),
+        error("a rate of 1 MHz", "viewer", wish("max_rate_hz", json!(1_000_000), "t"), "invalid_field"),
+        error("conflate as text", "viewer", wish("conflate", json!("yes"), "t"), "invalid_field"),
+        error("a wildcard over other clients", "viewer", subscribe("client:*"), "forbidden"),
+        error("a wildcard in the middle", "viewer", subscribe("a*b"), "invalid_name"),
+        error("history of a wildcard", "viewer", past("t:*", json!(1)), "invalid_name"),
+        error("history of no message", "viewer", past("t", json!(0)), "invalid_field"),
+        error("history of 501 messages", "viewer", past("t", json!(501)), "invalid_field"),
+        error("history of somebody else", "viewer", past("client:somebody", json!(1)), "forbidden"),
         error("info that is no object", "viewer", info(json!([1])), "invalid_field"),
         error("info of 1 kB", "viewer", info(json!({ "a": "x".repeat(1_024) })), "invalid_field"),
         error("the presence of a bad name", "viewer", r#"{"type":"presence","room":"a/b"}"#, "invalid_name"),
