@@ -308,7 +308,8 @@ async fn a_hub_that_stops_tells_those_who_wait() {
 /// It takes nothing of what it asked for; only its own place is lost, and that not for long.
 #[tokio::test]
 async fn a_stream_that_nobody_reads_disturbs_nobody() {
-    const MESSAGES: u64 = 600;
+    const WARM: u64 = 100;
+    const MESSAGES: u64 = 1_100;
     let hub = Hub::with(|settings| {
         settings.connection.write_deadline_ms = 600;
         settings.topic.flush_interval_ms = 0;
@@ -332,15 +333,20 @@ async fn a_stream_that_nobody_reads_disturbs_nobody() {
     let mut publisher = Client::open_as(&hub, "publisher", "operator").await;
     let mut reading = Events::open(&hub, "bench:busy", &token, None).await;
     reading.next_of("subscribed").await;
-    let (before, mut most) = (hub.resident_bytes(), 0);
+    let (mut before, mut most) = (0, 0);
     for offset in 1..=MESSAGES {
         publisher.publish("bench:busy", json!("x".repeat(32 * 1024))).await;
         assert_eq!(reading.next_of("message").await.data["metadata"]["offset"], offset);
-        most = most.max(hub.resident_bytes());
+        match offset {
+            // What the allocator and the topic need for themselves is there before it is measured.
+            ..WARM => {}
+            WARM => before = hub.resident_bytes(),
+            _ => most = most.max(hub.resident_bytes()),
+        }
     }
     witness.unharmed("the deaf stream").await;
     let grown = most.saturating_sub(before);
-    assert!(grown < 12 << 20, "{grown} bytes more for {MESSAGES} messages of 32 KiB");
+    assert!(grown < 16 << 20, "{grown} bytes more for {} messages of 32 KiB", MESSAGES - WARM);
     until("its place is free again", async || {
         (hub.metric("infrawatch_sse_streams").await == 1).then_some(())
     })
