@@ -86,6 +86,11 @@ impl Link {
         }
     }
 
+    /// Losses that the client was told of.
+    pub(super) fn declared(&self) -> u64 {
+        self.told.values().sum()
+    }
+
     /// Whether a critical message of the topic goes straight to the outbox: nothing missed is still to come.
     pub(super) fn is_plain_and_level(&self, topic: usize) -> bool {
         let asked = self.asked.keys().any(|(_, asked)| *asked == topic);

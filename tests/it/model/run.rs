@@ -81,8 +81,9 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// Does all steps, then lets everything come to rest.
-    pub(super) async fn all(mut self, steps: &[Step]) -> Result<(), String> {
+    /// Does all steps, then lets everything come to rest. Returns how many losses were declared to connections
+    /// that are still there.
+    pub(super) async fn all(mut self, steps: &[Step]) -> Result<u64, String> {
         let mut outcome = Ok(());
         for (n, step) in steps.iter().enumerate() {
             let quiet = n == 0 || !steps[n - 1].rush;
@@ -94,9 +95,11 @@ impl<'a> Run<'a> {
         if outcome.is_ok() {
             outcome = self.rest().await.map_err(|error| format!("at the end: {error}"));
         }
-        self.clients.iter().filter_map(|client| client.link.as_ref()).for_each(|link| link.pipe.cut());
+        let links: Vec<_> = self.clients.iter().filter_map(|client| client.link.as_ref()).collect();
+        let declared = links.iter().map(|link| link.declared()).sum();
+        links.into_iter().for_each(|link| link.pipe.cut());
         self.world.tidy_up().await;
-        outcome
+        outcome.map(|()| declared)
     }
 
     async fn rest(&mut self) -> Result<(), String> {
