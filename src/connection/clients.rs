@@ -221,10 +221,17 @@ impl Clients {
         gone
     }
 
-    /// Sessions that changed since this was last asked, and are to be written.
-    pub fn take_changed(&self) -> Vec<SessionRecord> {
+    /// Up to `limit` sessions that changed since they were last asked for, and are to be written.
+    pub fn take_changed(&self, limit: usize) -> Vec<SessionRecord> {
         let mut known = self.known.lock();
-        let changed = std::mem::take(&mut known.changed);
+        let changed: Vec<ClientId> = known.changed.iter().take(limit).cloned().collect();
+        for id in &changed {
+            known.changed.remove(id);
+        }
+        if known.changed.is_empty() {
+            // After many came at once the table would stay as large as that.
+            known.changed = HashSet::new();
+        }
         changed.iter().filter_map(|id| known.clients.get(id).map(|client| client.record(id))).collect()
     }
 

@@ -53,7 +53,12 @@ impl Shard {
         }
         if self.roster.borrow_mut().join(topic, member.slot) {
             if let Some(handle) = self.handle_of(&name) {
-                seat.topics.borrow_mut().push((handle, position.clone()));
+                let mut topics = seat.topics.borrow_mut();
+                if topics.is_empty() {
+                    // Most connections have one topic.
+                    topics.reserve_exact(1);
+                }
+                topics.push((handle, position.clone()));
             }
         } else {
             // Subscribed again: the topic counts it once more, the roster does not. What waits is of the former

@@ -48,10 +48,14 @@ pub(super) async fn write(state: &State) {
             tracing::warn!(client = %id, %error, "the queue of a forgotten session was not trimmed");
         }
     }
-    for part in services.clients.take_changed().chunks(SESSIONS_PER_STEP) {
-        if let Err(error) = state.store.put_sessions(part.to_vec()).await {
+    loop {
+        let changed = services.clients.take_changed(SESSIONS_PER_STEP);
+        if changed.is_empty() {
+            return;
+        }
+        if let Err(error) = state.store.put_sessions(changed).await {
             tracing::warn!(%error, "sessions not written; tried again with the next ones");
-            services.clients.all_changed();
+            return services.clients.all_changed();
         }
     }
 }
