@@ -94,11 +94,13 @@ impl TopicActor {
         let now_ms = self.args.clock.monotonic_ms();
         Counter::Published.add(1);
         self.pulse.note(now_ms, message.bytes());
-        self.answer(reply.pay(), Ok(&message));
         self.log.remember(message.clone());
         if message.priority == Priority::Critical && self.waiting.waiting() == 0 {
-            return self.send(vec![message], Priority::Critical, vec![permit]);
+            // On its way before its publisher knows.
+            self.send(vec![message.clone()], Priority::Critical, vec![permit]);
+            return self.answer(reply.pay(), Ok(&message));
         }
+        self.answer(reply.pay(), Ok(&message));
         let (priority, key, bytes) = (message.priority, message.key.clone(), message.bytes());
         self.waiting.push(now_ms, priority, key.as_ref(), bytes, (message, permit));
         match self.waiting.due_ms() {
