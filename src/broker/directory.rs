@@ -125,9 +125,7 @@ impl Broker {
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
-        if is_new {
-            self.0.followers.write().opened(&topic);
-        }
+        self.0.followers.write().opened(&topic, is_new);
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)
     }

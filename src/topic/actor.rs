@@ -154,8 +154,9 @@ impl Actor for TopicActor {
             Kept::Store => self.read_store(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
-                if let Some(TopicRecord { head, events, .. }) = former {
-                    self.resume((Some(head), events, Vec::new()));
+                match former {
+                    Some(TopicRecord { head, events, .. }) => self.resume((Some(head), events, Vec::new())),
+                    None => self.args.interest.began(0),
                 }
             }
         }

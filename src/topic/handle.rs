@@ -11,8 +11,8 @@ use super::actor::{TopicActor, TopicArgs};
 use super::inbox::Taken;
 use super::kind::Kind;
 use super::messages::{
-    Announce, FindMessages, InboxView, Leave, Publish, Read, ReadInbox, RecordTopic, Reply, Subscribe,
-    TopicSnapshot, TopicView,
+    Announce, FindMessages, ForgetMessages, InboxView, Leave, Publish, Read, ReadInbox, RecordTopic, Reply,
+    Subscribe, TopicSnapshot, TopicView,
 };
 use super::outlet::Outlet;
 use super::position::{Page, Position};
@@ -49,7 +49,7 @@ pub struct Interest {
     pub touched_ms: AtomicU64,
     /// Offset of the last message that was sent out; [`NOT_KNOWN`] before the topic has started.
     sent: AtomicU64,
-    /// Offset of the topic when this process began with it.
+    /// Offset of the topic when this process began with it, or its epoch or its owner did.
     started: AtomicU64,
     /// Counts flushes, for readers that wait for something new.
     flushes: watch::Sender<u64>,
@@ -83,8 +83,13 @@ impl Interest {
         }
     }
 
-    /// Offset of the topic when this process began with it.
-    pub(super) fn started(&self) -> u64 {
+    /// What is up to `offset` is nobody's: the epoch begins, or the topic has another owner.
+    pub(super) fn began(&self, offset: u64) {
+        self.started.store(offset, Ordering::Relaxed);
+    }
+
+    /// Offset of the topic when this process began with it, or its epoch or its owner did.
+    pub fn started(&self) -> u64 {
         self.started.load(Ordering::Relaxed)
     }
 
@@ -244,6 +249,11 @@ impl TopicHandle {
             Err(AskError::Closed) => Err(TopicError::Failed),
             Err(AskError::Full | AskError::Timeout) => Err(TopicError::Overloaded),
         }
+    }
+
+    /// Forgets everything that was published.
+    pub fn forget(&self) -> Result<(), TopicError> {
+        self.0.inbox.try_send(ForgetMessages, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
     }
 
     /// The epoch and the offsets of messages with these ids; `None` when none of them is held.

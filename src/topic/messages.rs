@@ -131,6 +131,11 @@ pub struct FindMessages {
     pub ids: Vec<MessageId>,
 }
 
+/// Everything that was published is nobody's any more; offsets go on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ForgetMessages;
+
 /// The topic as a drain keeps it.
 #[derive(Message)]
 #[rtype(result = "TopicRecord")]
