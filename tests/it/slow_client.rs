@@ -1,4 +1,6 @@
-//! One slow client never slows down another, and what waits for it is bounded.
+//! One slow client never slows down another, what waits for it is bounded, and it loses the least it can.
+
+mod ladder;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -83,6 +85,7 @@ async fn the_others_get_everything_at_once_and_the_slow_one_is_cut_in_time() {
     assert!(cut_after >= WRITE_DEADLINE && cut_after < WRITE_DEADLINE * 3, "cut after {cut_after:?}");
     // It cannot be told why: what was in the kernel comes out, then the end.
     assert_eq!(slow.closed().await, None);
+    assert_eq!(hub.metric("infrawatch_connections_closed_total{cause=\"slow\"}").await, 1);
     publisher.publish(TOPIC, json!("after")).await;
     for listener in &mut listeners {
         assert_eq!(listener.message().await.offset, offset + 1);
