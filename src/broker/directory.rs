@@ -18,7 +18,7 @@ use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::kind::{Bounds, Kept};
 use crate::topic::outlet::Admission;
-use crate::topic::{Kind, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
+use crate::topic::{Kind, Owed, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
 
 /// What the broker is made of.
 pub struct BrokerArgs {
@@ -170,7 +170,9 @@ impl Broker {
             return Err(TopicError::Overloaded);
         };
         let Draft { payload, priority, key, event_type } = draft;
-        Ok((self.open(name)?, Publish { payload, priority, key, event_type, permit, reply }))
+        // A topic that cannot be opened refuses at once: then nothing is owed.
+        let topic = self.open(name)?;
+        Ok((topic, Publish { payload, priority, key, event_type, permit, reply: Owed::new(reply) }))
     }
 
     /// What a topic of that name is, or would be.

@@ -168,7 +168,6 @@ impl Handler<Queued<Publish>> for TopicActor {
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
         let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
-        let reply = Owed::new(reply);
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply.pay(), Err(error));

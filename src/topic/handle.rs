@@ -15,6 +15,7 @@ use super::messages::{
     Subscribe, TopicSnapshot, TopicView,
 };
 use super::outlet::Outlet;
+use super::owed::{Owed, OwedSubscriber};
 use super::position::{Page, Position};
 use super::{Published, TopicError};
 use crate::ids::{MessageId, TopicName};
@@ -185,7 +186,11 @@ impl TopicHandle {
 
     /// Publishes; the answer goes where `message.reply` says, unless this refuses at once.
     pub fn publish(&self, message: Publish, cause: &Cause) -> Result<(), TopicError> {
-        self.0.inbox.try_send(message, cause).map_err(|_refused| TopicError::Overloaded)
+        self.0.inbox.try_send(message, cause).map_err(|refused| {
+            // The caller answers.
+            drop(refused.into_inner().reply.pay());
+            TopicError::Overloaded
+        })
     }
 
     /// Publishes and waits for the answer.
@@ -195,7 +200,7 @@ impl TopicHandle {
         cause: &Cause,
     ) -> Result<Published, TopicError> {
         let (sender, receiver) = oneshot::channel();
-        message.reply = Reply::Caller(sender);
+        message.reply = Owed::new(Reply::Caller(sender));
         self.publish(message, cause)?;
         match tokio::time::timeout(Duration::from_millis(ASK_TIMEOUT_MS), receiver).await {
             Ok(Ok(outcome)) => outcome,
@@ -211,7 +216,11 @@ impl TopicHandle {
 
     /// Adds a connection; the answer comes through the outlet.
     pub fn subscribe(&self, subscribe: Subscribe, cause: &Cause) -> Result<(), TopicError> {
-        self.0.inbox.try_send(subscribe, cause).map_err(|_refused| TopicError::Overloaded)
+        self.0.inbox.try_send(OwedSubscriber::new(subscribe), cause).map_err(|refused| {
+            // The caller answers.
+            drop(refused.into_inner().pay());
+            TopicError::Overloaded
+        })
     }
 
     /// Tells that connections are gone; `Err` when the mailbox is full: tell again later.

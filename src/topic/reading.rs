@@ -106,11 +106,11 @@ impl TopicActor {
     }
 }
 
-impl Handler<Queued<Subscribe>> for TopicActor {
+impl Handler<Queued<OwedSubscriber>> for TopicActor {
     type Result = ();
 
-    fn handle(&mut self, queued: Queued<Subscribe>, ctx: &mut Self::Context) {
-        let subscribe = queued.msg;
+    fn handle(&mut self, queued: Queued<OwedSubscriber>, ctx: &mut Self::Context) {
+        let Some(subscribe) = queued.msg.pay() else { return };
         if let Some(error) = &self.unread {
             let Subscribe { outlet, member, request, .. } = subscribe;
             let error = TopicError::Store(error.clone());
