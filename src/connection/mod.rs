@@ -107,3 +107,4 @@ pub struct Identity {
     /// Where the connection comes from.
     pub address: IpAddr,
 }
+

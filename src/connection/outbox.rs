@@ -310,13 +310,18 @@ impl Outbox {
         self.is_over = true;
     }
 
-    /// Fills `slices` with what goes out next; returns how many.
-    pub fn head<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    /// Fills `slices` with what goes out next, at most `bytes_max` of it; returns how many are filled.
+    pub fn head<'a>(&'a self, slices: &mut [IoSlice<'a>], bytes_max: usize) -> usize {
         let begun = std::iter::once(&self.begun).filter(|b| !b.is_empty());
         let data = self.lanes.iter().flatten().filter(|w| !self.is_stale(w)).map(|w| &w.entry.frame);
-        let mut filled = 0;
+        let (mut filled, mut room) = (0, bytes_max);
         for (slice, frame) in slices.iter_mut().zip(begun.chain(&self.control).chain(data)) {
-            *slice = IoSlice::new(frame);
+            let part = frame.get(..room).unwrap_or(frame);
+            if part.is_empty() {
+                break;
+            }
+            *slice = IoSlice::new(part);
+            room -= part.len();
             filled += 1;
         }
         filled

@@ -27,6 +27,10 @@ use crate::websocket::close_frame;
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
 
+/// Bytes of what waits that one write hands to the kernel. It takes whole writes while less than
+/// `TCP_NOTSENT_LOWAT` waits in it, and what it has nothing overtakes.
+const WRITE_BYTES_MAX: usize = 16 * 1024;
+
 /// What the hub needs of a byte stream: TCP, TLS, or a pipe in a test.
 pub trait SocketIo: AsyncRead + AsyncWrite + Unpin {
     /// Writes what fits at once, never waits: `WouldBlock` when nothing fits.
@@ -362,7 +366,7 @@ impl Socket {
             let mut place = self.outbox.borrow_mut();
             let Some(outbox) = &mut *place else { return Poll::Ready(Ok(())) };
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
-            let filled = outbox.head(&mut slices);
+            let filled = outbox.head(&mut slices, WRITE_BYTES_MAX);
             let Some(parts) = slices.get(..filled).filter(|parts| !parts.is_empty()) else {
                 return Poll::Ready(Ok(()));
             };

@@ -21,11 +21,11 @@ fn drain(outbox: &mut Outbox, chunk: usize) -> Vec<u8> {
     let mut out = Vec::new();
     while !outbox.is_empty() {
         let mut slices = [IoSlice::new(&[]); 4];
-        let filled = outbox.head(&mut slices);
+        let filled = outbox.head(&mut slices, chunk);
         let head: Vec<u8> = slices[..filled].iter().flat_map(|s| s.iter().copied()).collect();
-        let written = chunk.min(head.len());
-        out.extend_from_slice(&head[..written]);
-        outbox.advance(written);
+        assert!((1..=chunk).contains(&head.len()), "{} bytes of at most {chunk}", head.len());
+        out.extend_from_slice(&head);
+        outbox.advance(head.len());
     }
     out
 }
@@ -157,7 +157,7 @@ proptest! {
             prop_assert!(outbox.bytes() <= 120 + 14);
             if n % every == 0 && !outbox.is_empty() {
                 let mut slices = [IoSlice::new(&[]); 64];
-                let filled = outbox.head(&mut slices);
+                let filled = outbox.head(&mut slices, usize::MAX);
                 let head: Vec<u8> = slices[..filled].iter().flat_map(|s| s.iter().copied()).collect();
                 let written = chunk.min(head.len());
                 out.extend_from_slice(&head[..written]);
