@@ -8,6 +8,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // A huge page stays resident for one small object in it. Where the kernel knows none, there is nothing to do.
-    drop(rustix::thread::disable_transparent_huge_pages(true));
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     infrawatch::cli::run(std::env::args_os())
 }

@@ -107,4 +107,3 @@ pub struct Identity {
     /// Where the connection comes from.
     pub address: IpAddr,
 }
-
