@@ -163,9 +163,8 @@ impl ShardActor {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         // A full inbox may have refused a close, and the wake-up for what waits in the outlet.
-        for (member, close) in std::mem::take(&mut *self.late.lock()) {
-            self.close(member, close);
-        }
+        let late = std::mem::take(&mut *self.late.lock());
+        late.into_iter().for_each(|(member, close)| self.close(member, close));
         self.drain(ctx);
         let now_ms = self.shard.services.clock.unix_ms();
         let (check, ping) = self.wheel.turn();

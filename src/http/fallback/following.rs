@@ -9,6 +9,7 @@ use super::access::{ReadError, may_read};
 use super::cursor::Cursor;
 use super::reader::Reader;
 use crate::auth::{Claims, TopicPattern};
+use crate::broker::Openings;
 use crate::connection::Services;
 use crate::connection::session::Personal;
 use crate::ids::TopicName;
@@ -120,14 +121,18 @@ impl Reader {
         Ok(())
     }
 
-    /// Urgent topics first.
+    /// Urgent topics first; those that were named as they were named, then the others by name.
     fn sort(&mut self) {
-        self.followed.sort_by_key(|followed| self.services.broker.kind(&followed.name).priority);
+        self.followed.sort_by(|a, b| {
+            let priority = |followed: &Followed| self.services.broker.kind(&followed.name).priority;
+            let found = |followed: &Followed| (followed.way != Way::Named).then(|| followed.name.clone());
+            priority(a).cmp(&priority(b)).then_with(|| found(a).cmp(&found(b)))
+        });
     }
 
     /// Topics that opened meanwhile.
     pub(super) fn follow_opened(&mut self) -> Result<(), ReadError> {
-        let opened = self.openings.as_ref().map(|openings| openings.take()).unwrap_or_default();
+        let opened = self.openings.as_deref().map(Openings::take).unwrap_or_default();
         if opened.is_empty() {
             return Ok(());
         }
