@@ -99,6 +99,8 @@ async fn what_waits_for_slow_clients_is_bounded() {
     let hub = Hub::with(|settings| {
         at_once(settings);
         settings.topic.history_bytes_max = 1 << 20;
+        // They are closed early on, and told when they read at last.
+        settings.connection.close_grace_ms = 60_000;
     });
     let mut publisher = Client::open_as(&hub, "publisher", "operator").await;
     let mut listeners = listeners(&hub).await;
