@@ -18,7 +18,7 @@ use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::kind::{Bounds, Kept};
 use crate::topic::outlet::Admission;
-use crate::topic::{Kind, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
+use crate::topic::{Kind, Owed, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
 
 /// What the broker is made of.
 pub struct BrokerArgs {
@@ -125,9 +125,7 @@ impl Broker {
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
-        if is_new {
-            self.0.followers.write().opened(&topic);
-        }
+        self.0.followers.write().opened(&topic, is_new);
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)
     }
@@ -172,7 +170,9 @@ impl Broker {
             return Err(TopicError::Overloaded);
         };
         let Draft { payload, priority, key, event_type } = draft;
-        Ok((self.open(name)?, Publish { payload, priority, key, event_type, permit, reply }))
+        // A topic that cannot be opened refuses at once: then nothing is owed.
+        let topic = self.open(name)?;
+        Ok((topic, Publish { payload, priority, key, event_type, permit, reply: Owed::new(reply) }))
     }
 
     /// What a topic of that name is, or would be.

@@ -51,6 +51,13 @@ pub struct Client {
     place: Option<(u32, Member)>,
 }
 
+impl Client {
+    /// Worker and member of its connection, while that is seated.
+    pub fn place(&self) -> Option<(usize, Member)> {
+        self.place.map(|(worker, member)| (worker as usize, member))
+    }
+}
+
 /// Which of the connections of one client id arrived: of two at once the later one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived(u64);
@@ -256,9 +263,17 @@ impl Clients {
         known.clients.len() - before
     }
 
-    /// All known clients.
-    pub fn all(&self) -> Vec<(ClientId, Client)> {
-        self.known.lock().clients.iter().map(|(id, client)| (id.clone(), client.clone())).collect()
+    /// At most `limit` known clients by id, after `after`.
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<(ClientId, Client)> {
+        let known = self.known.lock();
+        let wanted = |id: &ClientId| after.is_none_or(|after| id.as_str() > after);
+        let mut ids: Vec<&ClientId> = known.clients.keys().filter(|id| wanted(id)).collect();
+        if ids.len() > limit {
+            ids.select_nth_unstable(limit);
+            ids.truncate(limit);
+        }
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id.clone(), known.clients.get(id)?.clone()))).collect()
     }
 
     /// Open connections, most at once, and how often somebody came back.

@@ -5,7 +5,7 @@
 //! - [`roster`]: who subscribes to what on a worker (pure)
 //! - [`wheel`]: when to ping whom (pure)
 //! - [`socket`]: the bytes of one connection: direct writes, the task that reads and flushes
-//! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines
+//! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines; [`Shards`] are all workers'
 //! - [`actor`]: one actor a connection: what the client asks for
 //! - [`session`]: what stays of a client between connections (pure)
 //! - [`clients`]: who is here: client ids across workers, for take-over and lists
@@ -30,6 +30,7 @@ pub mod seat;
 pub mod session;
 pub mod shard;
 pub mod shard_actor;
+mod shards;
 pub mod socket;
 pub mod socket_task;
 pub mod throttle;
@@ -54,7 +55,8 @@ use crate::telemetry::Latency;
 pub use actor::ConnectionActor;
 pub use clients::Clients;
 pub use shard::{Arrival, Shard};
-pub use shard_actor::{ShardActor, ShardHandle, ShardSnapshot, Shards};
+pub use shard_actor::{ShardActor, ShardSnapshot};
+pub use shards::{ShardHandle, Shards};
 
 /// What connections work with. One value a hub, shared.
 pub struct Services {

@@ -43,9 +43,11 @@ pub(super) async fn write(state: &State) {
         if !services.broker.may_have_mail(&queue) {
             continue;
         }
-        // Its queue goes with the session.
-        if let Err(error) = state.store.trim_topic(queue.as_str(), 0).await {
-            tracing::warn!(client = %id, %error, "the queue of a forgotten session was not trimmed");
+        // Its queue goes with the session: whoever takes the client id next has nothing to do with it.
+        let forgotten = services.broker.find(&queue).map_or(Ok(()), |topic| topic.forget());
+        let trimmed = state.store.trim_topic(queue.as_str(), 0).await.map_err(|error| error.to_string());
+        for error in [forgotten.err().map(|error| error.to_string()), trimmed.err()].into_iter().flatten() {
+            tracing::warn!(client = %id, error, "the queue of a forgotten session was not trimmed");
         }
     }
     loop {

@@ -154,8 +154,9 @@ impl Actor for TopicActor {
             Kept::Store => self.read_store(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
-                if let Some(TopicRecord { head, events, .. }) = former {
-                    self.resume((Some(head), events, Vec::new()));
+                match former {
+                    Some(TopicRecord { head, events, .. }) => self.resume((Some(head), events, Vec::new())),
+                    None => self.args.interest.began(0),
                 }
             }
         }
@@ -167,7 +168,6 @@ impl Handler<Queued<Publish>> for TopicActor {
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
         let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
-        let reply = Owed::new(reply);
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply.pay(), Err(error));

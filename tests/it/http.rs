@@ -9,6 +9,7 @@ mod lists;
 mod permissions;
 mod problems;
 mod sign_in;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -24,7 +24,7 @@ mod http;
 mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
-/// One slow client never slows down another, and what waits for it is bounded.
+/// One slow client never slows down another, what waits for it is bounded, and it loses the least it can.
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.
 mod supervision;

@@ -132,8 +132,8 @@ impl Inside {
     }
 
     pub(crate) async fn node(&self, name: &str) -> NodeView {
-        until(name, async || self.state.fleet.view(&NodeName::parse(name).unwrap(), &Cause::own()).await)
-            .await
+        let node = NodeName::parse(name).unwrap();
+        until(name, async || self.state.fleet.view(&node, &Cause::own()).await.ok().flatten()).await
     }
 
     #[cfg(feature = "fault")]
