@@ -335,8 +335,12 @@ impl Plan {
     /// # Errors
     /// When the text is no plan; the message names the key and what is allowed.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        let plan: Self = serde_saphyr::from_str(text)
-            .map_err(|error| PlanError::Text(error.to_string().trim().to_owned()))?;
+        let plan: Self = serde_saphyr::from_str(text).map_err(|error| {
+            // The lines below the first show the place in the text, which says the same again.
+            let message = error.to_string();
+            let first = message.lines().next().unwrap_or_default();
+            PlanError::Text(first.trim_start_matches("error: ").to_owned())
+        })?;
         plan.complete()
     }
 
@@ -546,9 +550,9 @@ thresholds: {p99_ms: 50, error_rate: 0.01, connection_success: 0.99, throughput_
             ("{}", "missing field `scenario`"),
             (
                 "scenario: paced\nconnection: 3",
-                "unknown field `connection`, expected one of `name`, `scenario`",
+                "line 2 column 1: unknown field `connection`, expected one of name, scenario",
             ),
-            ("scenario: pace", "expected one of `fanout`, `paced`"),
+            ("scenario: pace", "fanout"),
             ("scenario: paced\nconnections: 0", "`connections` must lie between 1 and 20000, not 0"),
             ("scenario: paced\nrate_hz: .nan", "`rate_hz` must lie between 0.1 and 10000, not NaN"),
             ("scenario: paced\npayload_bytes: 3", "`payload_bytes` must lie between 27 and 60000, not 3"),
@@ -564,7 +568,7 @@ thresholds: {p99_ms: 50, error_rate: 0.01, connection_success: 0.99, throughput_
                 "scenario: paced\nphases: [{name: a, kind: steady, duration_s: 1}, {name: b, kind: ramp_up, duration_s: 1}]",
                 "`phases[1].kind`: only the first",
             ),
-            ("scenario: paced\nphases: [{name: a, kind: calm, duration_s: 1}]", "`ramp_up`"),
+            ("scenario: paced\nphases: [{name: a, kind: calm, duration_s: 1}]", "ramp_up"),
             ("scenario: paced\nthresholds: {p95_ms: 1}", "unknown field `p95_ms`"),
             (
                 "scenario: paced\nthresholds: {error_rate: 2}",
