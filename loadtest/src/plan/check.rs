@@ -112,7 +112,7 @@ impl Plan {
     }
 }
 
-pub(super) fn within<T: PartialOrd + fmt::Display>(
+pub(super) fn within<T: PartialOrd + fmt::Display + Copy>(
     key: &str,
     found: T,
     bounds: &RangeInclusive<T>,
