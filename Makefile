@@ -6,11 +6,12 @@ SHELL := bash
 
 # Further arguments, as in: make run ARGS=--dev, make bench ARGS='--modes fan1000 --rounds 1'
 ARGS ?=
+PLAN ?= smoke
 export LISTEN ?= 127.0.0.1:5050
 export DATA_DIR ?= ./data
 export PROFILE ?= dev
 
-.PHONY: help run demo stop status logs clean build test lint fmt bench browser hooks readme-image
+.PHONY: help run demo stop status logs clean build test lint fmt bench load browser hooks readme-image
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ fmt: ## format the Rust code
 
 bench: ## measure a release build beside the physical limit of this machine
 	@scripts/measure.sh $(ARGS)
+
+load: ## carry out a plan of loadtest/plans against a hub of its own: make load PLAN=reconnect
+	@scripts/load-test.sh $(PLAN) $(ARGS)
 
 browser: ## the browser tests alone
 	@scripts/install-tools.sh chromium

@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use crate::frames::{self, Frame};
 use crate::net::{self, Peer, Poller};
-use crate::proto::{ACCEPT, KEY};
+use crate::upgrade::{ACCEPT, KEY};
 
 const LISTENER: usize = usize::MAX;
 const SCRATCH_BYTES: usize = 256 * 1024;
