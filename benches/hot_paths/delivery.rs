@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use infrawatch::connection::outbox::{Entry, Outbox};
+use infrawatch::connection::outbox::{self, Entry, Outbox};
 use infrawatch::connection::throttle::Throttle;
 use infrawatch::ids::MessageId;
 use infrawatch::protocol::frame::SharedFrame;
@@ -30,6 +30,7 @@ pub(super) const CASES: &[Case] = &[
 const MESSAGES: u64 = 64;
 const MESSAGES_MAX: usize = 1_000;
 const KEYS: u64 = 8;
+const BOUNDS: outbox::Bounds = outbox::Bounds { bytes_max: 1 << 20, control_bytes_max: 1 << 16 };
 
 fn key(n: u64) -> Arc<str> {
     format!("order-{}", n % KEYS).into()
@@ -120,7 +121,7 @@ fn entries(key: impl Fn(u64) -> Option<Arc<str>>) -> Vec<Entry> {
 fn flush(outbox: &mut Outbox) {
     while !outbox.is_empty() {
         let mut slices = [IoSlice::new(&[]); 16];
-        let filled = outbox.head(&mut slices);
+        let filled = outbox.head(&mut slices, 16 * 1024);
         let bytes: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
         outbox.advance(bytes.saturating_sub(100).max(1));
     }
@@ -128,7 +129,7 @@ fn flush(outbox: &mut Outbox) {
 
 fn push_and_flush() -> Box<dyn FnMut()> {
     let entries = entries(|_| None);
-    let mut outbox = Outbox::new(1 << 20, 1 << 16);
+    let mut outbox = Outbox::new(BOUNDS);
     Box::new(move || {
         for entry in &entries {
             outbox.push(entry.clone()).unwrap();
@@ -140,7 +141,7 @@ fn push_and_flush() -> Box<dyn FnMut()> {
 /// A client that is behind: values of few keys replace each other.
 fn newest_values() -> Box<dyn FnMut()> {
     let entries = entries(|n| Some(key(n)));
-    let mut outbox = Outbox::new(1 << 20, 1 << 16);
+    let mut outbox = Outbox::new(BOUNDS);
     Box::new(move || {
         for entry in &entries {
             outbox.push(entry.clone()).unwrap();

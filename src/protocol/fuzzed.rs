@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the targets of `fuzz/`, which have this file too, reach them")]
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::client::{
@@ -54,15 +55,19 @@ pub fn unpack(input: &[u8]) {
         Ok(json) => {
             assert!(json.len() <= JSON_BYTES_MAX);
             assert!(serde_json::from_str::<&RawValue>(&json).is_ok(), "no JSON: {json}");
-            assert_eq!(
-                json_of(&payload_of(&frame_of_json(json.as_bytes())), JSON_BYTES_MAX).as_ref(),
-                Ok(&json)
-            );
+            // As the same values: a float of 32 bits comes back as one of 64, which may be written otherwise.
+            let again =
+                json_of(&payload_of(&frame_of_json(json.as_bytes())), usize::MAX).expect("it was JSON");
+            assert!(again == json || value_of(&again) == value_of(&json), "{json} became {again}");
             assert!(matches!(bounded, Ok(same) if same == json) || json.len() > JSON_BYTES_MAX / 16);
         }
         Err(UnpackError::TooLarge { .. }) => assert!(bounded.is_err()),
         Err(_) => assert!(bounded.is_err()),
     }
+}
+
+fn value_of(json: &str) -> Option<Value> {
+    serde_json::from_str(json).ok()
 }
 
 /// Requests: envelope and payload of every type are read or refused; what is read in JSON is read out of MessagePack
