@@ -3,7 +3,7 @@
 # the first failure. Tests start their own servers on free ports; nothing is left running.
 #
 # Usage: scripts/test.sh [GROUP...]
-#   GROUP   tools, console, lint, rust, browser; without any, all of them in this order
+#   GROUP   tools, console, lint, rust, conformance, browser; without any, all of them in this order
 # Environment:
 #   VERBOSE=1   show the output of every step, not only of the one that fails
 # Logs of the steps are in ./.run/test.
@@ -100,6 +100,10 @@ test_rust() {
   step 'documentation examples' "$root" cargo test --locked --workspace --all-features --doc
 }
 
+test_conformance() {
+  step 'conformance: RFC 6455, RFC 7692' "$root" scripts/conformance.sh --sample
+}
+
 test_browser() {
   local binary
   binary=$(target_dir)/debug/infrawatch
@@ -129,12 +133,12 @@ groups=()
 for argument in "$@"; do
   case $argument in
     --help | -h) print_help && exit ;;
-    tools | console | lint | rust | browser) groups+=("$argument") ;;
+    tools | console | lint | rust | conformance | browser) groups+=("$argument") ;;
     *) fail "unknown group $argument, see --help" ;;
   esac
 done
 if [[ ${#groups[@]} == 0 ]]; then
-  groups=(tools console lint rust browser)
+  groups=(tools console lint rust conformance browser)
 fi
 
 need cargo node npm

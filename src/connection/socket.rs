@@ -51,24 +51,23 @@ impl SocketIo for TcpStream {
 
 impl SocketIo for tokio::io::DuplexStream {}
 
-/// What came from the client and waits for its actor.
-#[derive(Debug)]
+/// A message that came from the client and waits for its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inbound {
-    /// A request as JSON text.
+    /// A text message.
     Text(Box<str>),
-    /// A request as MessagePack.
-    Packed(Box<[u8]>),
-    /// A message of the kind that the connection's encoding does not have.
-    Foreign,
+    /// A binary message.
+    Binary(Box<[u8]>),
 }
 
 impl Inbound {
+    /// Bytes that it is counted with: a message without any takes a place in the queue all the same.
     fn bytes(&self) -> usize {
-        match self {
+        let payload_bytes = match self {
             Self::Text(text) => text.len(),
-            Self::Packed(packed) => packed.len(),
-            Self::Foreign => 0,
-        }
+            Self::Binary(bytes) => bytes.len(),
+        };
+        size_of::<Self>() + payload_bytes
     }
 }
 

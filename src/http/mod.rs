@@ -8,7 +8,8 @@
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
 //! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
-//! - [`upgrade`]: from an HTTP request to a connection; judged by the same functions as the routes
+//! - [`port`]: what a worker does with a stream: requests to the application, upgrades to a doorkeeper
+//! - [`upgrade`]: the hub's doorkeeper: from a request to a connection, judged by the same functions as the routes
 
 pub mod alerts;
 pub mod body;
@@ -34,6 +35,7 @@ pub mod operations;
 pub mod origin;
 pub mod page;
 pub mod performance;
+pub mod port;
 pub mod problem;
 pub mod query;
 pub mod rates;
