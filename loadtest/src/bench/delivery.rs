@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
-use crate::bounds;
-use crate::compare::median;
-use crate::critical;
-use crate::hub::{Cpus, Hub};
-use crate::proto::{Proto, Style};
-use crate::recovery::{Storm, weather};
-use crate::run::{INFLIGHT, Shape, Target, run};
+use crate::bench::beside::median;
+use crate::bench::bounds;
+use crate::bench::critical;
+use crate::bench::hub::{Cpus, Hub};
+use crate::bench::proto::{Proto, Style};
+use crate::bench::recovery::{Storm, weather};
+use crate::bench::run::{INFLIGHT, Shape, Target, run};
 
 /// What `delivery` is told.
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ fn deflate(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result<
             let style = Style { deflate, samples: true, unhurried: false };
             let shape = Shape::Paced { rate_hz: BROADCASTS_HZ, warm_s: 0.5, measure_s: args.secs };
             let report = run(&target(args, &hub, 1_000, style), shape)?;
-            crate::print(&report, false, out)?;
+            crate::bench::print(&report, false, out)?;
             if !report.is_clean() {
                 bail!("messages were lost, repeated or reordered, or clients lost");
             }

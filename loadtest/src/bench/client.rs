@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use memchr::memmem;
 
+use crate::bench::proto::{ACCEPT, Proto, SUBSCRIBE, subscribe_again};
+use crate::bench::run::Target;
+use crate::bench::tally::{Sequence, Tally};
 use crate::frames::{self, Frame, Inflater};
 use crate::marker::{Marker, Scanner};
 use crate::net::{Peer, Poller, Ready, now_ns};
-use crate::proto::{ACCEPT, Proto, SUBSCRIBE, subscribe_again};
-use crate::run::Target;
-use crate::tally::{Sequence, Tally};
 
 const SCRATCH_BYTES: usize = 256 * 1024;
 

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
-use crate::bounds;
-use crate::hub::{Cpus, Hub, free_address};
+use crate::bench::bounds;
+use crate::bench::hub::{Cpus, Hub, free_address};
+use crate::bench::proto::{Proto, Style};
+use crate::bench::report::Report;
+use crate::bench::run::{INFLIGHT, Shape, Target, run};
 use crate::process::{Server, pin};
-use crate::proto::{Proto, Style};
-use crate::report::Report;
-use crate::run::{INFLIGHT, Shape, Target, run};
 
-/// What `compare` is told.
+/// What `beside` is told.
 #[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
+pub(crate) struct BesideArgs {
     /// The hub's binary
     #[arg(long)]
     hub: PathBuf,
@@ -98,7 +98,7 @@ const MODES: &[Mode] = &[
 ];
 
 /// Runs every mode in every round, prints each run and then the table of medians.
-pub(crate) fn compare(args: &CompareArgs, out: &mut impl Write) -> Result<()> {
+pub(crate) fn beside(args: &BesideArgs, out: &mut impl Write) -> Result<()> {
     let modes = args.modes.iter().map(|name| {
         let mode = MODES.iter().find(|mode| mode.name == name);
         mode.with_context(|| {
@@ -114,12 +114,12 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut impl Write) -> Result<()> {
     for round in 1..=args.rounds {
         for mode in &modes {
             let hub = measure_hub(args, mode, &scratch.path().join(format!("{}-{round}", mode.name)))?;
-            crate::print(&hub, args.json, out)?;
+            crate::bench::print(&hub, args.json, out)?;
             // The header of the baseline's frame is not payload.
             let same_bytes = hub.wire_bytes_per_message.round() as usize;
             let payload = if same_bytes > args.payload { same_bytes - 4 } else { args.payload };
             let base = measure_baseline(args, mode, payload, &scratch.path().join("baseline.log"))?;
-            crate::print(&base, args.json, out)?;
+            crate::bench::print(&base, args.json, out)?;
             runs.entry(mode.name).or_default().push((hub, base));
         }
     }
@@ -131,27 +131,32 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-fn measure_hub(args: &CompareArgs, mode: &Mode, data_dir: &Path) -> Result<Report> {
+fn measure_hub(args: &BesideArgs, mode: &Mode, data_dir: &Path) -> Result<Report> {
     let hub = Hub::start(&args.hub, data_dir, args.cpus)?;
     let mut target = target(args, mode, hub.address, Proto::Infrawatch, Some(hub.pid()));
     target.token = Some(hub.token);
     measure("hub", target, mode)
 }
 
-fn measure_baseline(args: &CompareArgs, mode: &Mode, payload: usize, log: &Path) -> Result<Report> {
+fn measure_baseline(args: &BesideArgs, mode: &Mode, payload: usize, log: &Path) -> Result<Report> {
     let address = free_address()?;
+    let program = std::env::current_exe()?;
     let mut arguments = vec!["baseline".to_owned(), "--listen".to_owned(), address.to_string()];
+    if program.file_stem().is_some_and(|name| name != env!("CARGO_PKG_NAME")) {
+        // Another program whose sub-command this crate is.
+        arguments.insert(0, "loadtest".to_owned());
+    }
     if mode.joins {
         arguments.push("--batch".to_owned());
     }
     pin(args.cpus.server_cpu)?;
-    let base = Server::start(&std::env::current_exe()?, &arguments, address, log)?;
+    let base = Server::start(&program, &arguments, address, log)?;
     pin(args.cpus.client_cpu)?;
     let label = if mode.joins { "base-batch" } else { "base-write" };
     measure(label, Target { payload, ..target(args, mode, address, Proto::Raw, Some(base.pid())) }, mode)
 }
 
-fn target(args: &CompareArgs, mode: &Mode, addr: SocketAddrV4, proto: Proto, pid: Option<u32>) -> Target {
+fn target(args: &BesideArgs, mode: &Mode, addr: SocketAddrV4, proto: Proto, pid: Option<u32>) -> Target {
     let (subs, payload, json) = (mode.subs, args.payload, args.json);
     let (style, label) = (Style::default(), String::new());
     Target { addr, proto, subs, style, token: None, payload, inflight: INFLIGHT, pid, label, json }

@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use memchr::memmem;
 use rustix::net::{self, AddressFamily, SocketType, sockopt};
 
+use crate::bench::hub::Hub;
+use crate::bench::proto::KEY;
 use crate::frames::{self, Frame};
-use crate::hub::Hub;
-use crate::proto::KEY;
 
 const READ_BYTES: usize = 256 * 1024;
 const RECEIVE_BYTES: usize = 64 * 1024;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::tally::Tally;
+use crate::bench::tally::Tally;
 
 /// The result of one run. Latencies are from the planned time of a message in the open loop, from
 /// its sending in the closed one.

@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::bounds;
-use crate::client::Swarm;
+use crate::bench::bounds;
+use crate::bench::client::Swarm;
+use crate::bench::proto::{Proto, Style};
+use crate::bench::report::Report;
 use crate::marker::Marker;
 use crate::net::{self, now_ns};
 use crate::process::Usage;
-use crate::proto::{Proto, Style};
-use crate::report::Report;
 
 const CONNECT_TIMEOUT_NS: u64 = 60_000_000_000;
 /// A run that delivers nothing for this long has ended.

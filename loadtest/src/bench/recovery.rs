@@ -5,9 +5,9 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 
-use crate::client::Swarm;
+use crate::bench::client::Swarm;
+use crate::bench::run::{Pace, Publisher, STALL_NS, Target, connect, ns};
 use crate::net::now_ns;
-use crate::run::{Pace, Publisher, STALL_NS, Target, connect, ns};
 
 /// Who is not back by then does not come any more.
 const BACK_TIMEOUT_NS: u64 = 60_000_000_000;

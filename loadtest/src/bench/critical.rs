@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use hdrhistogram::Histogram;
 
-use crate::dialogue::{Dialogue, outbox_bytes};
-use crate::hub::Hub;
+use crate::bench::dialogue::{Dialogue, outbox_bytes};
+use crate::bench::hub::Hub;
 use crate::marker::{Marker, Scanner};
 use crate::net::now_ns;
 
