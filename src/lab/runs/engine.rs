@@ -5,6 +5,7 @@
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use futures_util::Stream;
 use futures_util::stream::unfold;
@@ -12,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::lifecycle::{Exit, Order};
 
@@ -20,6 +22,9 @@ const LINE_BYTES_MAX: usize = 256 * 1024;
 
 /// What is kept of stderr: its end, in bytes.
 const COMPLAINT_BYTES_MAX: usize = 2 * 1024;
+
+/// How long what it said is read after its end, in milliseconds: somebody else may hold the other ends.
+const LINGER_MS: u64 = 1_000;
 
 /// Orders that wait; there is no use for more.
 const ORDERS_MAX: usize = 4;
@@ -53,6 +58,8 @@ struct Engine {
     /// The rest of the line is too long to be kept.
     skipping: bool,
     complaint: Vec<u8>,
+    /// How it ended, and until when what it said is still read.
+    ended: Option<(String, Instant)>,
     orders: mpsc::Receiver<Order>,
 }
 
@@ -82,6 +89,7 @@ pub(super) fn start(
         line: Vec::new(),
         skipping: false,
         complaint: Vec::new(),
+        ended: None,
         orders: received,
     };
     let events = unfold(Some(engine), |engine| async move {
@@ -100,7 +108,11 @@ impl Engine {
             drop(stdin.write_all(&plan).await);
         }
         let mut chunk = [0; 1024];
-        while self.stdout.is_some() || self.stderr.is_some() {
+        loop {
+            if let (Some((how, _)), None, None) = (&self.ended, &self.stdout, &self.stderr) {
+                let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
+                return Event::Exited(Exit { how: how.clone(), complaint });
+            }
             tokio::select! {
                 Some(order) = self.orders.recv() => self.obey(order),
                 read = read_line(self.stdout.as_mut(), &mut self.line) => match read {
@@ -113,15 +125,12 @@ impl Engine {
                     Ok(bytes @ 1..) => self.note(chunk.get(..bytes).unwrap_or_default()),
                     Ok(0) | Err(_) => self.stderr = None,
                 },
-            }
-        }
-        loop {
-            tokio::select! {
-                Some(order) = self.orders.recv() => self.obey(order),
-                ended = self.child.wait() => {
+                ended = self.child.wait(), if self.ended.is_none() => {
                     let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-                    let complaint = String::from_utf8_lossy(&self.complaint).trim().to_owned();
-                    return Event::Exited(Exit { how, complaint });
+                    self.ended = Some((how, Instant::now() + Duration::from_millis(LINGER_MS)));
+                }
+                () = passed(self.ended.as_ref().map(|(_, until)| *until)) => {
+                    (self.stdout, self.stderr) = (None, None);
                 }
             }
         }
@@ -172,4 +181,11 @@ async fn read_line(stdout: Option<&mut BufReader<ChildStdout>>, line: &mut Vec<u
 async fn read_some(stderr: Option<&mut ChildStderr>, chunk: &mut [u8]) -> io::Result<usize> {
     let Some(stderr) = stderr else { return std::future::pending().await };
     stderr.read(chunk).await
+}
+
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }

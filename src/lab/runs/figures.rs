@@ -79,6 +79,8 @@ pub struct Messages {
     pub duplicated: u64,
     /// Arrived behind a later one.
     pub reordered: u64,
+    /// Published, and not taken by the hub.
+    pub refused: u64,
 }
 
 /// Percentiles of a latency in milliseconds; null where nothing was measured.

@@ -1,0 +1,1 @@
+//! Real runs: what is said is what happened.
