@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::comparison::{self, CompareArgs};
+use crate::running::{self, RunArgs};
 use crate::{bench, net};
 
 /// A bad command line or a bad plan.
 const BAD: u8 = 2;
 
+/// Load tests of a hub on loopback: plans with phases and thresholds, and the hub beside the physical limit
 #[derive(Debug, Parser)]
 #[command(name = "infrawatch-loadtest", version, about, max_term_width = 100)]
 struct Cli {
@@ -20,8 +23,22 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Carry out a plan against a hub; its token is taken from INFRAWATCH_TOKEN
+    Run(RunArgs),
+    /// Show two results side by side, and where they differ by more than a quarter
+    Compare(CompareArgs),
     #[command(flatten)]
     Bench(bench::Command),
+}
+
+/// What a command came to when nothing kept it from its work.
+pub(crate) enum Outcome {
+    /// Everything held.
+    Held,
+    /// Something was missed; it has been said what.
+    Missed,
+    /// What was asked for makes no sense.
+    Bad(String),
 }
 
 /// Carries out a command line; the first argument is the program's name. 0 when everything held, 1 when something was
@@ -40,10 +57,20 @@ where
     };
     let out = &mut io::stdout().lock();
     let done = net::raise_file_limit().and_then(|()| match command {
-        Command::Bench(command) => bench::carry_out(command, out).map(|()| ExitCode::SUCCESS),
+        Command::Run(args) => running::run(&args, out),
+        Command::Compare(args) => comparison::compare(&args, out),
+        Command::Bench(command) => bench::carry_out(command, out).map(|()| Outcome::Held),
     });
-    done.unwrap_or_else(|error| {
-        eprintln!("Error: {error:?}");
-        ExitCode::FAILURE
-    })
+    match done {
+        Ok(Outcome::Held) => ExitCode::SUCCESS,
+        Ok(Outcome::Missed) => ExitCode::FAILURE,
+        Ok(Outcome::Bad(why)) => {
+            eprintln!("Error: {why}");
+            ExitCode::from(BAD)
+        }
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -7,12 +7,23 @@
 //! - [`main_with`]: the command line, for the program of this crate and for `infrawatch loadtest`
 
 mod bench;
+mod buckets;
 mod cli;
+mod comparison;
+mod csv;
+mod engine;
 mod frames;
+mod html;
 mod marker;
 mod net;
 pub mod plan;
+mod plot;
 mod process;
 pub mod result;
+mod running;
+mod schedule;
+mod terminal;
+mod thresholds;
+mod upgrade;
 
 pub use cli::main_with;

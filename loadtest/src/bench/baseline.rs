@@ -8,9 +8,9 @@ use std::net::{SocketAddrV4, TcpListener};
 use anyhow::{Context as _, Result, bail};
 use memchr::memmem;
 
-use crate::bench::proto::{ACCEPT, KEY};
 use crate::frames::{self, Frame};
 use crate::net::{self, Peer, Poller};
+use crate::upgrade::{ACCEPT, KEY};
 
 const LISTENER: usize = usize::MAX;
 const SCRATCH_BYTES: usize = 256 * 1024;

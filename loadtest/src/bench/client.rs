@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use memchr::memmem;
 
-use crate::bench::proto::{ACCEPT, Proto, SUBSCRIBE, subscribe_again};
+use crate::bench::proto::{Proto, SUBSCRIBE, subscribe_again};
 use crate::bench::run::Target;
 use crate::bench::tally::{Sequence, Tally};
 use crate::frames::{self, Frame, Inflater};
 use crate::marker::{Marker, Scanner};
 use crate::net::{Peer, Poller, Ready, now_ns};
+use crate::upgrade;
 
 const SCRATCH_BYTES: usize = 256 * 1024;
 
@@ -272,9 +273,7 @@ impl<'t> Swarm<'t> {
     }
 
     fn upgraded(&mut self, client: &mut Client, token: usize, head: &[u8]) -> Result<()> {
-        let head = String::from_utf8_lossy(head);
-        let status = head.lines().next().unwrap_or_default();
-        ensure!(status.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT), "upgrade refused: {status}");
+        upgrade::check(head)?;
         client.stage = Stage::Greeted;
         match self.target.proto {
             Proto::Raw if token < self.target.subs => {

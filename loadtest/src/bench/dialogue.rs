@@ -9,8 +9,8 @@ use memchr::memmem;
 use rustix::net::{self, AddressFamily, SocketType, sockopt};
 
 use crate::bench::hub::Hub;
-use crate::bench::proto::KEY;
 use crate::frames::{self, Frame};
+use crate::upgrade;
 
 const READ_BYTES: usize = 256 * 1024;
 const RECEIVE_BYTES: usize = 64 * 1024;
@@ -33,12 +33,8 @@ impl Dialogue {
         sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES)?;
         net::connect(&socket, &hub.address)?;
         let mut stream = prepared(socket.into())?;
-        let (address, token) = (hub.address, &hub.token);
-        write!(
-            stream,
-            "GET /ws/{client_id} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {token}\r\n\r\n"
-        )?;
+        let (host, path) = (hub.address.to_string(), format!("/ws/{client_id}"));
+        stream.write_all(upgrade::request(&path, &host, Some(&hub.token), false).as_bytes())?;
         let mut dialogue = Self { stream, buffer: Vec::new(), start: 0 };
         let head_bytes = loop {
             if let Some(at) = memmem::find(&dialogue.buffer, b"\r\n\r\n") {

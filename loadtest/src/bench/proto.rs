@@ -6,10 +6,7 @@ use std::net::SocketAddrV4;
 use clap::{Args, ValueEnum};
 
 use crate::marker::Marker;
-
-/// The key of the RFC's example and what belongs to it: a bench needs no nonce.
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+use crate::upgrade;
 
 /// The hub's request to subscribe.
 pub(crate) const SUBSCRIBE: &str = r#"{"type":"subscribe","id":"s","payload":{"topics":["bench:t"]}}"#;
@@ -20,8 +17,6 @@ pub(crate) fn subscribe_again(epoch: &str, offset: u64) -> String {
         r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{{"topic":"bench:t","recover":{{"epoch":"{epoch}","offset":{offset}}}}}]}}}}"#
     )
 }
-
-const EXTENSION: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
 /// How a run publishes and subscribes, where it differs from the usual.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -82,13 +77,7 @@ impl Proto {
             (Self::Infrawatch, Some(number)) => format!("/ws/sub-{number}"),
             (Self::Infrawatch, None) => "/ws/publisher".to_owned(),
         };
-        let authorization =
-            token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let extension = if deflate && number.is_some() { EXTENSION } else { "" };
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{extension}{authorization}\r\n"
-        )
+        upgrade::request(&path, &addr.to_string(), token, deflate && number.is_some())
     }
 
     /// Appends what publishes one message whose data has `payload_bytes`.
