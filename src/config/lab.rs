@@ -38,11 +38,11 @@ impl Default for LabSection {
 impl LabSection {
     /// Checks ranges.
     pub fn check(&self) -> Result<(), ConfigError> {
-        in_range("lab.connections_max", self.connections_max, 1, 100_000)?;
-        in_range("lab.duration_ms_max", self.duration_ms_max, 1_000, 86_400_000)?;
-        in_range("lab.rate_hz_max", self.rate_hz_max, 1, 1_000_000)?;
-        in_range("lab.payload_bytes_max", self.payload_bytes_max, 32, 1 << 20)?;
-        in_range("lab.reconnects_max", self.reconnects_max, 1, 1_000_000)?;
+        in_range("lab.connections_max", self.connections_max, 1, 20_000)?;
+        in_range("lab.duration_ms_max", self.duration_ms_max, 1_000, 14_400_000)?;
+        in_range("lab.rate_hz_max", self.rate_hz_max, 1, 10_000)?;
+        in_range("lab.payload_bytes_max", self.payload_bytes_max, 32, 60_000)?;
+        in_range("lab.reconnects_max", self.reconnects_max, 1, 100_000)?;
         in_range("lab.runs_max", self.runs_max, 1, 1_000_000)
     }
 }

@@ -66,10 +66,11 @@ pub async fn start(
 ) -> Result<HttpResponse, Problem> {
     let limits = state.load_tests.limits();
     let mut fields = body.fields(false)?;
+    let scenario = fields.optional_word("scenario", &SCENARIOS).unwrap_or("paced");
     let new = NewRun {
         name: fields.text("name", 1..=NAME_BYTES_MAX).unwrap_or_default(),
-        scenario: fields.optional_word("scenario", &SCENARIOS).unwrap_or("paced"),
-        connections: fields.given_number("connections", limits.connections.clone()),
+        scenario,
+        connections: fields.given_number("connections", limits.connections_of(scenario)),
         duration_s: fields.number("duration_s", limits.duration_s.clone(), 3),
         rate_hz: fields.number("rate_hz", limits.rate_hz.clone(), 10),
         payload_bytes: fields.number("payload_bytes", limits.payload_bytes.clone(), 200),

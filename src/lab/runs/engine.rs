@@ -70,7 +70,8 @@ pub(super) fn start(
     token: &str,
 ) -> io::Result<(impl Stream<Item = Event> + use<>, Reins)> {
     let mut child = Command::new(program)
-        .args(["loadtest", "run", "-", "--progress", "json"])
+        .args(["loadtest", "run", "-", "--progress", "json", "--pid"])
+        .arg(std::process::id().to_string())
         .env_clear()
         .env("INFRAWATCH_TOKEN", token)
         .stdin(Stdio::piped())

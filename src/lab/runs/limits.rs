@@ -49,6 +49,13 @@ impl Limits {
         }
     }
 
+    /// Connections of a scenario: a storm comes all at once.
+    pub fn connections_of(&self, scenario: &str) -> RangeInclusive<u64> {
+        let (fewest, most) = (*self.connections.start(), *self.connections.end());
+        let at_once = self.connects_per_s.filter(|_| scenario == "storm");
+        fewest..=most.min(at_once.unwrap_or(most))
+    }
+
     /// How long so many connects take at least, in seconds.
     pub fn connecting_s(&self, connects: u64) -> u64 {
         self.connects_per_s.map_or(0, |per_s| connects.div_ceil(per_s))
@@ -66,6 +73,12 @@ mod tests {
         assert_eq!((&defaults.connections, &defaults.duration_s), (&(1..=2_000), &(1..=600)));
         assert_eq!((&defaults.rate_hz, &defaults.payload_bytes), (&(1..=1_000), &(32..=16_384)));
         assert_eq!((defaults.connecting_s(2_000), defaults.connecting_s(1)), (13, 1));
+        assert_eq!(
+            defaults.connections_of("storm"),
+            1..=160,
+            "nobody of a storm is refused for being too fast"
+        );
+        assert_eq!(defaults.connections_of("paced"), 1..=2_000);
         let small = ConnectionSection {
             connections_max: 50,
             frames_per_s: 100,

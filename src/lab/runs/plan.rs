@@ -55,8 +55,6 @@ pub struct Plan<'a> {
     phases: [Phase; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     reconnects: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connects_per_s: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,7 +78,6 @@ impl NewRun {
             topic: format!("testing-load:{id}"),
             phases: [phase("ramp_up", self.ramp_up_s(limits)), phase("steady", self.steady_s(limits))],
             reconnects: (self.scenario == "reconnect").then_some(self.reconnects),
-            connects_per_s: limits.connects_per_s,
         }
     }
 
@@ -90,7 +87,7 @@ impl NewRun {
 
     fn steady_s(&self, limits: &Limits) -> u64 {
         match self.scenario {
-            // As long as it takes.
+            // They are spread over it.
             "reconnect" => self.duration_s.max(limits.connecting_s(self.reconnects)),
             _ => self.duration_s,
         }
@@ -159,7 +156,7 @@ mod tests {
         let expected = json!({ "name": "evening", "scenario": "paced", "target": "127.0.0.1:5050",
             "connections": 320, "rate_hz": 10, "payload_bytes": 200, "topic": format!("testing-load:{id}"),
             "phases": [{ "name": "ramp_up", "kind": "ramp_up", "duration_s": 2 },
-                { "name": "steady", "kind": "steady", "duration_s": 3 }], "connects_per_s": 160 });
+                { "name": "steady", "kind": "steady", "duration_s": 3 }] });
         assert_eq!(plan, expected);
         let plan = serde_json::to_value(asked("reconnect").plan(id, target, &limits())).unwrap();
         assert_eq!((&plan["reconnects"], &plan["phases"][1]["duration_s"]), (&json!(800), &json!(5)));
