@@ -87,6 +87,8 @@ pub fn table() -> Vec<ChildSpec> {
             ..row("sampler", None, "nodes", "samples the hub's own host")
         },
         ChildSpec {
+            // A lab that is broken is no reason to end what it looks at.
+            on_give_up: OnGiveUp::Contain,
             queue_bound: 64,
             ..row("lab", None, "lab", "owns the load test that is under way, if there is one")
         },

@@ -4,7 +4,7 @@ use infrawatch::supervision::fault::Phase;
 use serde_json::json;
 
 use super::{Engine, asked, begin, over, waiting};
-use crate::hub::within;
+use crate::hub::{until, within};
 
 #[tokio::test]
 async fn a_crash_ends_the_engine_and_fails_the_run_with_the_reason() {
@@ -30,4 +30,26 @@ async fn a_crash_ends_the_engine_and_fails_the_run_with_the_reason() {
         hub.crash("lab", "lab", phase);
         assert_eq!(over(&hub, &id).await["status"], "failed");
     }
+}
+
+#[tokio::test]
+async fn a_lab_that_crashes_too_often_is_given_up_and_the_hub_goes_on() {
+    let engine = Engine::endless();
+    let hub = engine.hub();
+    let tree = &hub.state.services.tree;
+    let crashes = hub.row("lab").intensity_max;
+    for crash in 1..=crashes {
+        hub.crash("lab", "lab", Phase::Handler);
+        hub.back("lab", crash.into()).await;
+    }
+    let started = waiting(&hub, &asked(25, 3));
+    engine.process().await;
+    tree.arm("lab", "lab", Phase::Handler, 1);
+    until("the lab is given up", async || (hub.row("lab").given_up == 1).then_some(())).await;
+    let problem = within("the answer", started).await.unwrap();
+    assert_eq!((&problem["status"], &problem["code"]), (&json!(500), &json!("internal")), "{problem}");
+    engine.is_gone().await;
+    let (status, _, problem) = hub.post("/api/v1/testing/start", &asked(25, 3)).await;
+    assert_eq!((status, &problem["code"]), (500, &json!("internal")), "{problem}");
+    hub.client("alice").await.publish("bench:a", json!("still here")).await;
 }
