@@ -10,8 +10,10 @@ use super::figures::Figures;
 use super::lines::{Line, Outcome, Progress};
 use super::run::{Status, StoredRun};
 
-/// Time between two messages about the progress, at least, in milliseconds.
+/// Time between two messages about the progress, at least, in milliseconds; what comes this much too early is let
+/// through, and the next one waits for longer.
 pub const TELL_INTERVAL_MS: u64 = 500;
+const TELL_EARLY_MS: u64 = 100;
 
 /// Why a run does not go on to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,8 @@ pub struct Lifecycle {
     progress: Option<Progress>,
     outcome: Option<Box<Outcome>>,
     unreadable_lines: u64,
-    told_ms: Option<u64>,
+    /// When the next message about the progress may go out.
+    tell_ms: u64,
 }
 
 impl Lifecycle {
@@ -75,7 +78,7 @@ impl Lifecycle {
             progress: None,
             outcome: None,
             unreadable_lines: 0,
-            told_ms: None,
+            tell_ms: 0,
         }
     }
 
@@ -117,9 +120,8 @@ impl Lifecycle {
         match Line::read(text) {
             Some(Line::Progress(progress, raw)) => {
                 self.progress = Some(progress);
-                let is_due = self.told_ms.is_none_or(|told_ms| now_ms >= told_ms + TELL_INTERVAL_MS);
-                is_due.then(|| {
-                    self.told_ms = Some(now_ms);
+                (now_ms + TELL_EARLY_MS >= self.tell_ms).then(|| {
+                    self.tell_ms = self.tell_ms.max(now_ms) + TELL_INTERVAL_MS;
                     raw
                 })
             }

@@ -46,10 +46,18 @@ fn a_run_ends_as_its_engine_says() {
 
 #[test]
 fn progress_is_told_twice_a_second_at_most() {
-    let mut life = running();
-    let told: Vec<u64> =
-        (0..40).map(|n| n * 100).filter(|now_ms| life.line(&progress(*now_ms), *now_ms).is_some()).collect();
-    assert_eq!(told, [0, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500]);
+    let told_of = |lines: &[u64]| {
+        let mut life = running();
+        lines.iter().filter(|now_ms| life.line(&progress(1), **now_ms).is_some()).copied().collect::<Vec<_>>()
+    };
+    let every_50_ms: Vec<u64> = (0..200).map(|n| 1_000 + n * 50).collect();
+    assert_eq!(told_of(&every_50_ms).len(), 21, "in 10 s, the first one included");
+    let twice_a_second = [1_000, 1_480, 2_010, 2_490, 3_000, 3_450, 4_020];
+    assert_eq!(
+        told_of(&twice_a_second),
+        twice_a_second,
+        "an engine that is not quite in time is told in full"
+    );
 }
 
 #[test]
