@@ -166,7 +166,7 @@ async fn a_run_that_is_late_is_ended() {
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     engine.process().await;
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(63)).await;
+    tokio::time::advance(Duration::from_secs(50)).await;
     tokio::time::resume();
     let look = async || scene.get(&format!("/api/v1/testing/runs/{id}")).await.json();
     let alive = rustix::process::test_kill_process(engine.process().await);
@@ -176,7 +176,7 @@ async fn a_run_that_is_late_is_ended() {
         "4 s are planned, and 60 are given"
     );
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::advance(Duration::from_secs(15)).await;
     tokio::time::resume();
     engine.is_gone().await;
     let run =
