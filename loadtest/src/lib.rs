@@ -4,6 +4,7 @@
 //!
 //! - [`plan`]: what a run does, read from YAML
 //! - [`result`]: what it found, and the lines that tell of it while it goes on
+//! - [`run`]: carries a plan out
 //! - [`main_with`]: the command line, for the program of this crate and for `infrawatch loadtest`
 
 mod bench;
@@ -27,3 +28,4 @@ mod thresholds;
 mod upgrade;
 
 pub use cli::main_with;
+pub use engine::{Options, RunError, run};

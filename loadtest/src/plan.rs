@@ -585,6 +585,19 @@ thresholds: {p99_ms: 50, error_rate: 0.01, connection_success: 0.99, throughput_
     }
 
     #[test]
+    fn every_plan_that_is_shipped_is_one() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
+        let mut scenarios = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let plan = Plan::parse(&std::fs::read_to_string(&path).unwrap());
+            scenarios.push(plan.unwrap_or_else(|e| panic!("{}: {e}", path.display())).scenario);
+        }
+        let missing: Vec<_> = Scenario::ALL.iter().filter(|scenario| !scenarios.contains(scenario)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn some_are_slow_and_some_are_not() {
         let plan = Plan { slow_share: 0.0, connections: 2, ..Plan::of(Scenario::SlowReader) };
         assert_eq!(plan.slow_readers(), 1);

@@ -26,6 +26,8 @@ mod lab;
 mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
+/// The load test, each scenario small: nothing wrong is found, and what goes wrong is.
+mod scenarios;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.

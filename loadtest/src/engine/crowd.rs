@@ -307,16 +307,24 @@ impl<'p> Crowd<'p> {
         Some((from, slot.until.unwrap_or(self.published)))
     }
 
-    /// Lets the slow clients stop reading, or read on.
+    /// Lets the slow clients stop reading, or read on. Whether the hub closed one that did not read shows when it does:
+    /// it is asked for a sign of life.
     pub(crate) fn pause_slow(&mut self, paused: bool) {
         for token in 0..self.slots.len() {
             let slot = &mut self.slots[token];
             let Some(peer) = slot.peer.as_mut().filter(|_| slot.is_slow && slot.fate == Fate::Here) else {
                 continue;
             };
-            if peer.is_paused() != paused
-                && let Err(error) = peer.pause(paused, &self.poller)
-            {
+            if peer.is_paused() == paused {
+                continue;
+            }
+            let mut done = peer.pause(paused, &self.poller);
+            if !paused {
+                let mut ping = Vec::new();
+                frames::push_masked(frames::TEXT, protocol::PING.as_bytes(), &mut ping);
+                done = done.and_then(|()| peer.send(&ping, &self.poller));
+            }
+            if let Err(error) = done {
                 self.lose(token, &error.into());
             }
         }

@@ -112,7 +112,7 @@ impl<'p> Director<'p> {
             Some(first) if storms && first.kind == PhaseKind::RampUp && self.phase == Some(0) => 0,
             _ => self.timetable.arrived(agents + subscribers, now_ns),
         };
-        while self.opened < arrived && (self.agents_opened < agents || crowd.has_room()) {
+        while self.opened < arrived && crowd.has_room() {
             self.opened += 1;
             if self.agents_opened < agents {
                 self.agents_opened += 1;
@@ -202,6 +202,7 @@ impl<'p> Director<'p> {
             let has_all = u64::from(slot.received.delivered) >= crowd.due(token);
             match slot.fate {
                 Fate::Coming => false,
+                Fate::Here if slot.is_slow => slot.has_caught_up,
                 Fate::Here => has_all && slot.pushed.waiting.is_empty(),
                 _ => true,
             }

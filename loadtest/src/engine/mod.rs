@@ -29,16 +29,42 @@ use outcome::{End, Spent};
 /// After the last phase: how long nothing may come, and how long all of it may take.
 const STALL_NS: u64 = 3_000_000_000;
 const DRAIN_NS_MAX: u64 = 30_000_000_000;
+/// After it was told to stop.
+const CANCELLED_NS_MAX: u64 = 1_000_000_000;
 
 /// Whom to test.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
-    pub(crate) address: SocketAddrV4,
-    pub(crate) token: Option<String>,
-    /// The server's process, to read what it uses.
-    pub(crate) pid: Option<u32>,
-    /// Set from outside to end the run.
-    pub(crate) stop: Arc<AtomicBool>,
+pub struct Options {
+    /// The hub, on loopback.
+    pub address: SocketAddrV4,
+    /// Of somebody who may subscribe and publish; of an admin when samples are pushed.
+    pub token: Option<String>,
+    /// The hub's process, to read what it uses.
+    pub pid: Option<u32>,
+    /// Set from outside to end the run; what was found until then is the result.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Why there is no result at all: this machine denied what a run needs.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RunError(String);
+
+/// Carries a plan out and tells `observer` about twice a second where it stands. What goes wrong with the hub is in
+/// the result.
+///
+/// # Errors
+/// When this machine denies what the run itself needs, as sockets.
+pub fn run(
+    plan: &Plan,
+    options: &Options,
+    mut observer: impl FnMut(&Progress),
+) -> Result<RunResult, RunError> {
+    let mut observer = |progress: &Progress| {
+        observer(progress);
+        Ok(())
+    };
+    carry_out(plan, options, &mut observer).map_err(|error| RunError(format!("{error:#}")))
 }
 
 /// Carries a plan out and tells `observer` about twice a second where it stands. What goes wrong is in the result.
@@ -96,6 +122,7 @@ impl Run<'_> {
         loop {
             let now = now_ns() - crowd.start_ns;
             if self.options.stop.load(Ordering::Relaxed) {
+                self.drain(crowd, now + CANCELLED_NS_MAX)?;
                 return Ok(End::Cancelled(now));
             }
             if now >= end_ns {
@@ -113,11 +140,13 @@ impl Run<'_> {
             let phase = plan.phases.get(crowd.timetable.phase_at(now));
             self.tell(crowd, phase.map_or("", |phase| &phase.name))?;
         }
-        self.drain(crowd, end_ns)
+        self.drain(crowd, end_ns + DRAIN_NS_MAX)?;
+        Ok(End::Reached)
     }
 
     /// Waits for what is on its way.
-    fn drain(&mut self, crowd: &mut Crowd<'_>, end_ns: u64) -> Result<End> {
+    fn drain(&mut self, crowd: &mut Crowd<'_>, until_ns: u64) -> Result<()> {
+        crowd.pause_slow(false);
         let mut progress = (0, now_ns());
         loop {
             let now = now_ns();
@@ -128,11 +157,8 @@ impl Run<'_> {
             crowd.bring_back()?;
             crowd.see_off();
             let at_ns = now - crowd.start_ns;
-            if Director::is_complete(crowd) || now > progress.1 + STALL_NS || at_ns > end_ns + DRAIN_NS_MAX {
-                return Ok(End::Reached);
-            }
-            if self.options.stop.load(Ordering::Relaxed) {
-                return Ok(End::Cancelled(at_ns));
+            if Director::is_complete(crowd) || now > progress.1 + STALL_NS || at_ns > until_ns {
+                return Ok(());
             }
             crowd.poll(Duration::from_millis(5))?;
             crowd.check_publisher()?;

@@ -18,6 +18,9 @@ pub(crate) fn subscribe(topic: &str, recover: Option<(&str, u64)>) -> String {
     format!(r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{{"topic":"{topic}"{recover}}}]}}}}"#)
 }
 
+/// Asks for a sign of life.
+pub(crate) const PING: &str = r#"{"type":"ping","id":"p","payload":{"t":1}}"#;
+
 pub(crate) fn unsubscribe(topic: &str) -> String {
     format!(r#"{{"type":"unsubscribe","id":"u","payload":{{"topics":["{topic}"]}}}}"#)
 }
@@ -64,6 +67,7 @@ pub(crate) enum Heard {
         durable: bool,
     },
     Error,
+    Pong,
     /// Messages, alone or in a batch, and whatever else.
     Other,
 }
@@ -81,6 +85,7 @@ pub(crate) fn heard(payload: &[u8]) -> Heard {
             Heard::MetricsAck { durable: memmem::find(payload, br#""durable":true"#).is_some() }
         }
         b"error" => Heard::Error,
+        b"pong" => Heard::Pong,
         _ => Heard::Other,
     }
 }

@@ -153,6 +153,7 @@ impl Crowd<'_> {
     fn messages(&mut self, token: usize, payload: &[u8], received_ns: u64) {
         let slot = &mut self.slots[token];
         if slot.is_slow {
+            slot.has_caught_up |= protocol::heard(payload) == Heard::Pong;
             return;
         }
         let mut found = false;

@@ -88,6 +88,8 @@ pub(crate) struct Slot {
     pub(crate) leaving_ns: u64,
     /// It stops reading once messages are published; what it gets does not count.
     pub(crate) is_slow: bool,
+    /// Slow, and reading again: it has read on to the answer that it asked for.
+    pub(crate) has_caught_up: bool,
     /// Offset of the last message it has.
     pub(crate) offset: u64,
     pub(crate) cuts: u32,
@@ -111,6 +113,7 @@ impl Slot {
             until: None,
             leaving_ns: 0,
             is_slow: false,
+            has_caught_up: false,
             offset: 0,
             cuts: 0,
             cut_ns: 0,
