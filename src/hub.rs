@@ -90,7 +90,7 @@ pub fn table() -> Vec<ChildSpec> {
             // A lab that is broken is no reason to end what it looks at.
             on_give_up: OnGiveUp::Contain,
             queue_bound: 64,
-            ..row("lab", None, "lab", "owns the load test that is under way, if there is one")
+            ..row("lab_runs", None, "lab", "owns the load test that is under way, if there is one")
         },
         ChildSpec {
             placement: Placement::Caller,

@@ -318,7 +318,7 @@ impl StreamHandler<Event> for LabActor {
 }
 
 impl Restart for LabActor {
-    const KIND: &'static str = "lab";
+    const KIND: &'static str = "lab_runs";
 
     fn fresh(&self) -> Self {
         Self::new(self.shared.clone())

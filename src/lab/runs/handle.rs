@@ -108,7 +108,7 @@ impl LoadTests {
             shared.standing.lock().take();
             shared.idle.send_replace(true);
         });
-        let start = || self.0.args.tree.start("lab", LabActor::new(self.0.clone()), Some(on_give_up));
+        let start = || self.0.args.tree.start("lab_runs", LabActor::new(self.0.clone()), Some(on_give_up));
         self.0.inbox.get_or_init(start);
     }
 

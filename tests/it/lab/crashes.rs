@@ -16,18 +16,18 @@ async fn a_crash_ends_the_engine_and_fails_the_run_with_the_reason() {
         let started = waiting(&hub, &asked(25, 3));
         engine.process().await;
         told.message().await;
-        hub.crash("lab", "lab", phase);
+        hub.crash("lab_runs", "lab_runs", phase);
         let run = within("the answer", started).await.unwrap();
         let why = format!("the lab crashed: {reason}");
         assert_eq!((&run["status"], &run["failure"]), (&json!("failed"), &json!(why)), "{run}");
         assert_eq!(run["messages"]["delivered"], 7, "what was known is kept: {run}");
         assert_eq!(told.message().await.payload["run"], run);
         engine.is_gone().await;
-        assert_eq!(hub.row("lab").restarts, 1);
+        assert_eq!(hub.row("lab_runs").restarts, 1);
 
         let id = begin(&hub, asked(25, 3)).await;
         assert_ne!(run["id"], id);
-        hub.crash("lab", "lab", phase);
+        hub.crash("lab_runs", "lab_runs", phase);
         assert_eq!(over(&hub, &id).await["status"], "failed");
     }
 }
@@ -37,15 +37,15 @@ async fn a_lab_that_crashes_too_often_is_given_up_and_the_hub_goes_on() {
     let engine = Engine::endless();
     let hub = engine.hub();
     let tree = &hub.state.services.tree;
-    let crashes = hub.row("lab").intensity_max;
+    let crashes = hub.row("lab_runs").intensity_max;
     for crash in 1..=crashes {
-        hub.crash("lab", "lab", Phase::Handler);
-        hub.back("lab", crash.into()).await;
+        hub.crash("lab_runs", "lab_runs", Phase::Handler);
+        hub.back("lab_runs", crash.into()).await;
     }
     let started = waiting(&hub, &asked(25, 3));
     engine.process().await;
-    tree.arm("lab", "lab", Phase::Handler, 1);
-    until("the lab is given up", async || (hub.row("lab").given_up == 1).then_some(())).await;
+    tree.arm("lab_runs", "lab_runs", Phase::Handler, 1);
+    until("the lab is given up", async || (hub.row("lab_runs").given_up == 1).then_some(())).await;
     let problem = within("the answer", started).await.unwrap();
     assert_eq!((&problem["status"], &problem["code"]), (&json!(500), &json!("internal")), "{problem}");
     engine.is_gone().await;
