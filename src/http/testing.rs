@@ -76,6 +76,9 @@ pub async fn start(
         payload_bytes: fields.number("payload_bytes", limits.payload_bytes.clone(), 200),
         reconnects: fields.number("reconnects", limits.reconnects.clone(), 200),
     };
+    if let Some(why) = limits.refusal(scenario) {
+        fields.refuse("scenario", why);
+    }
     let wait = fields.flag_or("wait", true);
     fields.check()?;
     carry_out(&state, &caller, within(new, limits), wait, &asked).await

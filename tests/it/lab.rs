@@ -135,3 +135,11 @@ fn hub_on(directory: &Path) -> Inside {
     let directory = directory.to_owned();
     Inside::with(|options| options.data_dir = directory)
 }
+
+/// Stops a run; status, and the problem if it is one.
+async fn stop(hub: &Inside, id: &str) -> (u16, Value) {
+    let sending = reqwest::Client::new().post(hub.url(&format!("/api/v1/testing/runs/{id}/stop")));
+    let answer = sending.bearer_auth(hub.token(Role::Operator)).send().await.unwrap();
+    // Without a problem there is no body.
+    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+}

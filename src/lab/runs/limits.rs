@@ -28,6 +28,8 @@ pub struct Limits {
     pub reconnects: RangeInclusive<u64>,
     /// Connects a second; `None` where the hub sets no limit.
     pub connects_per_s: Option<u64>,
+    /// Frames a second of one connection; `None` where the hub sets no limit.
+    pub frames_per_s: Option<u64>,
 }
 
 impl Limits {
@@ -38,15 +40,23 @@ impl Limits {
             limited.then(|| (u64::from(per_s) * SHARE_PERCENT / 100).max(1))
         };
         let frame_bytes_max = (connection.frame_bytes_max as u64).saturating_sub(ENVELOPE_BYTES).max(32);
-        let frames_per_s = share(connection.frames_per_s).unwrap_or(u64::MAX);
+        let frames_per_s = share(connection.frames_per_s);
         Self {
             connections: 1..=lab.connections_max.min(connection.connections_max as u64),
             duration_s: 1..=lab.duration_ms_max / 1_000,
-            rate_hz: 1..=lab.rate_hz_max.min(frames_per_s),
+            rate_hz: 1..=lab.rate_hz_max.min(frames_per_s.unwrap_or(u64::MAX)),
             payload_bytes: 32..=lab.payload_bytes_max.min(frame_bytes_max),
             reconnects: 1..=lab.reconnects_max,
             connects_per_s: share(connection.connects_per_s),
+            frames_per_s,
         }
+    }
+
+    /// Why the hub would refuse what a scenario does, whatever its numbers.
+    pub fn refusal(&self, scenario: &str) -> Option<&'static str> {
+        (scenario == "fanout" && self.frames_per_s.is_some()).then_some(
+            "must not be fanout, which publishes as fast as it goes, while connection.frames_per_s limits that;              paced publishes at a rate",
+        )
     }
 
     /// Connections of a scenario: a storm comes all at once.
@@ -92,6 +102,8 @@ mod tests {
             (&(1..=50), &(1..=80), &(32..=1_536))
         );
         assert_eq!(limits.connecting_s(50), 0);
-        assert_eq!(Limits::new(&lab, &small, false).rate_hz, 1..=1_000);
+        assert!(limits.refusal("fanout").is_some() && limits.refusal("paced").is_none());
+        let unlimited = Limits::new(&lab, &small, false);
+        assert_eq!((unlimited.rate_hz.clone(), unlimited.refusal("fanout")), (1..=1_000, None));
     }
 }

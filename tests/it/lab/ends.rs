@@ -4,15 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Engine, asked, begin, carry_out, hub_on, look, over, progress, result, waiting};
+use super::{Engine, asked, begin, carry_out, hub_on, look, over, progress, result, stop, waiting};
 use crate::hub::{Hub, until, within};
-
-async fn stop(hub: &crate::hub::Inside, id: &str) -> (u16, Value) {
-    // An answer of 202 has no body.
-    let sending = reqwest::Client::new().post(hub.url(&format!("/api/v1/testing/runs/{id}/stop")));
-    let answer = sending.bearer_auth(hub.token(infrawatch::auth::Role::Operator)).send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
-}
 
 #[tokio::test]
 async fn one_run_at_a_time_until_it_is_stopped() {

@@ -4,7 +4,7 @@ use infrawatch::auth::Role;
 use infrawatch::auth::permission::{may_publish, may_subscribe};
 use serde_json::{Value, json};
 
-use super::{Engine, asked, begin, carry_out, look, over, progress, result};
+use super::{Engine, asked, begin, carry_out, look, over, progress, result, stop};
 use crate::hub::{Inside, until};
 
 #[tokio::test]
@@ -108,6 +108,6 @@ async fn a_run_under_way_is_shown_as_it_stands() {
     assert_eq!((&run["status"], &run["connections"]["planned"]), (&json!("running"), &json!(25)), "{run}");
     let (_, _, page) = hub.get("/api/v1/testing/runs").await;
     assert_eq!((&page["items"][0]["id"], &page["items"][0]["status"]), (&json!(id), &json!("running")));
-    assert_eq!(hub.post(&format!("/api/v1/testing/runs/{id}/stop"), &json!({})).await.0, 202);
+    assert_eq!(stop(&hub, &id).await.0, 202);
     assert_eq!(over(&hub, &id).await["status"], "cancelled");
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{asked, begin, carry_out, look, over};
-use crate::hub::{Inside, until, within};
+use super::{asked, begin, carry_out, look, over, stop};
+use crate::hub::{Inside, until};
 
 fn hub() -> Inside {
     Inside::with(|options| options.rate_limits = true)
@@ -46,7 +46,7 @@ async fn connections_that_are_cut_are_missing_in_the_result() {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|session| session["topics"] == 1)
+        .filter(|session| session["topics"][0] == format!("testing-load:{id}"))
         .map(|session| session["client_id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(subscribers.len(), 10, "{sessions:#}");
@@ -112,9 +112,7 @@ async fn a_run_that_is_stopped_has_what_was_measured() {
         (look(&hub, &id).await["messages"]["delivered"].as_u64() > Some(0)).then_some(())
     })
     .await;
-    let stopping = reqwest::Client::new().post(hub.url(&format!("/api/v1/testing/runs/{id}/stop")));
-    let stopped = stopping.bearer_auth(hub.token(infrawatch::auth::Role::Operator)).send();
-    assert_eq!(within("the answer", stopped).await.unwrap().status(), 202);
+    assert_eq!(stop(&hub, &id).await.0, 202);
     let run = over(&hub, &id).await;
     assert_eq!((&run["status"], &run["success_rate"]), (&json!("cancelled"), &Value::Null), "{run:#}");
     assert!(run["messages"]["delivered"].as_u64() > Some(0) && run["phases"].is_array(), "{run:#}");
