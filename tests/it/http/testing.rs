@@ -58,7 +58,8 @@ async fn the_settings_of_the_lab_and_of_the_hub_are_the_bounds() {
         options.settings.connection.frames_per_s = 100;
     })
     .await;
-    for (fields, bound) in [(json!({ "connections": 21 }), "1 to 20"), (json!({ "rate_hz": 81 }), "1 to 80")]
+    for (fields, bound) in
+        [(json!({ "connections": 21 }), "1 to 20"), (json!({ "connections": 1, "rate_hz": 81 }), "1 to 80")]
     {
         let problem = scene.post(START, &but(fields)).await.problem(400, "invalid_field");
         assert!(problem["detail"].as_str().unwrap().contains(bound), "{problem}");

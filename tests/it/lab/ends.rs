@@ -140,6 +140,8 @@ async fn a_run_whose_hub_was_killed_is_failed_at_the_next_start() {
     until("the load is there", async || (hub.metric(connections).await >= 5).then_some(())).await;
     hub.process.kill();
     hub.start_again();
+    // What the first client has of the former hub is dead.
+    let client = reqwest::Client::new();
     let found = client.get(format!("{url}/runs/{}", run["id"].as_str().unwrap())).bearer_auth(&token).send();
     let found: Value = found.await.unwrap().json().await.unwrap();
     let why = "the hub ended before the run did";
