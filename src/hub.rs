@@ -23,6 +23,7 @@ use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
 use crate::http::{State, alerts};
 use crate::ids::NodeName;
+use crate::lab::runs::RunError;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
 use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
@@ -84,6 +85,12 @@ pub fn table() -> Vec<ChildSpec> {
             placement: Placement::Arbiter("sampler"),
             when_full: WhenFull::DropAndCount,
             ..row("sampler", None, "nodes", "samples the hub's own host")
+        },
+        ChildSpec {
+            // A lab that is broken is no reason to end what it looks at.
+            on_give_up: OnGiveUp::Contain,
+            queue_bound: 64,
+            ..row("lab_runs", None, "lab", "owns the load test that is under way, if there is one")
         },
         ChildSpec {
             placement: Placement::Caller,
@@ -153,6 +160,8 @@ pub struct HubOptions {
     pub places: Places,
     /// Time.
     pub clock: Clock,
+    /// This program: its sub-command `loadtest` is started for load tests.
+    pub program: PathBuf,
 }
 
 /// Why a hub does not start, or stopped.
@@ -167,6 +176,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// Load tests of the hub's former life cannot be marked.
+    #[error(transparent)]
+    LoadTests(#[from] RunError),
     /// The address cannot be listened on, or the server failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -219,6 +231,7 @@ impl Hub {
         );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
+        state.load_tests.recall().await?;
         start_singletons(&state, node);
         Ok(Self { state, listener, root_failures, _lock: lock })
     }
@@ -259,6 +272,8 @@ impl Hub {
         tracing::info!("draining");
         let limit = Duration::from_millis(state.settings.drain_ms_max);
         let drained = tokio::time::timeout(limit, async {
+            // Before its connections are closed, which it would take for a fault.
+            state.load_tests.drain().await;
             drain_connections(&state).await;
             handle.stop(false).await;
             if !serving.is_finished() {

@@ -13,6 +13,7 @@
 //! cli                             the program: sub-commands, settings from flags, environment and file
 //! hub                             composition root: the supervision tree, wiring, drain order
 //! http                            routes, upgrade, the embedded console
+//! lab                             what is done to a hub on purpose: load tests
 //! connection                      one client: socket, outbox, session
 //! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
 //! broker · topic                  which topic · order, history, fan-out
@@ -34,6 +35,7 @@ pub mod http;
 pub mod hub;
 pub mod ids;
 pub mod ingest;
+pub mod lab;
 pub mod node;
 pub mod protocol;
 pub mod room;

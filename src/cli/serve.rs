@@ -96,6 +96,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         rate_limits: arguments.limits.or(file.serve.limits).unwrap_or(Limits::On) == Limits::On,
         places: Places::Spread,
         clock: Clock::system(),
+        program: std::env::current_exe().context("where this program is")?,
     })
 }
 

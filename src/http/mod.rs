@@ -4,7 +4,7 @@
 //! permissions in [`guard`], and reaches one handler:
 //!
 //! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`deployments`], [`events`],
-//!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`performance`], [`topics`], [`nodes`], [`supervision`],
+//!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`testing`], [`performance`], [`topics`], [`nodes`], [`supervision`],
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
 //! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
@@ -45,6 +45,7 @@ pub mod state;
 pub mod streaming;
 pub mod supervision;
 pub mod system;
+pub mod testing;
 pub mod topics;
 pub mod trace;
 pub mod upgrade;
@@ -105,6 +106,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("POST", "/api/v1/operations/simulate", demo::simulate))
         .service(on("POST", "/api/v1/operations/demo", demo::demo))
         .service(on("POST", "/api/v1/operations/e2e", e2e::run))
+        .service(on("POST", "/api/v1/testing/start", testing::start))
+        .service(on("POST", "/api/v1/testing/chaos/reconnect", testing::reconnect))
+        .service(on("GET", "/api/v1/testing/runs", testing::list))
+        .service(on("GET", "/api/v1/testing/runs/{id}", testing::one))
+        .service(on("POST", "/api/v1/testing/runs/{id}/stop", testing::stop))
         .service(on("GET", "/api/v1/performance/snapshot", performance::snapshot))
         .service(on("GET", "/api/v1/performance/stats", performance::stats::stats))
         .service(on("GET", "/api/v1/performance/cache", performance::cache::caches))

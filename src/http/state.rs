@@ -9,6 +9,7 @@ use super::alerts;
 use super::desk::Desk;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
+use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
 use crate::store::Store;
 
@@ -18,6 +19,8 @@ pub struct State {
     pub services: Arc<Services>,
     /// The connections of all workers.
     pub shards: Shards,
+    /// Load tests.
+    pub load_tests: LoadTests,
     /// The nodes.
     pub fleet: Fleet,
     /// Durable state.

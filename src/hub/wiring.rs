@@ -17,6 +17,7 @@ use crate::http::{Desk, State, alerts};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
+use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor};
 use crate::room::{Rooms, RoomsActor};
 use crate::store::Store;
@@ -40,7 +41,7 @@ pub(super) struct Parts {
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node } = parts;
-    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _, clock: _ } = options;
+    let HubOptions { settings, data_dir, workers, dev, rate_limits, program, places: _, clock: _ } = options;
     let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
@@ -60,6 +61,18 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let fleet =
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
+    let auth = Arc::new(auth);
+    let load_tests = LoadTests::new(LoadTestsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        auth: auth.clone(),
+        limits: Limits::new(&settings.lab, &settings.connection, rate_limits),
+        settings: settings.lab,
+        address,
+        program,
+        clock: clock.clone(),
+    });
     let shards = Shards::default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Services {
@@ -69,7 +82,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         rooms,
         documents,
         ingest,
-        auth: Arc::new(auth),
+        auth,
         clients: Clients::new(shards.clone()),
         store: store.clone(),
         tree,
@@ -81,6 +94,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     Arc::new(State {
         services: Arc::new(services),
         shards,
+        load_tests,
         fleet,
         store,
         settings: settings.http,
@@ -118,4 +132,5 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
         };
         tree.start("sampler", SamplerActor::new(args), None);
     }
+    state.load_tests.start_actor();
 }

@@ -70,6 +70,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, false, "Method not allowed";
     /// The state changed in between, or the name is taken.
     Conflict = "conflict", 409, false, "Conflict";
+    /// One load test at a time, and there is one.
+    RunInProgress = "run_in_progress", 409, false, "A run is under way";
     /// The body is larger than allowed.
     TooLarge = "too_large", 413, false, "Too large";
     /// This path speaks WebSocket only.

@@ -1,4 +1,5 @@
-//! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users and tokens.
+//! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users, tokens, load
+//! tests.
 //!
 //! - One writer thread behind a bounded queue. It takes everything that waits, applies it in one
 //!   transaction (a savepoint for each request), commits once with `synchronous = FULL`, and then
@@ -8,7 +9,7 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`.
+//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`.
 
 mod connection;
 mod directory;
@@ -17,6 +18,7 @@ mod downsample;
 mod error;
 mod events;
 mod held_alerts;
+mod load_tests;
 mod migration;
 mod nodes;
 mod reader;
@@ -51,6 +53,7 @@ pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
 pub use held_alerts::HeldAlert;
+pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
 pub use request::Reply;

@@ -69,6 +69,7 @@ rows! {
         BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
         BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts that met an open breaker: queued, released later, refused";
+        LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
         GivenUp = "supervision_given_up", Some("kind"), "Actors given up after too many crashes, by kind";

@@ -19,6 +19,8 @@ mod drain;
 mod durability;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
+/// Load tests: measured by a process of their own, one at a time, told, kept, and never left behind.
+mod lab;
 /// Delivery against a naive model: thousands of random histories, nothing lost or repeated that was not declared.
 #[cfg(feature = "fault")]
 mod model;

@@ -56,6 +56,7 @@ impl Inside {
             rate_limits: false,
             places: Places::Spread,
             clock: Clock::system(),
+            program: env!("CARGO_BIN_EXE_infrawatch").into(),
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();

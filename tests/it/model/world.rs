@@ -75,6 +75,7 @@ impl World {
             rate_limits: false,
             places: Places::Here,
             clock,
+            program: env!("CARGO_BIN_EXE_infrawatch").into(),
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();

@@ -1,0 +1,5 @@
+//! The Reliability Lab: what is done to a hub on purpose, to see that it holds.
+//!
+//! - [`runs`]: load tests, one at a time, by a process of their own; what came of them is in the store
+
+pub mod runs;
