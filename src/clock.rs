@@ -4,9 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::fault::Faults;
+
 /// Where the time comes from. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    /// May move the wall clock on purpose.
+    faults: Option<Arc<Faults>>,
+}
 
 #[derive(Debug, Clone)]
 enum Source {
@@ -14,27 +20,44 @@ enum Source {
     Manual(Arc<AtomicU64>),
 }
 
+impl Source {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
+    fn unix_ms(&self) -> u64 {
+        match self {
+            Self::System(_) => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+            }
+            Self::Manual(cell) => cell.load(Ordering::Relaxed),
+        }
+    }
+}
+
 impl Clock {
     /// The machine's clocks.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn system() -> Self {
-        Self(Source::System(Instant::now()))
+        Self { source: Source::System(Instant::now()), faults: None }
     }
 
     /// A clock that stands still at `unix_ms` until it is advanced.
     pub fn manual(unix_ms: u64) -> (Self, ManualClock) {
         let cell = Arc::new(AtomicU64::new(unix_ms));
-        (Self(Source::Manual(cell.clone())), ManualClock(cell))
+        (Self { source: Source::Manual(cell.clone()), faults: None }, ManualClock(cell))
+    }
+
+    /// The same clock, whose wall time a fault may move. The monotonic time goes on as it does.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Option<Arc<Faults>>) -> Self {
+        self.faults = faults;
+        self
     }
 
     /// Wall time in milliseconds since 1970-01-01 UTC.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn unix_ms(&self) -> u64 {
-        match &self.0 {
-            Source::System(_) => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
-            }
-            Source::Manual(cell) => cell.load(Ordering::Relaxed),
+        let unix_ms = self.source.unix_ms();
+        match &self.faults {
+            Some(faults) => unix_ms.saturating_add_signed(faults.clock_offset_ms()),
+            None => unix_ms,
         }
     }
 
@@ -46,7 +69,7 @@ impl Clock {
     /// The same in microseconds.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn monotonic_us(&self) -> u64 {
-        match &self.0 {
+        match &self.source {
             Source::System(start) => Instant::now().duration_since(*start).as_micros() as u64,
             Source::Manual(cell) => cell.load(Ordering::Relaxed) * 1_000,
         }
@@ -65,7 +88,7 @@ impl ManualClock {
 
 /// Wall time of the machine; for the few callers that take a plain function.
 pub fn system_unix_ms() -> u64 {
-    Clock(Source::System(START.with(|s| *s))).unix_ms()
+    Source::System(START.with(|s| *s)).unix_ms()
 }
 
 thread_local! {
@@ -106,5 +129,16 @@ mod tests {
         assert_eq!((clock.unix_ms(), clock.monotonic_ms()), (1_000, 1_000));
         hand.advance_ms(250);
         assert_eq!(clock.unix_ms(), 1_250);
+    }
+
+    #[test]
+    fn a_jump_moves_the_wall_and_nothing_else() {
+        let (clock, _hand) = Clock::manual(10_000);
+        let faults = Faults::new();
+        let clock = clock.with_faults(Some(faults.clone()));
+        for (offset_ms, expected) in [(5_000, 15_000), (-4_000, 6_000), (-20_000, 0), (0, 10_000)] {
+            faults.jump_clock(offset_ms);
+            assert_eq!((clock.unix_ms(), clock.monotonic_ms()), (expected, 10_000));
+        }
     }
 }

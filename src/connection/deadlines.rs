@@ -4,8 +4,10 @@ use std::cmp::Reverse;
 
 use super::shard::Shard;
 use super::socket::Phase;
+use crate::fault::Point;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
+use crate::telemetry::Counter;
 use crate::topic::Member;
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,19 @@ impl Shard {
         for seat in self.seats() {
             if self.services.auth.revocations().contain(&seat.claims()) {
                 self.end(&seat, Close::Forbidden);
+            }
+        }
+    }
+
+    /// Closes connections whose token counts as expired before its time.
+    pub fn check_tokens_expired_early(&self) {
+        if !self.services.faults.as_ref().is_some_and(|faults| faults.is_on(Point::Tokens)) {
+            return;
+        }
+        for seat in self.seats().into_iter().filter(|seat| seat.socket.phase() == Phase::Open) {
+            if self.services.auth.is_expired_early(&seat.claims()) {
+                Counter::FaultsInjected.add_for("expired_tokens", 1);
+                self.end(&seat, Close::TokenExpired);
             }
         }
     }
@@ -59,6 +74,7 @@ impl Shard {
     }
 
     /// Closes connections whose outbox has not moved for the write deadline; ends those that do not finish closing.
+    /// `now_ms` is monotonic.
     pub fn check_deadlines(&self, now_ms: u64) {
         let settings = &self.services.settings;
         for (_, seat) in self.seats.borrow().iter() {

@@ -54,6 +54,14 @@ pub struct CloseSome {
     pub farewell: Option<bytes::Bytes>,
 }
 
+/// Cut connections without a word, as a network that fails does.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct CutSome {
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// Send a frame to every connection, whatever it subscribes to.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -178,7 +186,9 @@ impl ShardActor {
             self.shard.check_revocations();
         }
         self.shard.check_tokens(now_ms);
-        self.shard.check_deadlines(now_ms);
+        self.shard.check_tokens_expired_early();
+        // How long something takes is not the wall clock's to say.
+        self.shard.check_deadlines(self.shard.services.clock.monotonic_ms());
     }
 }
 
@@ -238,6 +248,15 @@ impl Handler<Queued<CloseSome>> for ShardActor {
             closed += 1;
         }
         closed
+    }
+}
+
+impl Handler<Queued<CutSome>> for ShardActor {
+    type Result = usize;
+
+    fn handle(&mut self, queued: Queued<CutSome>, _ctx: &mut Self::Context) -> usize {
+        let seats = self.shard.seats().into_iter().take(queued.msg.limit);
+        seats.map(|seat| seat.socket.cut(Close::GoingAway)).count()
     }
 }
 
@@ -366,6 +385,16 @@ impl Shards {
             closed += handle.inbox.ask(message, &Cause::own(), timeout).await.unwrap_or(0);
         }
         closed
+    }
+
+    /// Cuts connections without a word, `limit` at most; returns how many.
+    pub async fn cut_some(&self, limit: usize) -> usize {
+        let mut cut = 0;
+        for handle in self.handles() {
+            let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+            cut += handle.inbox.ask(CutSome { limit: limit - cut }, &Cause::own(), timeout).await.unwrap_or(0);
+        }
+        cut
     }
 
     /// Sends a frame to every connection; false when a worker did not take it.

@@ -345,7 +345,8 @@ impl Socket {
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = outbox.head(&mut slices);
             let Some(parts) = slices.get(..filled).filter(|parts| !parts.is_empty()) else {
-                return Poll::Ready(Ok(()));
+                // What the stream itself holds back.
+                return Pin::new(&mut **self.io.borrow_mut()).poll_flush(context);
             };
             let written = match Pin::new(&mut **self.io.borrow_mut()).poll_write_vectored(context, parts) {
                 Poll::Pending => return Poll::Pending,

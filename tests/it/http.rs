@@ -83,6 +83,7 @@ impl Scene {
             rate_limits: true,
             places: Places::Here,
             clock: Clock::system(),
+            lab: false,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

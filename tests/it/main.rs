@@ -20,10 +20,11 @@ mod durability;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
 /// Delivery against a naive model: thousands of random histories, nothing lost or repeated that was not declared.
-#[cfg(feature = "fault")]
 mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
+/// Fault scenarios of the Reliability Lab, each with the promise that must hold under it.
+mod sim;
 /// One slow client never slows down another, and what waits for it is bounded.
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.

@@ -3,7 +3,7 @@
 use super::{Finding, Probe, Status};
 use crate::breaker::{Change, State as Position, View};
 use crate::http::state::State;
-use crate::http::system::{self, Disk, Memory};
+use crate::telemetry::system::{self, Disk, Memory};
 use crate::supervision::{KindSnapshot, KindState};
 
 /// Name of the check that readiness depends on.

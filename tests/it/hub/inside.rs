@@ -13,7 +13,6 @@ use infrawatch::http::State;
 use infrawatch::hub::{Hub, HubError, HubOptions, bind};
 use infrawatch::ids::{NodeName, TopicName};
 use infrawatch::node::NodeView;
-#[cfg(feature = "fault")]
 use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{KindSnapshot, KindState, Places};
 use infrawatch::telemetry::Cause;
@@ -56,6 +55,7 @@ impl Inside {
             rate_limits: false,
             places: Places::Spread,
             clock: Clock::system(),
+            lab: true,
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();
@@ -136,7 +136,6 @@ impl Inside {
             .await
     }
 
-    #[cfg(feature = "fault")]
     /// Makes an actor crash in a phase of its life.
     pub(crate) fn crash(&self, kind: &str, instance: &str, phase: Phase) {
         let tree = &self.state.services.tree;

@@ -74,6 +74,7 @@ impl World {
             rate_limits: false,
             places: Places::Here,
             clock,
+            lab: true,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();
