@@ -219,7 +219,9 @@ impl Hub {
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
-        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms).await?.with_faults(faults.clone());
+        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms)
+            .await?
+            .with_faults(faults.clone());
         let (failed, root_failures) = mpsc::channel(1);
         let on_root_failure = Arc::new(move |failure| {
             // A second failure while the hub is stopping for the first changes nothing.
@@ -231,7 +233,19 @@ impl Hub {
         let address = listener.local_addr()?;
         let state = wire(
             options,
-            Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node: node.clone(), faults, scenarios },
+            Parts {
+                clock,
+                address,
+                alerts,
+                started_ms,
+                store,
+                breakers,
+                auth,
+                tree,
+                node: node.clone(),
+                faults,
+                scenarios,
+            },
         );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use super::shard::Shard;
 use super::socket::Phase;
-use crate::fault::Point;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
 use crate::telemetry::Counter;
@@ -25,22 +24,13 @@ impl Shard {
         self.token_dues.borrow_mut().push(Reverse(due));
     }
 
-    /// Closes connections whose token was taken back.
+    /// Closes connections whose token was taken back, or counts as expired before its time.
     pub fn check_revocations(&self) {
+        let auth = &self.services.auth;
         for seat in self.seats() {
-            if self.services.auth.revocations().contain(&seat.claims()) {
+            if auth.revocations().contain(&seat.claims()) {
                 self.end(&seat, Close::Forbidden);
-            }
-        }
-    }
-
-    /// Closes connections whose token counts as expired before its time.
-    pub fn check_tokens_expired_early(&self) {
-        if !self.services.faults.as_ref().is_some_and(|faults| faults.is_on(Point::Tokens)) {
-            return;
-        }
-        for seat in self.seats().into_iter().filter(|seat| seat.socket.phase() == Phase::Open) {
-            if self.services.auth.is_expired_early(&seat.claims()) {
+            } else if auth.is_expired_early(&seat.claims()) {
                 Counter::FaultsInjected.add_for("expired_tokens", 1);
                 self.end(&seat, Close::TokenExpired);
             }

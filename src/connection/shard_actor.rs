@@ -186,7 +186,6 @@ impl ShardActor {
             self.shard.check_revocations();
         }
         self.shard.check_tokens(now_ms);
-        self.shard.check_tokens_expired_early();
         // How long something takes is not the wall clock's to say.
         self.shard.check_deadlines(self.shard.services.clock.monotonic_ms());
     }
@@ -392,7 +391,8 @@ impl Shards {
         let mut cut = 0;
         for handle in self.handles() {
             let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-            cut += handle.inbox.ask(CutSome { limit: limit - cut }, &Cause::own(), timeout).await.unwrap_or(0);
+            cut +=
+                handle.inbox.ask(CutSome { limit: limit - cut }, &Cause::own(), timeout).await.unwrap_or(0);
         }
         cut
     }

@@ -23,7 +23,8 @@ pub(super) struct Tampered {
 /// is missing or double is seen by their offsets.
 pub(super) fn tamper(seat: &Seat, faults: &Faults, topic: u32, parcels: &[Parcel]) -> Tampered {
     let mut tampered = Tampered { sent: Sent::Whole, dropped: 0, twice: 0 };
-    let name = seat.topics.borrow().iter().find(|(t, _)| t.id().number() == topic).map(|(t, _)| t.name().shared());
+    let name =
+        seat.topics.borrow().iter().find(|(t, _)| t.id().number() == topic).map(|(t, _)| t.name().shared());
     let client = seat.identity.borrow().client_id.shared();
     for parcel in parcels {
         let is_log = parcel.bundle.as_ref().is_some_and(|bundle| bundle.class == Class::Log);

@@ -62,9 +62,8 @@ impl ActorFaults {
             return false;
         }
         let mut panics = self.panics.lock();
-        let fits = |panic: &Panic| {
-            panic.phase == phase && panic.kind == kind && covers(&panic.instance, instance)
-        };
+        let fits =
+            |panic: &Panic| panic.phase == phase && panic.kind == kind && covers(&panic.instance, instance);
         let Some(at) = panics.iter().position(fits) else { return false };
         let Some(panic) = panics.get_mut(at) else { return false };
         panic.times = panic.times.saturating_sub(1);
@@ -123,7 +122,9 @@ mod tests {
         let faults = ActorFaults::default();
         faults.hang("topic", "a");
         assert_eq!(faults.disarm(), 0);
-        assert!(faults.is_hung("topic", "a") && !faults.is_hung("topic", "b") && !faults.is_hung("room", "a"));
+        assert!(
+            faults.is_hung("topic", "a") && !faults.is_hung("topic", "b") && !faults.is_hung("room", "a")
+        );
         faults.release();
         assert!(!faults.is_hung("topic", "a") && !faults.is_on());
     }

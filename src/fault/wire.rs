@@ -65,8 +65,7 @@ impl Wire {
 
     /// What is dropped is not duplicated as well.
     pub(super) fn fate(&self, client: &str, topic: &str, chance: f64) -> Fate {
-        let hits =
-            |frames: &Option<Frames>| frames.as_ref().is_some_and(|f| f.hits(client, topic, chance));
+        let hits = |frames: &Option<Frames>| frames.as_ref().is_some_and(|f| f.hits(client, topic, chance));
         if hits(&self.dropped) {
             Fate::Dropped
         } else if hits(&self.duplicated) {

@@ -139,7 +139,11 @@ pub async fn enable(
 /// Ends one scenario, by its name or the id of its run.
 #[utoipa::path(post, path = "/api/sim/disable", tag = "reliability lab", request_body = DisableFault,
     responses((status = 200, body = RunView, description = "It has ended"), super::openapi::Refused))]
-pub async fn disable(state: web::Data<State>, body: Body, asked: Asked) -> Result<web::Json<RunView>, Problem> {
+pub async fn disable(
+    state: web::Data<State>,
+    body: Body,
+    asked: Asked,
+) -> Result<web::Json<RunView>, Problem> {
     let lab = lab(&state)?;
     let mut fields = body.fields(false)?;
     let id = fields.optional_text("id", 1..=NAME_BYTES_MAX);

@@ -43,7 +43,8 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
+    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node, faults, scenarios } =
+        parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _, clock: _, lab: _ } = options;
     let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {

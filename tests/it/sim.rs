@@ -14,7 +14,7 @@ use infrawatch::clock::{Clock, ManualClock, system_unix_ms};
 use infrawatch::hub::HubOptions;
 use serde_json::{Value, json};
 
-use crate::hub::{Client, Inside, until};
+use crate::hub::{Client, Inside};
 
 /// A hub whose time stands still until it is moved.
 fn timed(change: impl FnOnce(&mut HubOptions)) -> (Inside, ManualClock) {
@@ -64,12 +64,7 @@ async fn offsets(client: &mut Client, topic: &str, count: usize) -> Vec<u64> {
 
 /// Subscribes from a place on; the answer's row of the topic.
 async fn recover(client: &mut Client, topic: &str, epoch: &Value, offset: u64) -> Value {
-    let place = json!({ "topics": [topic], "recover": { topic: { "epoch": epoch, "offset": offset } } });
-    let answer = client.request("subscribe", place, "subscribed").await;
+    let place = json!({ "topic": topic, "recover": { "epoch": epoch, "offset": offset } });
+    let answer = client.request("subscribe", json!({ "topics": [place] }), "subscribed").await;
     answer["topics"][0].clone()
-}
-
-/// Waits until so many messages went to sockets.
-async fn under_way(hub: &Inside) {
-    until("the way is free", async || (hub.state.services.broker.under_way() == 0).then_some(())).await;
 }

@@ -138,11 +138,15 @@ impl ScenariosActor {
             why = run.ended_by,
             "fault scenario"
         );
-        let published = Draft::of(&json!({ "fault": run })).map_err(|error| error.to_string()).and_then(|draft| {
-            let draft = Draft { event_type: Some("fault".into()), ..draft.keyed(run.name.into()) };
-            let topic = TopicName::well_known("testing");
-            services.broker.publish(&topic, draft, Reply::Nobody, &Cause::own()).map_err(|e| e.to_string())
-        });
+        let published =
+            Draft::of(&json!({ "fault": run })).map_err(|error| error.to_string()).and_then(|draft| {
+                let draft = Draft { event_type: Some("fault".into()), ..draft.keyed(run.name.into()) };
+                let topic = TopicName::well_known("testing");
+                services
+                    .broker
+                    .publish(&topic, draft, Reply::Nobody, &Cause::own())
+                    .map_err(|e| e.to_string())
+            });
         if let Err(error) = published {
             tracing::warn!(scenario = run.name, error, "a fault scenario was not told on topic testing");
         }

@@ -92,6 +92,7 @@ pub(super) fn begin(
             // Tokens know whole seconds: those of this one are from before.
             let now_ms = services.clock.unix_ms();
             faults.expire_tokens_before((now_ms / 1_000 + 1) * 1_000);
+            services.auth.revocations().recheck();
         }
     }
     Ok(held)
@@ -112,10 +113,8 @@ pub(super) fn end(scenario: Scenario, args: &ScenariosArgs, services: &Services)
         Scenario::ClockJump => faults.jump_clock(0),
         Scenario::PoisonMessage => faults.set_poison(None),
         Scenario::ExpiredTokens => faults.expire_tokens_before(0),
-        Scenario::SlowConsumer
-        | Scenario::ReconnectStorm
-        | Scenario::MemoryPressure
-        | Scenario::HotTopic => {}
+        Scenario::SlowConsumer | Scenario::ReconnectStorm | Scenario::MemoryPressure | Scenario::HotTopic => {
+        }
     }
 }
 
@@ -227,7 +226,8 @@ fn send_poison(
 
 async fn send_to_topic(services: &Services, name: &str, key: Arc<str>) -> Result<(), String> {
     let topic = TopicName::parse(name).map_err(|error| error.to_string())?;
-    let draft = Draft::of(&json!({ "synthetic": true, "poison": true })).map_err(|error| error.to_string())?;
+    let draft =
+        Draft::of(&json!({ "synthetic": true, "poison": true })).map_err(|error| error.to_string())?;
     let sent = services.broker.publish_and_wait(&topic, draft.keyed(key), &Cause::own()).await;
     sent.map(drop).map_err(|error| error.to_string())
 }

@@ -62,7 +62,8 @@ impl Scenarios {
 
     /// Enables a scenario.
     pub async fn enable(&self, wish: Wish, cause: &Cause) -> Result<RunView, FaultError> {
-        let inbox = self.0.running.get().and_then(|(inbox, _)| inbox.upgrade()).ok_or(FaultError::Unavailable)?;
+        let inbox =
+            self.0.running.get().and_then(|(inbox, _)| inbox.upgrade()).ok_or(FaultError::Unavailable)?;
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
         inbox.ask(Enable(wish), cause, timeout).await.unwrap_or(Err(FaultError::Unavailable))
     }
@@ -92,8 +93,15 @@ impl Scenarios {
         self.all_off();
     }
 
-    async fn end(&self, which: Which, why: Why, ms_max: u64, cause: &Cause) -> Result<Vec<RunView>, FaultError> {
-        let inbox = self.0.running.get().and_then(|(inbox, _)| inbox.upgrade()).ok_or(FaultError::Unavailable)?;
+    async fn end(
+        &self,
+        which: Which,
+        why: Why,
+        ms_max: u64,
+        cause: &Cause,
+    ) -> Result<Vec<RunView>, FaultError> {
+        let inbox =
+            self.0.running.get().and_then(|(inbox, _)| inbox.upgrade()).ok_or(FaultError::Unavailable)?;
         let asked = inbox.ask(EndRuns { which, why }, cause, Duration::from_millis(ms_max)).await;
         asked.map(|EndedRuns(runs)| runs).map_err(|_why_not| FaultError::Unavailable)
     }

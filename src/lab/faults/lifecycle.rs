@@ -126,10 +126,14 @@ impl Lifecycle {
         if let Some(run) = self.active.iter().find(|run| run.scenario == wish.scenario) {
             return Err(FaultError::AlreadyActive { name: row.name, ends_ms: run.ends_ms });
         }
-        let last = self.started.iter().find(|(scenario, _)| *scenario == wish.scenario).map(|(_, at_ms)| *at_ms);
+        let last =
+            self.started.iter().find(|(scenario, _)| *scenario == wish.scenario).map(|(_, at_ms)| *at_ms);
         let rested_ms = last.map_or(u64::MAX, |at_ms| now.monotonic_ms.saturating_sub(at_ms));
         if rested_ms < row.again_after_s * 1_000 {
-            return Err(FaultError::TooSoon { name: row.name, wait_ms: row.again_after_s * 1_000 - rested_ms });
+            return Err(FaultError::TooSoon {
+                name: row.name,
+                wait_ms: row.again_after_s * 1_000 - rested_ms,
+            });
         }
         self.started.retain(|(scenario, _)| *scenario != wish.scenario);
         self.started.push((wish.scenario, now.monotonic_ms));
@@ -218,7 +222,12 @@ mod tests {
         Wish { scenario, parameters, duration_s, by: "ann".into() }
     }
 
-    fn start(lifecycle: &mut Lifecycle, scenario: Scenario, duration_s: u64, ms: u64) -> Result<Run, FaultError> {
+    fn start(
+        lifecycle: &mut Lifecycle,
+        scenario: Scenario,
+        duration_s: u64,
+        ms: u64,
+    ) -> Result<Run, FaultError> {
         lifecycle.start(wish(scenario, duration_s), format!("{scenario:?}-{ms}"), 7, now(ms))
     }
 
@@ -233,7 +242,10 @@ mod tests {
         assert_eq!(all.expire(now(10_000)).len(), 1);
         let run = start(&mut all, Scenario::Latency, 10, 10_001).unwrap();
         let ended = all.end(&Which::One(run.id), Why::Disabled, now(10_002));
-        assert_eq!(ended.iter().map(|run| run.ended.unwrap()).collect::<Vec<_>>(), [(1_010_002, Why::Disabled)]);
+        assert_eq!(
+            ended.iter().map(|run| run.ended.unwrap()).collect::<Vec<_>>(),
+            [(1_010_002, Why::Disabled)]
+        );
         assert!(all.end(&Which::One("latency".into()), Why::Disabled, now(10_003)).is_empty());
         assert_eq!(all.end(&Which::All, Why::Reset, now(11_000)).len(), 1);
         let told: Vec<_> = all.recent().map(|run| (run.scenario.row().name, run.ended.unwrap().1)).collect();

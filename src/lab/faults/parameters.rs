@@ -77,7 +77,9 @@ impl Domain {
                 let fits = |text: &&str| text.len() <= TEXT_BYTES_MAX && text.len() > prefix.len();
                 match value.as_str().filter(fits).filter(|text| text.starts_with(prefix)) {
                     Some(_) => Ok(()),
-                    None if prefix.is_empty() => Err(format!("must be a text of 1 to {TEXT_BYTES_MAX} bytes")),
+                    None if prefix.is_empty() => {
+                        Err(format!("must be a text of 1 to {TEXT_BYTES_MAX} bytes"))
+                    }
                     None => Err(format!("must begin with {prefix} and have at most {TEXT_BYTES_MAX} bytes")),
                 }
             }
@@ -127,7 +129,10 @@ impl Parameters {
         for name in given.keys().filter(|name| row.iter().all(|p| p.name != name.as_str())) {
             let known: Vec<_> = row.iter().map(|p| p.name).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            bad.push(BadParameter { name: name.clone(), detail: format!("is not a parameter; there are: {known}") });
+            bad.push(BadParameter {
+                name: name.clone(),
+                detail: format!("is not a parameter; there are: {known}"),
+            });
         }
         for parameter in row {
             let value = given.get(parameter.name).filter(|value| !value.is_null()).cloned();
@@ -173,7 +178,8 @@ mod tests {
 
     fn read(given: Value) -> Result<Value, Vec<String>> {
         let read = Parameters::read(ROW, given.as_object().unwrap());
-        read.map(|p| Value::Object(p.0)).map_err(|bad| bad.into_iter().map(|b| b.name + ": " + &b.detail).collect())
+        read.map(|p| Value::Object(p.0))
+            .map_err(|bad| bad.into_iter().map(|b| b.name + ": " + &b.detail).collect())
     }
 
     #[test]

@@ -64,14 +64,39 @@ impl Scenario {
 
 /// Kinds of actors that may get no turn: all but the one that ends the scenarios.
 pub const HUNG_KINDS: &[&str] = &[
-    "topic", "room", "document", "node", "connection", "broker", "rooms", "documents", "fleet", "sampler",
-    "breakers", "keeper", "lag_probe", "shard",
+    "topic",
+    "room",
+    "document",
+    "node",
+    "connection",
+    "broker",
+    "rooms",
+    "documents",
+    "fleet",
+    "sampler",
+    "breakers",
+    "keeper",
+    "lag_probe",
+    "shard",
 ];
 
 /// Kinds of actors that may panic.
 pub const PANIC_KINDS: &[&str] = &[
-    "topic", "room", "document", "node", "connection", "broker", "rooms", "documents", "fleet", "sampler",
-    "breakers", "keeper", "lag_probe", "shard", "lab_faults",
+    "topic",
+    "room",
+    "document",
+    "node",
+    "connection",
+    "broker",
+    "rooms",
+    "documents",
+    "fleet",
+    "sampler",
+    "breakers",
+    "keeper",
+    "lag_probe",
+    "shard",
+    "lab_faults",
 ];
 
 const fn number(name: &'static str, unit: &'static str, default: i64, min: i64, max: i64) -> Parameter {
@@ -170,11 +195,7 @@ pub const SCENARIOS: &[Row] = &[
         title: "Actor that crashes",
         what: "Actors of a kind panic while they handle a message",
         subsystem: "supervision",
-        parameters: &[
-            word("actor", PANIC_KINDS),
-            text("instance", "*"),
-            number("times", "panics", 1, 1, 3),
-        ],
+        parameters: &[word("actor", PANIC_KINDS), text("instance", "*"), number("times", "panics", 1, 1, 3)],
         duration_s_max: 30,
         again_after_s: 60,
         guard: "at most 3 a minute, fewer than supervision gives an actor up for",
@@ -327,7 +348,10 @@ mod tests {
     fn defaults_are_allowed() {
         for row in SCENARIOS {
             for parameter in row.parameters {
-                parameter.domain.check_default().unwrap_or_else(|e| panic!("{} {}: {e}", row.name, parameter.name));
+                parameter
+                    .domain
+                    .check_default()
+                    .unwrap_or_else(|e| panic!("{} {}: {e}", row.name, parameter.name));
             }
         }
     }

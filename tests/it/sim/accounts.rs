@@ -17,7 +17,8 @@ async fn tokens_of_before_are_closed_with_4009_and_who_has_a_new_one_recovers() 
     let run = enable(&hub, "expired_tokens", json!({})).await;
     assert_eq!(alice.ended().await, Ended::Closed(4009, "token expired".into()));
     let ask = async |token: &str| {
-        let answer = reqwest::Client::new().get(hub.url("/api/v1/nodes")).bearer_auth(token).send().await.unwrap();
+        let answer =
+            reqwest::Client::new().get(hub.url("/api/v1/nodes")).bearer_auth(token).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap()["code"].clone())
     };
     assert_eq!(ask(&old).await, (401, json!("token_expired")));

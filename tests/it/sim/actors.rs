@@ -87,6 +87,7 @@ async fn all_scenarios_end_when_their_owner_crashes() {
     let hub = Inside::with(|options| options.settings.sampler.enabled = false);
     let mut client = hub.client("alice").await;
     client.subscribe("testing").await;
+    client.publish("deployments", json!(0)).await;
     enable(&hub, "disk_full", json!({})).await;
     enable(&hub, "hung_actor", json!({ "actor": "topic", "instance": "bench:*" })).await;
     enable(&hub, "latency", json!({ "clients": "nobody" })).await;
@@ -96,11 +97,13 @@ async fn all_scenarios_end_when_their_owner_crashes() {
     hub.back("lab_faults", 1).await;
     until("nothing is active", async || active(&hub).await.is_empty().then_some(())).await;
     assert_eq!(client.answer_to(&waiting).await["type"], "published");
-    client.publish("deployments", json!(2)).await;
+    until("writing goes on", async || {
+        let answer = client.ask("publish", json!({ "topic": "deployments", "data": 2 })).await;
+        (answer["type"] == "published").then_some(())
+    })
+    .await;
     let (_, _, told) = hub.get("/api/sim/status").await;
     let recent = told["recent"].as_array().unwrap();
     assert!(recent.len() == 3 && recent.iter().all(|run| run["ended_by"] == "crashed"), "{told}");
-    client
-        .first("the end is told", |f| f["payload"]["fault"]["ended_by"] == "crashed")
-        .await;
+    client.first("the end is told", |f| f["payload"]["fault"]["ended_by"] == "crashed").await;
 }

@@ -12,9 +12,15 @@ async fn a_scenario_ends_by_itself_and_every_change_is_told() {
     client.subscribe("testing").await;
     let wish = json!({ "name": "latency", "parameters": { "clients": "nobody" }, "duration_s": 5 });
     let (status, _, run) = hub.post("/api/sim/enable", &wish).await;
-    assert_eq!((status, &run["started_by"], &run["parameters"]["delay_ms"]), (200, &json!("ann"), &json!(200)));
+    assert_eq!(
+        (status, &run["started_by"], &run["parameters"]["delay_ms"]),
+        (200, &json!("ann"), &json!(200))
+    );
     let told = client.message().await.payload["fault"].clone();
-    assert_eq!((&told["id"], &told["state"], &told["ended_at"]), (&run["id"], &json!("active"), &Value::Null));
+    assert_eq!(
+        (&told["id"], &told["state"], &told["ended_at"]),
+        (&run["id"], &json!("active"), &Value::Null)
+    );
     hand.advance_ms(4_999);
     assert_eq!(active(&hub).await, ["latency"]);
     hand.advance_ms(1);

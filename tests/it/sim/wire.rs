@@ -28,7 +28,8 @@ async fn latency_delays_the_clients_it_names_and_nobody_else() {
         near.publish(TOPIC, json!(n)).await;
     }
     let hears = async |client| (offsets(client, TOPIC, 5).await, begin.elapsed());
-    let ((near_offsets, near_took), (far_offsets, far_took)) = tokio::join!(hears(&mut near), hears(&mut far));
+    let ((near_offsets, near_took), (far_offsets, far_took)) =
+        tokio::join!(hears(&mut near), hears(&mut far));
     assert_eq!((near_offsets, far_offsets), (vec![1, 2, 3, 4, 5], vec![1, 2, 3, 4, 5]));
     assert!(far_took >= DELAY && near_took < far_took, "{near_took:?} {far_took:?}");
     let run = disable(&hub, "latency").await;

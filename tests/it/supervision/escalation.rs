@@ -94,7 +94,8 @@ async fn a_connection_that_crashes_too_often_is_closed_and_nobody_else_notices()
 
 #[tokio::test]
 async fn a_root_that_crashes_too_often_ends_the_hub_with_its_reason() {
-    for row in table().into_iter().filter(|row| row.parent.is_none() && row.on_give_up == OnGiveUp::Escalate) {
+    for row in table().into_iter().filter(|row| row.parent.is_none() && row.on_give_up == OnGiveUp::Escalate)
+    {
         let mut hub = Inside::start();
         let mut client = hub.client("alice").await;
         let one = if ["shard", "lag_probe"].contains(&row.kind) { "worker-0" } else { row.kind };
