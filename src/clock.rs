@@ -16,17 +16,15 @@ pub struct Clock {
 
 #[derive(Debug, Clone)]
 enum Source {
-    System(Instant),
+    /// When the clock was made, by both of the machine's clocks.
+    System(Instant, u64),
     Manual(Arc<AtomicU64>),
 }
 
 impl Source {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     fn unix_ms(&self) -> u64 {
         match self {
-            Self::System(_) => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
-            }
+            Self::System(..) => system_unix_ms(),
             Self::Manual(cell) => cell.load(Ordering::Relaxed),
         }
     }
@@ -36,7 +34,7 @@ impl Clock {
     /// The machine's clocks.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn system() -> Self {
-        Self { source: Source::System(Instant::now()), faults: None }
+        Self { source: Source::System(Instant::now(), system_unix_ms()), faults: None }
     }
 
     /// A clock that stands still at `unix_ms` until it is advanced.
@@ -61,6 +59,15 @@ impl Clock {
         }
     }
 
+    /// Unix time in milliseconds as it was when this clock was made, moved on by the monotonic time: for how long ago
+    /// something was that outlives the process. It does not jump.
+    pub fn steady_unix_ms(&self) -> u64 {
+        match &self.source {
+            Source::System(_, made_ms) => made_ms + self.monotonic_ms(),
+            Source::Manual(cell) => cell.load(Ordering::Relaxed),
+        }
+    }
+
     /// Monotonic time in milliseconds since this clock was made.
     pub fn monotonic_ms(&self) -> u64 {
         self.monotonic_us() / 1_000
@@ -70,7 +77,7 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn monotonic_us(&self) -> u64 {
         match &self.source {
-            Source::System(start) => Instant::now().duration_since(*start).as_micros() as u64,
+            Source::System(start, _) => Instant::now().duration_since(*start).as_micros() as u64,
             Source::Manual(cell) => cell.load(Ordering::Relaxed) * 1_000,
         }
     }
@@ -87,13 +94,9 @@ impl ManualClock {
 }
 
 /// Wall time of the machine; for the few callers that take a plain function.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
 pub fn system_unix_ms() -> u64 {
-    Source::System(START.with(|s| *s)).unix_ms()
-}
-
-thread_local! {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
-    static START: Instant = Instant::now();
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 /// `unix_ms` as RFC 3339 in UTC with milliseconds, e.g. `2026-11-21T01:15:22.042Z`.
@@ -139,6 +142,7 @@ mod tests {
         for (offset_ms, expected) in [(5_000, 15_000), (-4_000, 6_000), (-20_000, 0), (0, 10_000)] {
             faults.jump_clock(offset_ms);
             assert_eq!((clock.unix_ms(), clock.monotonic_ms()), (expected, 10_000));
+            assert_eq!(clock.steady_unix_ms(), 10_000);
         }
     }
 }

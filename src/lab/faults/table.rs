@@ -263,9 +263,9 @@ pub const SCENARIOS: &[Row] = &[
         parameters: &[number("offset_s", "s", 120, -240, 240)],
         duration_s_max: 120,
         again_after_s: 0,
-        guard: "less than sessions outlive their connections (5 min); durations are measured by the monotonic clock",
+        guard: "less than histories keep a message (10 min); durations are measured by the monotonic clock",
         metric: "infrawatch_connections_active",
-        promise: "no connection and no session is lost; offsets stay in order; pings and rate limits go on",
+        promise: "no session is lost, no connection but those whose token is over by the new time; offsets stay in order; pings and rate limits go on",
     },
     Row {
         scenario: Scenario::MemoryPressure,

@@ -13,6 +13,7 @@ async fn no_session_is_lost_and_offsets_stay_in_order_whatever_the_clock_says() 
             options.rate_limits = true;
             options.settings.topic.flush_interval_ms = 0;
             options.settings.connection.ping_interval_ms = 100;
+            options.settings.connection.session_ttl_ms = 60_000;
         });
         let (mut stays, mut away) = (hub.client("stays").await, hub.client("away").await);
         let at = stays.subscribe("bench:a").await;
@@ -24,7 +25,6 @@ async fn no_session_is_lost_and_offsets_stay_in_order_whatever_the_clock_says() 
         enable(&hub, "clock_jump", json!({ "offset_s": offset_s })).await;
         let moved_ms = hub.state.services.clock.unix_ms() as i64 - before_ms as i64;
         assert!((moved_ms - offset_s * 1_000).abs() < 60_000, "{moved_ms}");
-        hub.state.services.clients.forget(hub.state.services.clock.unix_ms(), 300_000, 1_000);
         let pinged = Counter::PingsSent.total();
         for n in 2..=20 {
             assert_eq!(stays.publish("bench:a", json!(n)).await["epoch"], at["epoch"]);
@@ -32,6 +32,11 @@ async fn no_session_is_lost_and_offsets_stay_in_order_whatever_the_clock_says() 
         until("pings go on", async || {
             stays.request("ping", json!({}), "pong").await;
             (Counter::PingsSent.total() > pinged + 3).then_some(())
+        })
+        .await;
+        until("sessions that ran out are forgotten, the others written", async || {
+            let session = hub.state.store.session("away").await.unwrap()?;
+            session.disconnected_at_ms
         })
         .await;
         let mut away = hub.client("away").await;
