@@ -227,7 +227,7 @@ impl Hub {
             // A second failure while the hub is stopping for the first changes nothing.
             drop(failed.try_send(failure));
         });
-        let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.clone());
+        let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let alerts = alerts::Queue::new(store.held_alerts_count().await?);
         let address = listener.local_addr()?;

@@ -52,7 +52,7 @@ impl Tree {
         places: Places,
         wall_now_ms: fn() -> u64,
         on_root_failure: Arc<dyn Fn(RootFailure) + Send + Sync>,
-        faults: Option<Arc<Faults>>,
+        faults: Option<&Arc<Faults>>,
     ) -> Self {
         if let Err(error) = check_table(&specs) {
             panic!("supervision table: {error}");
@@ -61,7 +61,7 @@ impl Tree {
         let mut kinds: Vec<Arc<Kind>> = Vec::with_capacity(specs.len());
         for spec in specs {
             let parent = kinds.iter().find(|kind| Some(kind.spec.kind) == spec.parent).cloned();
-            kinds.push(Arc::new(Kind::new(spec, parent, root.clone(), faults.clone())));
+            kinds.push(Arc::new(Kind::new(spec, parent, root.clone(), faults.cloned())));
         }
         Self(Arc::new(Inner { kinds, arbiters: Arbiters::new(places) }))
     }

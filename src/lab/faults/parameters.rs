@@ -176,7 +176,7 @@ mod tests {
         Parameter { name: "w", unit: None, domain: Domain::Word { allowed: &["a", "b"] } },
     ];
 
-    fn read(given: Value) -> Result<Value, Vec<String>> {
+    fn read(given: &Value) -> Result<Value, Vec<String>> {
         let read = Parameters::read(ROW, given.as_object().unwrap());
         read.map(|p| Value::Object(p.0))
             .map_err(|bad| bad.into_iter().map(|b| b.name + ": " + &b.detail).collect())
@@ -184,15 +184,15 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_its_default() {
-        assert_eq!(read(json!({})), Ok(json!({ "n": 5, "t": "lab:x", "w": "a" })));
+        assert_eq!(read(&json!({})), Ok(json!({ "n": 5, "t": "lab:x", "w": "a" })));
         let given = json!({ "n": -1, "t": "lab:y", "w": "b" });
-        assert_eq!(read(given.clone()), Ok(given));
-        assert_eq!(read(json!({ "n": null })).unwrap()["n"], 5);
+        assert_eq!(read(&given), Ok(given));
+        assert_eq!(read(&json!({ "n": null })).unwrap()["n"], 5);
     }
 
     #[test]
     fn what_is_wrong_is_named_with_what_is_allowed() {
-        let bad = read(json!({ "n": 10, "t": "x", "w": "c", "z": 1 })).unwrap_err();
+        let bad = read(&json!({ "n": 10, "t": "x", "w": "c", "z": 1 })).unwrap_err();
         assert_eq!(
             bad,
             [
@@ -202,8 +202,8 @@ mod tests {
                 "w: must be one of a, b",
             ]
         );
-        for given in [json!({ "n": 1.5 }), json!({ "n": "1" }), json!({ "t": "lab:" }), json!({ "w": 1 })] {
-            assert_eq!(read(given.clone()).unwrap_err().len(), 1, "{given}");
+        for given in &[json!({ "n": 1.5 }), json!({ "n": "1" }), json!({ "t": "lab:" }), json!({ "w": 1 })] {
+            assert_eq!(read(given).unwrap_err().len(), 1, "{given}");
         }
     }
 }
