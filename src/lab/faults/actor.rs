@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::effects::{self, Held};
 use super::lifecycle::{Lifecycle, Now, Run, Which, Why, Wish};
+use super::table::Scenario;
 use super::view::RunView;
 use super::{FaultError, watch};
 use crate::broker::Draft;
@@ -157,17 +158,18 @@ impl Restart for ScenariosActor {
     const KIND: &'static str = "lab_faults";
 
     fn fresh(&self) -> Self {
-        all_off(&self.args.faults, &self.args.services);
+        all_off(&self.args.faults, &self.args.services, &self.args.lifecycle);
         Self::new(self.args.clone())
     }
 }
 
-/// Nothing goes wrong on purpose from now on.
-pub(super) fn all_off(faults: &Faults, services: &Weak<Services>) {
+/// Nothing goes wrong on purpose from now on. Comes before the runs are ended in the lifecycle.
+pub(super) fn all_off(faults: &Faults, services: &Weak<Services>, lifecycle: &Mutex<Lifecycle>) {
     faults.clear();
-    if let Some(services) = services.upgrade() {
+    let Some(services) = services.upgrade() else { return };
+    services.tree.release();
+    if lifecycle.lock().active().iter().any(|run| run.scenario == Scenario::ActorPanic) {
         services.tree.disarm();
-        services.tree.release();
     }
 }
 

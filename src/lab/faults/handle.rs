@@ -52,8 +52,8 @@ impl Scenarios {
         };
         let given_up = self.clone();
         let on_give_up = move || {
-            given_up.0.lifecycle.lock().close(now(&given_up.0.clock));
             given_up.all_off();
+            given_up.0.lifecycle.lock().close(now(&given_up.0.clock));
         };
         let inbox = services.tree.start("lab_faults", ScenariosActor::new(args), Some(Box::new(on_give_up)));
         // A hub is wired once.
@@ -87,10 +87,10 @@ impl Scenarios {
     /// The hub stops: all runs end, and none begins.
     pub async fn drain(&self) {
         let ended = self.end(Which::All, Why::Drain, DRAIN_MS_MAX, &Cause::own()).await;
+        self.all_off();
         if ended.is_err() {
             self.0.lifecycle.lock().close(now(&self.0.clock));
         }
-        self.all_off();
     }
 
     async fn end(
@@ -108,7 +108,7 @@ impl Scenarios {
 
     fn all_off(&self) {
         let services = self.0.running.get().map(|(_, services)| services.clone()).unwrap_or_default();
-        all_off(&self.0.faults, &services);
+        all_off(&self.0.faults, &services, &self.0.lifecycle);
     }
 
     /// Which runs there are, as they stand.

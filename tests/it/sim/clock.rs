@@ -35,6 +35,8 @@ async fn no_session_is_lost_and_offsets_stay_in_order_whatever_the_clock_says() 
         })
         .await;
         until("sessions that ran out are forgotten, the others written", async || {
+            // Who stays answers its pings.
+            stays.request("ping", json!({}), "pong").await;
             let session = hub.state.store.session("away").await.unwrap()?;
             session.disconnected_at_ms
         })

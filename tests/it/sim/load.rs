@@ -18,7 +18,7 @@ async fn in_order(client: &mut Client, count: u64) {
 #[tokio::test]
 async fn who_does_not_read_is_closed_and_everybody_else_gets_every_message() {
     let hub = Inside::with(|options| {
-        options.settings.connection.outbox_bytes_max = 128 * 1024;
+        options.settings.connection.outbox_bytes_max = 512 * 1024;
         options.settings.connection.close_grace_ms = 100;
     });
     let mut witness = hub.client("witness").await;
@@ -32,7 +32,7 @@ async fn who_does_not_read_is_closed_and_everybody_else_gets_every_message() {
     .await;
     let slow = || Counter::ConnectionsClosed.by_label().get("slow").copied().unwrap_or(0);
     let before = slow();
-    enable(&hub, "hot_topic", json!({ "rate_hz": 1_000, "payload_bytes": 4_096 })).await;
+    enable(&hub, "hot_topic", json!({ "rate_hz": 300, "payload_bytes": 4_096 })).await;
     in_order(&mut witness, 300).await;
     until("the slow client is closed", async || {
         // Read on, or the witness is slow itself.
