@@ -83,7 +83,7 @@ test_console() {
 
 test_lint() {
   step 'format' "$root" cargo fmt --all --check
-  step 'clippy' "$root" cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+  step 'clippy' "$root" cargo clippy --locked --workspace --all-targets -- -D warnings
   step 'dependencies: bans, licences' "$root" "$tools_dir/bin/cargo-deny" --locked check bans licenses sources
   step 'dependencies: advisories' "$root" scripts/check-advisories.sh
   step 'typos' "$root" "$tools_dir/bin/typos"
@@ -93,11 +93,11 @@ test_lint() {
 
 test_rust() {
   if command -v cargo-nextest >/dev/null; then
-    step 'tests' "$root" cargo nextest run --no-fail-fast --status-level slow --failure-output final --locked --workspace --all-features
+    step 'tests' "$root" cargo nextest run --no-fail-fast --status-level slow --failure-output final --locked --workspace
   else
-    step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --all-features --lib --bins --tests
+    step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --lib --bins --tests
   fi
-  step 'documentation examples' "$root" cargo test --locked --workspace --all-features --doc
+  step 'documentation examples' "$root" cargo test --locked --workspace --doc
 }
 
 test_conformance() {
@@ -107,8 +107,7 @@ test_conformance() {
 test_browser() {
   local binary
   binary=$(target_dir)/debug/infrawatch
-  # The features of the step above, so that nothing is built twice.
-  step 'browser: hub' "$root" cargo build --locked --workspace --all-features
+  step 'browser: hub' "$root" cargo build --locked --workspace
   step 'browser: packages' "$root" scripts/install-packages.sh tests/browser
   step 'browser: tests' "$root/tests/browser" \
     env "INFRAWATCH_BIN=$binary" "CHROMIUM_BIN=${CHROMIUM_BIN:-$(chromium_path)}" npm test

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::followers::Followers;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::fault::Faults;
 use crate::ids::TopicName;
 use crate::protocol::priority::Priority;
 use crate::store::{Store, TopicRecord};
@@ -30,6 +31,8 @@ pub struct BrokerArgs {
     pub settings: Arc<TopicSection>,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// A message before it has a place.
@@ -121,6 +124,7 @@ impl Broker {
             store: self.0.args.store.clone(),
             settings: self.0.args.settings.clone(),
             clock: self.0.args.clock.clone(),
+            faults: self.0.args.faults.clone(),
         };
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);

@@ -41,7 +41,7 @@ pub struct Client {
     pub address: std::net::IpAddr,
     /// When the last connection opened, unix milliseconds.
     pub since_ms: u64,
-    /// When it closed; `None` while it is open.
+    /// When it closed, in time that does not jump; `None` while it is open.
     pub left_ms: Option<u64>,
     /// How often the client came back.
     pub reconnects: u32,
@@ -206,7 +206,7 @@ impl Clients {
         place.is_some()
     }
 
-    /// Forgets sessions that ended longer ago than `ttl_ms`, the longest ended first when there are more than
+    /// Forgets sessions that ended longer before `now_ms` (in time that does not jump) than `ttl_ms`, the longest ended first when there are more than
     /// `sessions_max`. Returns which.
     pub fn forget(&self, now_ms: u64, ttl_ms: u64, sessions_max: usize) -> Vec<ClientId> {
         let mut known = self.known.lock();

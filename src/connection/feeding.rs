@@ -46,6 +46,7 @@ impl Shard {
             return self.forget_interest(&name);
         };
         let topic = topic.number();
+        seat.forget_withheld(topic);
         let options = seat.options_of(request, &name);
         let is_member = seat.topics.borrow().iter().any(|(known, _)| known.id().number() == topic);
         if request == UNASKED && is_member {
@@ -308,6 +309,7 @@ impl Shard {
         let number = topic.id().number();
         seat.feeds.borrow_mut().retain(|feed| feed.topic != number);
         seat.socket.forget_topic(number);
+        seat.forget_withheld(number);
         self.roster.borrow_mut().leave(number, seat.member.slot);
         self.tell_leave(topic);
         true

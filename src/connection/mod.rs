@@ -22,6 +22,7 @@ mod feeding;
 mod handover;
 pub mod history;
 pub mod hold;
+mod lagging;
 pub mod outbox;
 mod outgoing;
 pub mod requests;
@@ -33,6 +34,7 @@ pub mod shard_actor;
 mod shards;
 pub mod socket;
 pub mod socket_task;
+mod tampering;
 pub mod throttle;
 pub mod wheel;
 
@@ -44,6 +46,7 @@ use crate::breaker::Breakers;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::ConnectionSection;
+use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
 use crate::room::Rooms;
@@ -54,6 +57,7 @@ use crate::telemetry::Latency;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
+pub use lagging::stream;
 pub use shard::{Arrival, Shard};
 pub use shard_actor::{ShardActor, ShardSnapshot};
 pub use shards::{ShardHandle, Shards};
@@ -88,6 +92,8 @@ pub struct Services {
     pub hub: HubInfo,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose; `None` without `--lab`.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// Who the hub is.

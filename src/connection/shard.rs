@@ -156,7 +156,7 @@ impl Shard {
         Counter::ConnectionsClosed.add_for(close.name(), 1);
         Gauge::ConnectionsActive.down();
         Gauge::ConnectionsByFormat.down_for(seat.socket.format.name());
-        let now_ms = self.services.clock.unix_ms();
+        let now_ms = self.services.clock.steady_unix_ms();
         self.services.clients.left(seat, self.outlet.index(), now_ms);
         if let Some(actor) = seat.actor.borrow_mut().take() {
             // Refused only when the actor is gone already.

@@ -51,6 +51,14 @@ pub struct CloseSome {
     pub farewell: Option<bytes::Bytes>,
 }
 
+/// Cut connections without a word, as a network that fails does.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct CutSome {
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// Send a frame to every connection, whatever it subscribes to.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -187,7 +195,8 @@ impl ShardActor {
             self.shard.check_revocations();
         }
         self.shard.check_tokens(now_ms);
-        self.shard.check_deadlines(now_ms);
+        // How long something takes is not the wall clock's to say.
+        self.shard.check_deadlines(self.shard.services.clock.monotonic_ms());
     }
 
     fn close(&self, member: Member, close: Close) {
@@ -251,6 +260,15 @@ impl Handler<Queued<CloseSome>> for ShardActor {
             closed += 1;
         }
         closed
+    }
+}
+
+impl Handler<Queued<CutSome>> for ShardActor {
+    type Result = usize;
+
+    fn handle(&mut self, queued: Queued<CutSome>, _ctx: &mut Self::Context) -> usize {
+        let seats = self.shard.seats().into_iter().take(queued.msg.limit);
+        seats.map(|seat| seat.socket.cut(Close::GoingAway)).count()
     }
 }
 

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use super::Services;
 use super::shard::Shard;
 use super::shard_actor::{
-    CloseMember, CloseSome, ConnectionRow, DepthSnapshot, Drain, LateCloses, ShardActor, ShardDepths,
+    CloseMember, CloseSome, ConnectionRow, CutSome, DepthSnapshot, Drain, LateCloses, ShardActor, ShardDepths,
     ShardSnapshot, Tell,
 };
 use crate::protocol::codes::Close;
@@ -112,6 +112,17 @@ impl Shards {
             closed += handle.inbox.ask(message, &Cause::own(), timeout).await.unwrap_or(0);
         }
         closed
+    }
+
+    /// Cuts connections without a word, `limit` at most; returns how many.
+    pub async fn cut_some(&self, limit: usize) -> usize {
+        let mut cut = 0;
+        for handle in self.handles() {
+            let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+            cut +=
+                handle.inbox.ask(CutSome { limit: limit - cut }, &Cause::own(), timeout).await.unwrap_or(0);
+        }
+        cut
     }
 
     /// Sends a frame to every connection; false when a worker did not take it.

@@ -363,11 +363,11 @@ impl Socket {
     pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut place = self.outbox.borrow_mut();
-            let Some(outbox) = &mut *place else { return Poll::Ready(Ok(())) };
+            let Some(outbox) = &mut *place else { return self.flush_stream(context) };
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = outbox.head(&mut slices, WRITE_BYTES_MAX);
             let Some(parts) = slices.get(..filled).filter(|parts| !parts.is_empty()) else {
-                return Poll::Ready(Ok(()));
+                return self.flush_stream(context);
             };
             let written = match Pin::new(&mut **self.io.borrow_mut()).poll_write_vectored(context, parts) {
                 Poll::Pending => return Poll::Pending,
@@ -379,6 +379,11 @@ impl Socket {
             outbox.advance(written);
             place.take_if(|outbox| outbox.is_spent());
         }
+    }
+
+    /// Lets go what the stream itself holds back.
+    fn flush_stream(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.io.borrow_mut()).poll_flush(context)
     }
 
     /// Bytes of messages that wait for the owner.

@@ -21,7 +21,7 @@ use crate::auth::Claims;
 use crate::connection::clients::Arrival as ClientArrival;
 use crate::connection::requests::Resumed;
 use crate::connection::session::Personal;
-use crate::connection::{Arrival, Identity, Shard};
+use crate::connection::{self, Arrival, Identity, Shard};
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
 use crate::protocol::encoding::{Encoding, Format};
@@ -226,7 +226,8 @@ impl Door {
         }
         let client_id = identity.client_id.clone();
         let arrived = arrival.arrived;
-        let arrival = Arrival { io: Box::new(io), leftover, identity, format, presets, resumed, response };
+        let io = connection::stream(io, &client_id, self.state.services.faults.as_ref());
+        let arrival = Arrival { io, leftover, identity, format, presets, resumed, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);
         self.shard.open_inboxes(member);

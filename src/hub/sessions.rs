@@ -12,7 +12,7 @@ const SESSIONS_PER_STEP: usize = 1_000;
 
 /// Takes in what the store has of sessions and of personal topics.
 pub(super) async fn recall(state: &Arc<State>) -> Result<(), HubError> {
-    let (services, now_ms) = (&state.services, state.services.clock.unix_ms());
+    let (services, now_ms) = (&state.services, state.services.clock.steady_unix_ms());
     // What was open when the hub ended ended then at the latest.
     state.store.end_sessions(now_ms).await?;
     let mut after: Option<String> = None;
@@ -35,7 +35,7 @@ pub(super) async fn recall(state: &Arc<State>) -> Result<(), HubError> {
 
 /// Forgets sessions that ran out, writes those that changed.
 pub(super) async fn write(state: &State) {
-    let (services, now_ms) = (&state.services, state.services.clock.unix_ms());
+    let (services, now_ms) = (&state.services, state.services.clock.steady_unix_ms());
     let settings = &services.settings;
     for id in services.clients.forget(now_ms, settings.session_ttl_ms, settings.sessions_max) {
         let queue = Personal::Client.topic(id.as_str(), "");

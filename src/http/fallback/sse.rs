@@ -137,6 +137,9 @@ impl Stream {
                     if self.state.services.auth.revocations().contain(&self.claims) {
                         return Some(self.closed(Close::Forbidden));
                     }
+                    if self.state.services.auth.is_expired_early(&self.claims) {
+                        return Some(self.closed(Close::TokenExpired));
+                    }
                 }
                 () = self.reader.changed() => match self.reader.round().await {
                     Ok(round) => {

@@ -115,7 +115,7 @@ async fn who_is_behind_history_is_told_and_goes_on_from_now() {
 /// A topic in memory crashes while a poll waits: the poll gets the new epoch from its first message on.
 #[actix_web::test]
 async fn who_waits_when_a_topic_begins_anew_misses_nothing_of_it() {
-    let scene = Scene::open().await;
+    let scene = Scene::with(|options| options.lab = true).await;
     let published = publish(&scene, "app:a", 1).await;
     let epoch = published["epoch"].as_str().unwrap();
     let query = format!("topics=app:a&wait_s=20&since=v1~app:a~{epoch}~1");

@@ -76,6 +76,7 @@ impl World {
             places: Places::Here,
             clock,
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
+            lab: true,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();
