@@ -1,0 +1,46 @@
+import type { FaultParameter, FaultScenario } from '../../api/testing';
+import { readNumber } from './runForm';
+
+/** Texts of the fields of a fault: its parameters by name, and how long it is to last. */
+export interface FaultForm {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly duration_s: string;
+}
+
+export interface FaultRequest {
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, number | string>>;
+  readonly duration_s: number;
+}
+
+const DURATION_S = 30;
+
+export function initialFault(scenario: FaultScenario): FaultForm {
+  return {
+    parameters: Object.fromEntries(scenario.parameters.map((parameter) => [parameter.name, String(parameter.default ?? parameter.allowed?.[0] ?? '')])),
+    duration_s: String(Math.min(DURATION_S, scenario.duration_s_max)),
+  };
+}
+
+/** The request of a form, or what is wrong by the name of the field (`duration_s` for the duration). */
+export function readFault(scenario: FaultScenario, form: FaultForm): { readonly request: FaultRequest } | { readonly errors: Readonly<Record<string, string>> } {
+  const errors: Record<string, string> = {};
+  const parameters: Record<string, number | string> = {};
+  for (const parameter of scenario.parameters) {
+    const read = readParameter(parameter, form.parameters[parameter.name] ?? '');
+    if ('error' in read) errors[parameter.name] = read.error;
+    else parameters[parameter.name] = read.value;
+  }
+  const duration_s = readNumber(form.duration_s, { min: 1, max: scenario.duration_s_max, whole: false });
+  if (typeof duration_s === 'string') return { errors: { ...errors, duration_s } };
+  return Object.keys(errors).length > 0 ? { errors } : { request: { name: scenario.name, parameters, duration_s } };
+}
+
+function readParameter({ kind, min, max, allowed }: FaultParameter, text: string): { readonly value: number | string } | { readonly error: string } {
+  if (kind === 'number') {
+    const value = readNumber(text, { min: min ?? -Infinity, max: max ?? Infinity, whole: false });
+    return typeof value === 'string' ? { error: value } : { value };
+  }
+  if (allowed && allowed.length > 0) return allowed.includes(text) ? { value: text } : { error: `One of ${allowed.join(', ')}` };
+  return text.trim() === '' ? { error: 'It is needed' } : { value: text.trim() };
+}
