@@ -61,7 +61,7 @@ export interface StoredRun {
   readonly connections?: { readonly planned: number; readonly connected: number; readonly failed: number; readonly lost: number } | null;
   readonly messages?: {
     readonly published: number; readonly expected: number; readonly delivered: number; readonly lost: number; readonly duplicated: number;
-    readonly reordered: number;
+    readonly reordered: number; readonly refused?: number;
   } | null;
   readonly latency?: RunLatency | null;
   readonly deliveries_per_s?: number | null;
@@ -80,9 +80,11 @@ export interface FaultParameter {
   readonly unit: string | null;
   readonly kind: 'number' | 'text';
   readonly default: number | string | null;
-  readonly min: number | null;
-  readonly max: number | null;
+  readonly min?: number | null;
+  readonly max?: number | null;
   readonly allowed?: readonly string[] | null;
+  /** What a text has to begin with. */
+  readonly prefix?: string | null;
 }
 
 export interface FaultScenario {
@@ -92,6 +94,8 @@ export interface FaultScenario {
   readonly subsystem: string;
   readonly parameters: readonly FaultParameter[];
   readonly duration_s_max: number;
+  /** It can be enabled again so long after its last start. */
+  readonly again_after_s?: number;
   readonly guard: string;
   readonly metric: string;
   readonly promise: string;
@@ -117,5 +121,5 @@ export interface Fault {
 export interface FaultStatus {
   readonly enabled: boolean;
   readonly active: readonly Fault[];
-  readonly recent: readonly (Fault & { readonly ended_at?: string | null })[];
+  readonly recent: readonly (Fault & { readonly ended_at?: string | null; readonly ended_by?: string | null })[];
 }

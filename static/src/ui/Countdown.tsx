@@ -8,5 +8,5 @@ import { useNow } from '../state/ticker';
 export function Countdown({ until }: { readonly until: string }): ReactNode {
   const now_ms = useNow() + useConnection().clock_skew_ms;
   const until_ms = unixMs(until);
-  return <span className="age" data-countdown>{until_ms === null ? UNKNOWN : duration(Math.ceil((until_ms - now_ms) / 1000))}</span>;
+  return <span className="age" data-countdown>{until_ms === null ? UNKNOWN : duration((until_ms - now_ms) / 1000)}</span>;
 }

@@ -1,61 +1,103 @@
-import * as AlertDialog from '@radix-ui/react-alert-dialog';
+import * as Dialog from '@radix-ui/react-dialog';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState, type ReactNode } from 'react';
+import { useId, useState, type ReactNode } from 'react';
 import { ENABLE_PATH } from '../../api/faultQueries';
 import { messageOf } from '../../api/problem';
-import type { Fault, FaultScenario } from '../../api/testing';
-import { plain } from '../../format/numbers';
+import type { Fault, FaultParameter, FaultScenario } from '../../api/testing';
 import { useServices } from '../../state/context';
+import { useRefusal } from '../../state/role';
+import { Field } from '../../ui/Field';
 import { Icon } from '../../ui/icons';
-import type { FaultRequest } from './faultForm';
+import { initialFault, parameterTitle, readFault, sentence, type FaultForm, type FaultRequest } from './faultForm';
 
-interface EnableFaultProps {
-  readonly scenario: FaultScenario;
-  /** `null` while the fields cannot be read. */
-  readonly request: FaultRequest | null;
-  readonly refusal: string | null;
-  /** Where `refusal` is said. */
-  readonly reason_id: string;
+/** Begins a fault after asking: what it does, with what, for how long, and what keeps it from doing harm. */
+export function EnableFault({ scenario, is_lab }: { readonly scenario: FaultScenario; readonly is_lab: boolean }): ReactNode {
+  const [open, setOpen] = useState(false);
+  const refusal = useRefusal('make faults') ?? (is_lab ? null : 'The hub was started without --lab.');
+  const reason_id = useId();
+  return (
+    <Dialog.Root open={open} onOpenChange={setOpen}>
+      <Dialog.Trigger className="small" disabled={refusal !== null} title={refusal ?? undefined} aria-label={`Enable ${scenario.title}`}
+        aria-describedby={refusal === null ? undefined : reason_id}>
+        <Icon name="bolt" size={13} />Enable
+      </Dialog.Trigger>
+      {refusal !== null && <span id={reason_id} className="visually-hidden">{refusal}</span>}
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className="dialog">
+          <Dialog.Title>Enable {scenario.title}?</Dialog.Title>
+          <Dialog.Description>
+            {sentence(scenario.what)} This happens in the hub that you look at, for everybody who uses it, and ends by itself.
+          </Dialog.Description>
+          <EnableForm scenario={scenario} onEnabled={() => setOpen(false)} />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
 }
 
-/** Begins a fault after asking, and saying what it does and how it ends. */
-export function EnableFault({ scenario, request, refusal, reason_id }: EnableFaultProps): ReactNode {
+function EnableForm({ scenario, onEnabled }: { readonly scenario: FaultScenario; readonly onEnabled: () => void }): ReactNode {
   const { api } = useServices();
   const queries = useQueryClient();
-  const [open, setOpen] = useState(false);
+  const [form, setForm] = useState<FaultForm>(() => initialFault(scenario));
   const enable = useMutation({
     mutationFn: (wanted: FaultRequest) => api.post<Fault>(ENABLE_PATH, wanted),
-    onSuccess: () => setOpen(false),
+    onSuccess: onEnabled,
     onSettled: () => queries.invalidateQueries({ queryKey: ['sim'] }),
   });
-  const parameters = Object.entries(request?.parameters ?? {}).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`).join(', ');
+  const read = readFault(scenario, form);
+  const errors: Readonly<Record<string, string>> = 'errors' in read ? read.errors : {};
   return (
-    <AlertDialog.Root open={open} onOpenChange={(next) => {
-      enable.reset();
-      setOpen(next);
+    <form className="form" noValidate onSubmit={(event) => {
+      event.preventDefault();
+      if ('request' in read) enable.mutate(read.request);
     }}>
-      <AlertDialog.Trigger disabled={refusal !== null || request === null} title={refusal ?? undefined}
-        aria-label={`Enable ${scenario.title}`} aria-describedby={refusal === null ? undefined : reason_id}>
-        <Icon name="bolt" size={14} />Enable
-      </AlertDialog.Trigger>
-      <AlertDialog.Portal>
-        <AlertDialog.Overlay className="overlay" />
-        <AlertDialog.Content className="dialog">
-          <AlertDialog.Title>Enable {scenario.title}?</AlertDialog.Title>
-          <AlertDialog.Description>
-            {scenario.what} This happens in the hub that you look at, for everybody who uses it, and ends by itself after {plain(request?.duration_s ?? 0)} s.
-          </AlertDialog.Description>
-          {parameters !== '' && <p>With {parameters}.</p>}
-          <p className="muted">{scenario.guard}</p>
-          {enable.error !== null && <p className="notice tone-bad" role="alert">{messageOf(enable.error)}</p>}
-          <div className="dialog-actions">
-            <AlertDialog.Cancel>Leave it</AlertDialog.Cancel>
-            <button type="button" className="danger" disabled={enable.isPending || request === null} onClick={() => request !== null && enable.mutate(request)}>
-              Enable for {plain(request?.duration_s ?? 0)} s
-            </button>
-          </div>
-        </AlertDialog.Content>
-      </AlertDialog.Portal>
-    </AlertDialog.Root>
+      <div className="lab-numbers">
+        {scenario.parameters.map((parameter) => (
+          <Field key={parameter.name} label={labelOf(parameter)} error={errors[parameter.name]}>
+            {(ids) => (
+              <ParameterControl ids={ids} parameter={parameter} value={form.parameters[parameter.name] ?? ''}
+                onChange={(value) => setForm({ ...form, parameters: { ...form.parameters, [parameter.name]: value } })} />
+            )}
+          </Field>
+        ))}
+        <Field label={`Lasts, s (at most ${scenario.duration_s_max})`} error={errors.duration_s}>
+          {(ids) => (
+            <input {...ids} className="number" inputMode="numeric" autoComplete="off" value={form.duration_s}
+              onChange={(event) => setForm({ ...form, duration_s: event.target.value })} />
+          )}
+        </Field>
+      </div>
+      <p className="muted">Its bounds: {scenario.guard}. It shows in <span className="mono">{scenario.metric}</span>.</p>
+      {enable.error !== null && <p className="notice tone-bad" role="alert"><span>{messageOf(enable.error)}</span></p>}
+      <div className="dialog-actions">
+        <Dialog.Close type="button">Leave it</Dialog.Close>
+        <button type="submit" className="danger" disabled={enable.isPending || 'errors' in read}>
+          {'request' in read ? `Enable for ${read.request.duration_s} s` : 'Enable'}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function labelOf(parameter: FaultParameter): string {
+  return parameter.unit === null || parameter.unit === '' ? parameterTitle(parameter) : `${parameterTitle(parameter)}, ${parameter.unit}`;
+}
+
+interface ParameterControlProps {
+  readonly ids: { 'aria-invalid': boolean | undefined; 'aria-describedby': string | undefined };
+  readonly parameter: FaultParameter;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+function ParameterControl({ ids, parameter, value, onChange }: ParameterControlProps): ReactNode {
+  if (parameter.allowed && parameter.allowed.length > 0) {
+    return <select {...ids} value={value} onChange={(event) => onChange(event.target.value)}>{parameter.allowed.map((choice) => <option key={choice} value={choice}>{choice}</option>)}</select>;
+  }
+  const is_number = parameter.kind === 'number';
+  return (
+    <input {...ids} className={is_number ? 'number' : undefined} inputMode={is_number ? 'decimal' : 'text'} autoComplete="off" spellCheck={false} value={value}
+      onChange={(event) => onChange(event.target.value)} />
   );
 }

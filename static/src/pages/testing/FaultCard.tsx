@@ -1,19 +1,17 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useId, useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { DISABLE_PATH } from '../../api/faultQueries';
 import { messageOf } from '../../api/problem';
-import type { Fault, FaultParameter, FaultScenario } from '../../api/testing';
-import { plain, UNKNOWN } from '../../format/numbers';
-import { duration } from '../../format/times';
+import type { Fault, FaultScenario } from '../../api/testing';
+import { bytes, count, UNKNOWN } from '../../format/numbers';
 import { useServices } from '../../state/context';
 import { useRefusal } from '../../state/role';
 import { Countdown } from '../../ui/Countdown';
 import { Facts } from '../../ui/Facts';
-import { Field } from '../../ui/Field';
 import { Icon } from '../../ui/icons';
 import { Status } from '../../ui/Status';
 import { EnableFault } from './EnableFault';
-import { initialFault, readFault, type FaultForm } from './faultForm';
+import { parametersText, parameterTitle, sentence } from './faultForm';
 
 interface FaultCardProps {
   readonly scenario: FaultScenario;
@@ -30,70 +28,28 @@ export function FaultCard({ scenario, is_lab, active }: FaultCardProps): ReactNo
         <strong>{scenario.title}</strong>
         {active === undefined ? <span className="tag">{scenario.subsystem}</span> : <Status word="active" />}
       </div>
-      <p>{scenario.what}</p>
-      <p className="muted"><Icon name="check" size={12} /> {scenario.promise}</p>
-      {active === undefined ? <FaultStart scenario={scenario} is_lab={is_lab} /> : <ActiveFault fault={active} />}
+      <p>{sentence(scenario.what)}</p>
+      <p className="muted"><Icon name="check" size={12} /> {sentence(scenario.promise)}</p>
+      {active === undefined ? <QuietFault scenario={scenario} is_lab={is_lab} /> : <ActiveFault fault={active} scenario={scenario} />}
     </li>
   );
 }
 
-function FaultStart({ scenario, is_lab }: { readonly scenario: FaultScenario; readonly is_lab: boolean }): ReactNode {
-  const [form, setForm] = useState<FaultForm>(() => initialFault(scenario));
-  const refusal = useRefusal('make faults') ?? (is_lab ? null : 'The hub was started without --lab.');
-  const reason_id = useId();
-  const read = readFault(scenario, form);
-  const errors: Readonly<Record<string, string>> = 'errors' in read ? read.errors : {};
+function QuietFault({ scenario, is_lab }: { readonly scenario: FaultScenario; readonly is_lab: boolean }): ReactNode {
+  const names = scenario.parameters.map(parameterTitle).join(', ').toLowerCase();
   return (
-    <div className="fault-start">
-      <div className="lab-numbers">
-        {scenario.parameters.map((parameter) => (
-          <Field key={parameter.name} label={labelOf(parameter)} error={errors[parameter.name]}>
-            {(ids) => (
-              <ParameterControl ids={ids} parameter={parameter} value={form.parameters[parameter.name] ?? ''}
-                onChange={(value) => setForm({ ...form, parameters: { ...form.parameters, [parameter.name]: value } })} />
-            )}
-          </Field>
-        ))}
-        <Field label={`Lasts, s (at most ${plain(scenario.duration_s_max)})`} error={errors.duration_s}>
-          {(ids) => (
-            <input {...ids} className="number" inputMode="decimal" autoComplete="off" value={form.duration_s}
-              onChange={(event) => setForm({ ...form, duration_s: event.target.value })} />
-          )}
-        </Field>
-      </div>
-      <div className="form-actions">
-        <EnableFault scenario={scenario} request={'request' in read ? read.request : null} refusal={refusal} reason_id={reason_id} />
-        <span className="muted fault-metric" title="The metric that shows it">{scenario.metric}</span>
-      </div>
-      {refusal !== null && <p id={reason_id} className="visually-hidden">{refusal}</p>}
+    <div className="fault-foot">
+      <EnableFault scenario={scenario} is_lab={is_lab} />
+      <p className="muted">
+        {names === '' ? '' : `${names}; `}at most {scenario.duration_s_max} s
+        <br />
+        <span className="fault-metric" title={scenario.metric}>{scenario.metric}</span>
+      </p>
     </div>
   );
 }
 
-function labelOf({ name, unit }: FaultParameter): string {
-  const words = name.replaceAll('_', ' ');
-  return unit === null || unit === '' ? words : `${words}, ${unit}`;
-}
-
-interface ParameterControlProps {
-  readonly ids: { 'aria-invalid': boolean | undefined; 'aria-describedby': string | undefined };
-  readonly parameter: FaultParameter;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}
-
-function ParameterControl({ ids, parameter, value, onChange }: ParameterControlProps): ReactNode {
-  if (parameter.allowed && parameter.allowed.length > 0) {
-    return <select {...ids} value={value} onChange={(event) => onChange(event.target.value)}>{parameter.allowed.map((choice) => <option key={choice} value={choice}>{choice}</option>)}</select>;
-  }
-  const is_number = parameter.kind === 'number';
-  return (
-    <input {...ids} className={is_number ? 'number' : undefined} inputMode={is_number ? 'decimal' : 'text'} autoComplete="off" value={value}
-      onChange={(event) => onChange(event.target.value)} />
-  );
-}
-
-function ActiveFault({ fault }: { readonly fault: Fault }): ReactNode {
+function ActiveFault({ fault, scenario }: { readonly fault: Fault; readonly scenario: FaultScenario }): ReactNode {
   const { api } = useServices();
   const queries = useQueryClient();
   const refusal = useRefusal('end a fault');
@@ -102,27 +58,32 @@ function ActiveFault({ fault }: { readonly fault: Fault }): ReactNode {
     onSettled: () => queries.invalidateQueries({ queryKey: ['sim'] }),
   });
   const { observed } = fault;
-  const parameters = Object.entries(fault.parameters).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`).join(', ');
+  const parameters = parametersText(scenario.parameters, fault.parameters);
   return (
-    <>
+    <div className="fault-active">
       <Facts rows={[
         ['Ends in', <Countdown key="end" until={fault.ends_at} />],
         ...(parameters === '' ? [] : [['With', parameters] as const]),
         ['By', fault.started_by ?? UNKNOWN],
-        ...(observed === null ? [] : [['Metric', <span key="metric" className="mono">{observed.metric}</span>] as const,
-          ['Before, now', <span key="observed" data-observed={observed.now ?? ''}>{figure(observed.before)} <span className="muted">→</span> <strong>{figure(observed.now)}</strong></span>] as const]),
-        ['Lasted at most', duration((Date.parse(fault.ends_at) - Date.parse(fault.started_at)) / 1000)],
       ]} />
+      {observed !== null && (
+        <p className="observed" data-observed={observed.now ?? ''}>
+          <span className="fault-metric" title={observed.metric}>{observed.metric}</span>
+          <span>{figure(observed.metric, observed.before)} <span className="muted">→</span> <strong>{figure(observed.metric, observed.now)}</strong></span>
+        </p>
+      )}
       <div className="form-actions">
-        <button type="button" disabled={refusal !== null || end.isPending} title={refusal ?? undefined} onClick={() => end.mutate()}>
+        <button type="button" className="small" disabled={refusal !== null || end.isPending} title={refusal ?? undefined} onClick={() => end.mutate()}
+          aria-label={`End ${scenario.title}`}>
           <Icon name="stop" size={12} />End it
         </button>
         {end.error !== null && <span className="tone-bad" role="alert">{messageOf(end.error)}</span>}
       </div>
-    </>
+    </div>
   );
 }
 
-function figure(value: number | null): string {
-  return value === null ? UNKNOWN : plain(value);
+/** The value of a metric, in the unit that its name ends with. */
+function figure(metric: string, value: number | null): string {
+  return /_bytes(\{|$)/.test(metric) ? bytes(value) : count(value);
 }

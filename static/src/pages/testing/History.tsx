@@ -55,5 +55,5 @@ function HistoryTable({ runs, shown_id }: { readonly runs: StoredRun[]; readonly
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),
   });
-  return <DataTable table={table} caption="Runs" min_width={1180} rowClass={(run) => (run.id === shown_id ? 'chosen' : undefined)} />;
+  return <DataTable table={table} caption="Runs" min_width={1200} rowClass={(run) => (run.id === shown_id ? 'chosen' : undefined)} />;
 }

@@ -45,7 +45,7 @@ export function RunPanel({ id, live, list, is_chosen }: RunPanelProps): ReactNod
           {status !== undefined && <span data-run-status={status}><Status word={status} /></span>}
           {status === 'running' && <StopRun id={id} />}
           {status !== 'running' && <CopyButton quiet text={`${location.origin}/testing?run=${encodeURIComponent(id)}`} label="Copy a link to this run" />}
-          {is_chosen && status !== 'running' && <button type="button" className="small" onClick={() => choose(null)}>Newest run</button>}
+          {is_chosen && status !== 'running' && <button type="button" className="small" onClick={() => choose(null)}>Newest</button>}
         </>
       )}>
       {status === 'running' ? <LiveRunView live={live} run={run} /> : <Loaded<StoredRun> query={query} rows={6}>{(data) => <RunResult run={data} />}</Loaded>}

@@ -15,6 +15,10 @@ interface Figure {
   readonly better: 'lower' | 'higher' | 'setting';
   /** A count of failures: none is better than any, however few. */
   readonly exact?: boolean;
+  /** Zero is nothing measured. */
+  readonly positive?: boolean;
+  /** Follows from what was asked for: no merit where two runs were asked for different things. */
+  readonly asked?: boolean;
 }
 
 const FIGURES: readonly Figure[] = [
@@ -24,12 +28,12 @@ const FIGURES: readonly Figure[] = [
   { name: 'Lost', read: (run) => run.messages?.lost, format: count, better: 'lower', exact: true },
   { name: 'Duplicated', read: (run) => run.messages?.duplicated, format: count, better: 'lower', exact: true },
   { name: 'Reordered', read: (run) => run.messages?.reordered, format: count, better: 'lower', exact: true },
-  { name: 'Latency p50', read: (run) => run.latency?.p50_ms, format: latency, better: 'lower' },
-  { name: 'Latency p95', read: (run) => run.latency?.p95_ms, format: latency, better: 'lower' },
-  { name: 'Latency p99', read: (run) => run.latency?.p99_ms, format: latency, better: 'lower' },
-  { name: 'Latency p99.9', read: (run) => run.latency?.p999_ms, format: latency, better: 'lower' },
-  { name: 'Latency max', read: (run) => run.latency?.max_ms, format: latency, better: 'lower' },
-  { name: 'Deliveries/s', read: (run) => run.deliveries_per_s, format: perSecond, better: 'higher' },
+  { name: 'Latency p50', read: (run) => run.latency?.p50_ms, format: latency, better: 'lower', positive: true },
+  { name: 'Latency p95', read: (run) => run.latency?.p95_ms, format: latency, better: 'lower', positive: true },
+  { name: 'Latency p99', read: (run) => run.latency?.p99_ms, format: latency, better: 'lower', positive: true },
+  { name: 'Latency p99.9', read: (run) => run.latency?.p999_ms, format: latency, better: 'lower', positive: true },
+  { name: 'Latency max', read: (run) => run.latency?.max_ms, format: latency, better: 'lower', positive: true },
+  { name: 'Deliveries/s', read: (run) => run.deliveries_per_s, format: perSecond, better: 'higher', asked: true },
   { name: 'Delivered', read: (run) => run.messages?.delivered, format: count, better: 'setting' },
   { name: 'Received', read: (run) => run.bytes_in, format: bytes, better: 'setting' },
   { name: 'Hub CPU per million', read: (run) => run.server_cpu_s_per_million, format: (value) => (value === null || value === undefined ? decimal(null) : `${decimal(value, 2)} s`), better: 'lower' },
@@ -46,21 +50,22 @@ export interface ComparedRow {
 
 /** Two runs figure by figure. */
 export function compareRuns(a: StoredRun, b: StoredRun): ComparedRow[] {
+  const is_like = a.scenario === b.scenario && a.connections?.planned === b.connections?.planned;
   return FIGURES.map((figure) => {
     const left = figure.read(a) ?? null;
     const right = figure.read(b) ?? null;
     const ratio = left !== null && right !== null && left !== 0 ? right / left : null;
-    return { name: figure.name, a: figure.format(left), b: figure.format(right), ratio, verdict: verdictOf(figure, left, right) };
+    return { name: figure.name, a: figure.format(left), b: figure.format(right), ratio, verdict: verdictOf(figure, left, right, is_like) };
   });
 }
 
-function verdictOf({ better, exact = false }: Figure, a: number | null, b: number | null): Verdict {
-  if (a === null || b === null) return 'unknown';
+function verdictOf({ better, exact = false, asked = false, positive = false }: Figure, a: number | null, b: number | null, is_like: boolean): Verdict {
+  if (a === null || b === null || (positive && (a <= 0 || b <= 0))) return 'unknown';
   if (a === b) return 'tie';
   // Either way round the same: the greater against the smaller.
   const apart = Math.max(a, b) / Math.max(Math.min(a, b), Number.MIN_VALUE) - 1;
   if (!exact && apart < TIE_SHARE) return 'tie';
-  if (better === 'setting') return 'differs';
+  if (better === 'setting' || (asked && !is_like)) return 'differs';
   return (better === 'lower') === (a < b) ? 'a' : 'b';
 }
 

@@ -3,7 +3,8 @@ import { count, perSecond, percent, UNKNOWN } from '../../format/numbers';
 
 /** A latency with three digits, whatever its size: `0.42 ms`, `12.3 ms`, `1.20 s`. */
 export function latency(value: number | null | undefined): string {
-  if (typeof value !== 'number' || !Number.isFinite(value)) return UNKNOWN;
+  // No message takes no time at all: zero is a latency that nobody measured.
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) return UNKNOWN;
   if (value >= 999.5) return `${(value / 1000).toFixed(2)} s`;
   return `${value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)} ms`;
 }

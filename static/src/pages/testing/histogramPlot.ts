@@ -61,6 +61,7 @@ function drawMarks(plot: uPlot, { groups }: HistogramView): void {
   const { top, left, width, height } = plot.bbox;
   pen.save();
   pen.font = `${11 * ratio}px system-ui, sans-serif`;
+  pen.textAlign = 'left';
   pen.textBaseline = 'bottom';
   pen.lineWidth = ratio;
   groups.forEach((group, position) => {

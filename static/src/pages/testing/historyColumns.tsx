@@ -20,11 +20,11 @@ export interface Picking {
 export function historyColumns({ a, b, pick, open }: Picking) {
   return [
     column.accessor('name', {
-      header: 'Run', size: 200,
+      header: 'Run', size: 176,
       cell: (cell) => <button type="button" className="link run-name" title={cell.getValue()} onClick={() => open(cell.row.original.id)}>{cell.getValue()}</button>,
     }),
     column.display({
-      id: 'compare', header: 'Compare', size: 84,
+      id: 'compare', header: 'Compare', size: 74,
       cell: ({ row: { original: { id, name, status } } }) => {
         const mark = id === a ? 'A' : id === b ? 'B' : null;
         return (
@@ -35,25 +35,24 @@ export function historyColumns({ a, b, pick, open }: Picking) {
         );
       },
     }),
-    column.accessor('status', { header: 'Status', size: 112, cell: (cell) => <Status word={cell.getValue()} /> }),
+    column.accessor('status', { header: 'Status', size: 108, cell: (cell) => <Status word={cell.getValue()} /> }),
     column.accessor((run) => known(run.success_rate), { ...NUMBER, id: 'success', header: 'Success', size: 84, cell: ({ row: { original: run } }) => percent(run.success_rate) }),
     column.accessor((run) => known(wrongMessages(run)), {
-      ...NUMBER, id: 'wrong', size: 84, header: () => <abbr title="Messages lost, duplicated or reordered">Wrong</abbr>,
+      ...NUMBER, id: 'wrong', size: 78, header: () => <abbr title="Messages lost, duplicated or reordered">Wrong</abbr>,
       cell: ({ row: { original: run } }) => <span className={(wrongMessages(run) ?? 0) > 0 ? 'tone-bad' : undefined} title={wrongText(run)}>{count(wrongMessages(run))}</span>,
     }),
-    column.accessor('scenario', { header: 'Scenario', size: 96, cell: (cell) => cell.getValue().replaceAll('_', ' ') }),
+    column.accessor('scenario', { header: 'Scenario', size: 88, cell: (cell) => cell.getValue().replaceAll('_', ' ') }),
     column.accessor((run) => known(run.connections?.planned), {
-      ...NUMBER, id: 'connections', size: 74, header: () => <abbr title="Planned connections">Conn.</abbr>, cell: ({ row: { original: run } }) => count(run.connections?.planned),
+      ...NUMBER, id: 'connections', size: 76, header: () => <abbr title="Planned connections">Conn.</abbr>, cell: ({ row: { original: run } }) => count(run.connections?.planned),
     }),
-    column.accessor((run) => known(run.messages?.delivered), { ...NUMBER, id: 'delivered', header: 'Delivered', size: 92, cell: ({ row: { original: run } }) => count(run.messages?.delivered) }),
-    column.accessor((run) => known(run.latency?.p50_ms), { ...NUMBER, id: 'p50', header: 'p50', size: 80, cell: ({ row: { original: run } }) => latency(run.latency?.p50_ms) }),
-    column.accessor((run) => known(run.latency?.p99_ms), { ...NUMBER, id: 'p99', header: 'p99', size: 80, cell: ({ row: { original: run } }) => latency(run.latency?.p99_ms) }),
+    column.accessor((run) => known(run.messages?.delivered), { ...NUMBER, id: 'delivered', header: 'Delivered', size: 96, cell: ({ row: { original: run } }) => count(run.messages?.delivered) }),
+    column.accessor((run) => known(run.latency?.p50_ms), { ...NUMBER, id: 'p50', header: 'p50', size: 76, cell: ({ row: { original: run } }) => latency(run.latency?.p50_ms) }),
+    column.accessor((run) => known(run.latency?.p99_ms), { ...NUMBER, id: 'p99', header: 'p99', size: 76, cell: ({ row: { original: run } }) => latency(run.latency?.p99_ms) }),
     column.accessor((run) => known(run.deliveries_per_s), { ...NUMBER, id: 'rate', header: 'Deliveries/s', size: 104, cell: ({ row: { original: run } }) => perSecond(run.deliveries_per_s) }),
     column.accessor((run) => known(run.duration_s), {
-      ...NUMBER, id: 'duration', header: 'Took', size: 68, cell: ({ row: { original: run } }) => (typeof run.duration_s === 'number' ? `${decimal(run.duration_s, 1)} s` : UNKNOWN),
+      ...NUMBER, id: 'duration', header: 'Took', size: 72, cell: ({ row: { original: run } }) => (typeof run.duration_s === 'number' ? `${decimal(run.duration_s, 1)} s` : UNKNOWN),
     }),
-    column.accessor('started_by', { header: 'By', size: 92, cell: (cell) => <span title={cell.getValue() ?? undefined}>{cell.getValue() ?? UNKNOWN}</span> }),
-    column.accessor('started_at', { ...NUMBER, header: 'Started', size: 88, cell: (cell) => <Age at={cell.getValue()} suffix=" ago" /> }),
+    column.accessor('started_at', { ...NUMBER, header: 'Ago', size: 92, cell: (cell) => <Age at={cell.getValue()} /> }),
   ];
 }
 

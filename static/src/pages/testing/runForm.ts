@@ -1,4 +1,4 @@
-/** What a load test may be asked for. The bounds are those of the hub, which checks them again. */
+/** What a load test may be asked for. The bounds are those of a hub with default settings; the hub checks its own. */
 
 export interface Scenario {
   readonly name: string;
@@ -29,9 +29,9 @@ export interface NumberField {
 
 export const NUMBER_FIELDS: readonly NumberField[] = [
   { name: 'connections', label: 'Connections', unit: '', initial: 25, min: 1, max: 2_000, whole: true },
-  { name: 'duration_s', label: 'Duration', unit: 's', initial: 5, min: 1, max: 300, whole: false },
-  { name: 'rate_hz', label: 'Rate', unit: 'msg/s', initial: 10, min: 0.1, max: 1_000, whole: false },
-  { name: 'payload_bytes', label: 'Payload', unit: 'bytes', initial: 200, min: 1, max: 16_384, whole: true },
+  { name: 'duration_s', label: 'Duration', unit: 's', initial: 5, min: 1, max: 600, whole: true },
+  { name: 'rate_hz', label: 'Rate', unit: 'msg/s', initial: 10, min: 1, max: 1_000, whole: true },
+  { name: 'payload_bytes', label: 'Payload', unit: 'bytes', initial: 200, min: 32, max: 16_384, whole: true },
 ];
 
 export interface RunForm {
@@ -114,7 +114,7 @@ export interface ChaosRequest {
 
 export const CHAOS_FIELDS: readonly (Bounds & { readonly name: keyof ChaosForm; readonly label: string })[] = [
   { name: 'reconnects', label: 'Reconnects', min: 1, max: 5_000, whole: true },
-  { name: 'connections', label: 'Connections', min: 1, max: 500, whole: true },
+  { name: 'connections', label: 'Connections', min: 1, max: 2_000, whole: true },
 ];
 
 /** The request of the chaos form, or what is wrong with its fields. */

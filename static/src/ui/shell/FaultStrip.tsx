@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { Link } from 'react-router';
-import { useFaultStatus } from '../../api/faultQueries';
+import { useFaultScenarios, useFaultStatus } from '../../api/faultQueries';
 import { useServices, useTopic } from '../../state/context';
 import { Countdown } from '../Countdown';
 import { Icon } from '../icons';
@@ -9,6 +9,7 @@ import { Icon } from '../icons';
 export function FaultStrip(): ReactNode {
   const { lab } = useServices();
   useTopic('testing', lab.onMessage);
+  const titles = useFaultScenarios().data?.items;
   const active = useFaultStatus().data?.active ?? [];
   if (active.length === 0) return null;
   return (
@@ -17,7 +18,7 @@ export function FaultStrip(): ReactNode {
       <p>
         A fault is made on purpose:{' '}
         {active.map((fault, index) => (
-          <span key={fault.id}>{index > 0 && ', '}<strong>{fault.name.replaceAll('_', ' ')}</strong>, ends in <Countdown until={fault.ends_at} /></span>
+          <span key={fault.id}>{index > 0 && ', '}<strong>{titles?.find((scenario) => scenario.name === fault.name)?.title ?? fault.name}</strong>, ends in <Countdown until={fault.ends_at} /></span>
         ))}
         . What looks wrong meanwhile may not be the fleet&apos;s fault.
       </p>
