@@ -5,15 +5,15 @@ import { ENABLE_PATH } from '../../api/faultQueries';
 import { messageOf } from '../../api/problem';
 import type { Fault, FaultParameter, FaultScenario } from '../../api/testing';
 import { useServices } from '../../state/context';
-import { useRefusal } from '../../state/role';
+import { ADMINS, useRefusal } from '../../state/role';
 import { Field } from '../../ui/Field';
 import { Icon } from '../../ui/icons';
-import { initialFault, parameterTitle, readFault, sentence, type FaultForm, type FaultRequest } from './faultForm';
+import { initialFault, parameterLabel, readFault, sentence, type FaultForm, type FaultRequest } from './faultForm';
 
 /** Begins a fault after asking: what it does, with what, for how long, and what keeps it from doing harm. */
 export function EnableFault({ scenario, is_lab }: { readonly scenario: FaultScenario; readonly is_lab: boolean }): ReactNode {
   const [open, setOpen] = useState(false);
-  const refusal = useRefusal('make faults') ?? (is_lab ? null : 'The hub was started without --lab.');
+  const refusal = useRefusal('make faults', ADMINS) ?? (is_lab ? null : 'The hub was started without --lab.');
   const reason_id = useId();
   return (
     <Dialog.Root open={open} onOpenChange={setOpen}>
@@ -54,7 +54,7 @@ function EnableForm({ scenario, onEnabled }: { readonly scenario: FaultScenario;
     }}>
       <div className="lab-numbers">
         {scenario.parameters.map((parameter) => (
-          <Field key={parameter.name} label={labelOf(parameter)} error={errors[parameter.name]}>
+          <Field key={parameter.name} label={parameterLabel(parameter)} error={errors[parameter.name]}>
             {(ids) => (
               <ParameterControl ids={ids} parameter={parameter} value={form.parameters[parameter.name] ?? ''}
                 onChange={(value) => setForm({ ...form, parameters: { ...form.parameters, [parameter.name]: value } })} />
@@ -78,10 +78,6 @@ function EnableForm({ scenario, onEnabled }: { readonly scenario: FaultScenario;
       </div>
     </form>
   );
-}
-
-function labelOf(parameter: FaultParameter): string {
-  return parameter.unit === null || parameter.unit === '' ? parameterTitle(parameter) : `${parameterTitle(parameter)}, ${parameter.unit}`;
 }
 
 interface ParameterControlProps {

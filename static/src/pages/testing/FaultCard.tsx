@@ -5,7 +5,7 @@ import { messageOf } from '../../api/problem';
 import type { Fault, FaultScenario } from '../../api/testing';
 import { bytes, count, UNKNOWN } from '../../format/numbers';
 import { useServices } from '../../state/context';
-import { useRefusal } from '../../state/role';
+import { ADMINS, useRefusal } from '../../state/role';
 import { Countdown } from '../../ui/Countdown';
 import { Facts } from '../../ui/Facts';
 import { Icon } from '../../ui/icons';
@@ -52,7 +52,7 @@ function QuietFault({ scenario, is_lab }: { readonly scenario: FaultScenario; re
 function ActiveFault({ fault, scenario }: { readonly fault: Fault; readonly scenario: FaultScenario }): ReactNode {
   const { api } = useServices();
   const queries = useQueryClient();
-  const refusal = useRefusal('end a fault');
+  const refusal = useRefusal('end a fault', ADMINS);
   const end = useMutation({
     mutationFn: () => api.post(DISABLE_PATH, { id: fault.id }),
     onSettled: () => queries.invalidateQueries({ queryKey: ['sim'] }),

@@ -4,7 +4,7 @@ import { messageOf } from '../../api/problem';
 import { RESET_PATH, useFaultScenarios, useFaultStatus } from '../../api/faultQueries';
 import type { FaultStatus } from '../../api/testing';
 import { useServices } from '../../state/context';
-import { useRefusal } from '../../state/role';
+import { ADMINS, useRefusal } from '../../state/role';
 import { Age } from '../../ui/Age';
 import { CopyButton } from '../../ui/CopyButton';
 import { Icon } from '../../ui/icons';
@@ -57,7 +57,7 @@ function LabOff(): ReactNode {
 function EndAll(): ReactNode {
   const { api } = useServices();
   const queries = useQueryClient();
-  const refusal = useRefusal('end a fault');
+  const refusal = useRefusal('end a fault', ADMINS);
   const reset = useMutation({ mutationFn: () => api.post(RESET_PATH), onSettled: () => queries.invalidateQueries({ queryKey: ['sim'] }) });
   return (
     <>

@@ -46,8 +46,20 @@ function readParameter({ kind, min, max, allowed, prefix }: FaultParameter, text
   return text.trim() === '' ? { error: 'It is needed' } : { value: text.trim() };
 }
 
+/** Whether a parameter counts nothing but its unit: `mib` in MiB. */
+function isOwnUnit({ name, unit }: Pick<FaultParameter, 'name' | 'unit'>): boolean {
+  return unit !== null && name.toLowerCase() === unit.toLowerCase();
+}
+
+/** `Delay, ms`: what the field of a parameter is called. */
+export function parameterLabel(parameter: FaultParameter): string {
+  const { unit } = parameter;
+  return unit === null || unit === '' || isOwnUnit(parameter) ? parameterTitle(parameter) : `${parameterTitle(parameter)}, ${unit}`;
+}
+
 /** `Delay`: what a parameter is called beside its unit, which its name may end with. */
 export function parameterTitle({ name, unit }: FaultParameter): string {
+  if (isOwnUnit({ name, unit })) return unit ?? name;
   const bare = unit !== null && unit !== '' && name.endsWith(`_${unit}`) ? name.slice(0, -unit.length - 1) : name;
   return `${bare.charAt(0).toUpperCase()}${bare.slice(1)}`.replaceAll('_', ' ');
 }
@@ -57,7 +69,7 @@ export function parametersText(parameters: readonly FaultParameter[], values: Re
   return Object.entries(values).map(([name, value]) => {
     const parameter = parameters.find((candidate) => candidate.name === name);
     const title = parameter === undefined ? name.replaceAll('_', ' ') : parameterTitle(parameter);
-    return `${title} ${value}${parameter?.unit ? ` ${parameter.unit}` : ''}`;
+    return parameter !== undefined && isOwnUnit(parameter) ? `${value} ${title}` : `${title} ${value}${parameter?.unit ? ` ${parameter.unit}` : ''}`;
   }).join(', ');
 }
 

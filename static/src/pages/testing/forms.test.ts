@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FaultScenario } from '../../api/testing';
-import { initialFault, parametersText, readFault } from './faultForm';
+import { initialFault, parameterLabel, parametersText, readFault } from './faultForm';
 import { INITIAL_FORM, readChaos, readForm } from './runForm';
 
 describe('the form of a load test', () => {
@@ -53,5 +53,8 @@ describe('the form of a fault', () => {
 
   it('is told in words', () => {
     expect(parametersText(scenario.parameters, { delay_ms: 200, actor: 'topic' })).toBe('Delay 200 ms, Actor topic');
+    const mib = { name: 'mib', unit: 'MiB', kind: 'number', default: 64 } as const;
+    expect([parametersText([mib], { mib: 64 }), parameterLabel(mib)]).toEqual(['64 MiB', 'MiB']);
+    expect(scenario.parameters.map(parameterLabel)).toEqual(['Delay, ms', 'Actor', 'Topic']);
   });
 });
