@@ -7,5 +7,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A huge page stays resident for one small object in it. Where the kernel knows none, there is nothing to do.
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     infrawatch::cli::run(std::env::args_os())
 }

@@ -13,7 +13,8 @@ use crate::hub::Hub;
 use crate::proto::KEY;
 
 const READ_BYTES: usize = 256 * 1024;
-const RECEIVE_BYTES: usize = 64 * 1024;
+/// What the client's kernel takes in while nobody reads: small, because no server can overtake what is there.
+const RECEIVE_BYTES: usize = 16 * 1024;
 /// Whatever is waited for comes within this time, or not at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -62,7 +62,7 @@ impl Default for TopicSection {
             flush_interval_ms: 100,
             flush_interval_low_ms: 1_000,
             batch_messages_max: 512,
-            batch_bytes_max: 64 << 10,
+            batch_bytes_max: 16 << 10,
             in_flight_messages_max: 32_768,
             in_flight_bytes_max: 64 << 20,
             namespaces: BTreeMap::new(),

@@ -59,7 +59,16 @@ struct Waiting {
     entry: Entry,
 }
 
-/// The outbox of one connection. Holds no memory while it is empty.
+/// What may wait, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Data frames.
+    pub bytes_max: usize,
+    /// Control frames.
+    pub control_bytes_max: usize,
+}
+
+/// The outbox of one connection.
 #[derive(Debug)]
 pub struct Outbox {
     /// The rest of a frame of which the socket has taken a part; nothing may come before it.
@@ -74,8 +83,7 @@ pub struct Outbox {
     next_sequence: u64,
     bytes: usize,
     control_bytes: usize,
-    bytes_max: usize,
-    control_bytes_max: usize,
+    bounds: Bounds,
     lags: Vec<Lag>,
     /// The data was dropped: the connection ends.
     is_over: bool,
@@ -83,7 +91,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// An empty outbox.
-    pub fn new(bytes_max: usize, control_bytes_max: usize) -> Self {
+    pub fn new(bounds: Bounds) -> Self {
         Self {
             begun: Bytes::new(),
             unsent: Vec::new(),
@@ -94,8 +102,7 @@ impl Outbox {
             next_sequence: 0,
             bytes: 0,
             control_bytes: 0,
-            bytes_max,
-            control_bytes_max,
+            bounds,
             lags: Vec::new(),
             is_over: false,
         }
@@ -106,9 +113,9 @@ impl Outbox {
         self.begun.is_empty() && self.bytes == 0 && self.control_bytes == 0
     }
 
-    /// The bound of what waits.
-    pub fn bytes_max(&self) -> usize {
-        self.bytes_max
+    /// Nothing waits and nothing is left to be told: it can be thrown away.
+    pub fn is_spent(&self) -> bool {
+        self.is_empty() && self.lags.is_empty() && !self.is_over
     }
 
     /// Bytes that wait.
@@ -136,12 +143,12 @@ impl Outbox {
 
     /// Over half of the bound: newest values come one by one, so that they can be replaced.
     pub fn conflates(&self) -> bool {
-        self.bytes > self.bytes_max / 2
+        self.bytes > self.bounds.bytes_max / 2
     }
 
     /// Over three quarters of the bound: what is low is dropped.
     fn sheds(&self) -> bool {
-        self.bytes > self.bytes_max / 4 * 3
+        self.bytes > self.bounds.bytes_max / 4 * 3
     }
 
     /// Queues a data frame behind what waits of its topic and of its lane.
@@ -151,10 +158,10 @@ impl Outbox {
             return Ok(());
         }
         self.replace(&entry);
-        if self.bytes + entry.frame.len() > self.bytes_max {
+        if self.bytes + entry.frame.len() > self.bounds.bytes_max {
             self.shed();
         }
-        if self.bytes + entry.frame.len() > self.bytes_max {
+        if self.bytes + entry.frame.len() > self.bounds.bytes_max {
             return if entry.priority == Priority::Low {
                 self.lag(entry.topic, u64::from(entry.messages), 0);
                 Ok(())
@@ -272,7 +279,7 @@ impl Outbox {
 
     /// Queues a control frame.
     pub fn push_control(&mut self, frame: Bytes) -> Result<(), Full> {
-        if self.control_bytes + frame.len() > self.control_bytes_max {
+        if self.control_bytes + frame.len() > self.bounds.control_bytes_max {
             return Err(Full);
         }
         self.control_bytes += frame.len();
@@ -303,13 +310,18 @@ impl Outbox {
         self.is_over = true;
     }
 
-    /// Fills `slices` with what goes out next; returns how many.
-    pub fn head<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    /// Fills `slices` with what goes out next, at most `bytes_max` of it; returns how many are filled.
+    pub fn head<'a>(&'a self, slices: &mut [IoSlice<'a>], bytes_max: usize) -> usize {
         let begun = std::iter::once(&self.begun).filter(|b| !b.is_empty());
         let data = self.lanes.iter().flatten().filter(|w| !self.is_stale(w)).map(|w| &w.entry.frame);
-        let mut filled = 0;
+        let (mut filled, mut room) = (0, bytes_max);
         for (slice, frame) in slices.iter_mut().zip(begun.chain(&self.control).chain(data)) {
-            *slice = IoSlice::new(frame);
+            let part = frame.get(..room).unwrap_or(frame);
+            if part.is_empty() {
+                break;
+            }
+            *slice = IoSlice::new(part);
+            room -= part.len();
             filled += 1;
         }
         filled
@@ -332,11 +344,6 @@ impl Outbox {
             if part < frame.len() {
                 self.begin(frame.split_off(part), topic, offset);
             }
-        }
-        if self.is_empty() && !self.is_over {
-            // An idle connection holds no buffers.
-            let lags = std::mem::take(&mut self.lags);
-            *self = Self { lags, ..Self::new(self.bytes_max, self.control_bytes_max) };
         }
     }
 

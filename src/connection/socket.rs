@@ -4,7 +4,7 @@
 //! straight to the kernel when nothing waits; else it goes to the outbox and the task is woken, which
 //! empties it when the socket is writable.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::outbox::{Entry, Full, Lag, NO_TOPIC, Outbox};
+use super::outbox::{Bounds, Entry, Full, Lag, NO_TOPIC, Outbox};
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
@@ -26,6 +26,10 @@ use crate::websocket::close_frame;
 
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
+
+/// Bytes of what waits that one write hands to the kernel. It takes whole writes while less than
+/// `TCP_NOTSENT_LOWAT` waits in it, and what it has nothing overtakes.
+const WRITE_BYTES_MAX: usize = 16 * 1024;
 
 /// What the hub needs of a byte stream: TCP, TLS, or a pipe in a test.
 pub trait SocketIo: AsyncRead + AsyncWrite + Unpin {
@@ -124,7 +128,9 @@ pub struct Socket {
     /// How frames for this client are made.
     pub format: Format,
     pub(super) io: RefCell<Box<dyn SocketIo>>,
-    outbox: RefCell<Outbox>,
+    /// What the kernel did not take. An idle connection holds no memory for it.
+    outbox: RefCell<Option<Box<Outbox>>>,
+    outbox_bounds: Bounds,
     inbound: RefCell<VecDeque<Inbound>>,
     inbound_bytes: Cell<usize>,
     phase: Cell<Phase>,
@@ -143,7 +149,11 @@ impl Socket {
         Self {
             format,
             io: RefCell::new(io),
-            outbox: RefCell::new(Outbox::new(settings.outbox_bytes_max, settings.control_bytes_max)),
+            outbox: RefCell::new(None),
+            outbox_bounds: Bounds {
+                bytes_max: settings.outbox_bytes_max,
+                control_bytes_max: settings.control_bytes_max,
+            },
             inbound: RefCell::default(),
             inbound_bytes: Cell::new(0),
             phase: Cell::new(Phase::Open),
@@ -160,15 +170,15 @@ impl Socket {
         if self.phase.get() != Phase::Open {
             return Sent::Over;
         }
-        let mut outbox = self.outbox.borrow_mut();
         let mut written = 0;
-        if outbox.is_empty() {
+        if self.outbox_bytes() == 0 {
             written = match self.write_now(&[IoSlice::new(joined)]) {
                 Ok(written) if written == joined.len() => return Sent::Whole,
                 Ok(written) => written,
                 Err(()) => return Sent::Over,
             };
         }
+        let mut outbox = self.outbox_mut();
         for parcel in parcels {
             let frame = &parcel.entry.frame;
             if written >= frame.len() {
@@ -204,21 +214,18 @@ impl Socket {
         if self.phase.get() != Phase::Open {
             return;
         }
-        let mut outbox = self.outbox.borrow_mut();
         let mut rest = frame;
-        if outbox.is_empty() {
+        if self.outbox_bytes() == 0 {
             match self.write_now(&[IoSlice::new(&rest)]) {
                 Ok(written) if written == rest.len() => return,
                 Ok(0) | Err(()) => {}
                 Ok(written) => {
-                    outbox.begin(rest.split_off(written), NO_TOPIC, 0);
-                    drop(outbox);
+                    self.outbox_mut().begin(rest.split_off(written), NO_TOPIC, 0);
                     return self.wake();
                 }
             }
         }
-        let full = outbox.push_control(rest).is_err();
-        drop(outbox);
+        let full = self.outbox_mut().push_control(rest).is_err();
         if full {
             return self.cut(Close::Slow);
         }
@@ -242,7 +249,9 @@ impl Socket {
 
     /// Forgets what waits of a topic.
     pub(super) fn forget_topic(&self, topic: u32) {
-        self.outbox.borrow_mut().forget_topic(topic);
+        if let Some(outbox) = &mut *self.outbox.borrow_mut() {
+            outbox.forget_topic(topic);
+        }
     }
 
     /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame.
@@ -250,7 +259,7 @@ impl Socket {
         if self.phase.get() != Phase::Open {
             return;
         }
-        self.outbox.borrow_mut().drop_data();
+        self.outbox_mut().drop_data();
         self.send_control(close_frame(close.code(), close.name()));
         if self.phase.get() == Phase::Open {
             self.phase.set(Phase::Closing(close));
@@ -275,37 +284,40 @@ impl Socket {
 
     /// What may wait for the socket.
     pub(super) fn outbox_bytes_max(&self) -> usize {
-        self.outbox.borrow().bytes_max()
+        self.outbox_bounds.bytes_max
     }
 
     /// Bytes that wait for the socket.
     pub fn outbox_bytes(&self) -> usize {
-        self.outbox.borrow().bytes()
+        self.of_outbox(Outbox::bytes)
     }
 
     /// Bytes that wait, by urgency.
     pub fn outbox_by_priority(&self) -> [usize; 3] {
-        self.outbox.borrow().bytes_by_priority()
+        self.of_outbox(Outbox::bytes_by_priority)
     }
 
     /// Frames and bytes that wait by urgency, and last those of the control lane.
     pub fn outbox_depths(&self) -> [(usize, usize); 4] {
-        self.outbox.borrow().depths()
+        self.of_outbox(Outbox::depths)
     }
 
     /// Offset of the first message of a topic that waits.
     pub(super) fn first_waiting(&self, topic: u32) -> Option<u64> {
-        self.outbox.borrow().first_offset(topic)
+        self.of_outbox(|outbox| outbox.first_offset(topic))
     }
 
     /// Whether topics lost messages that the client has not been told of.
     pub(super) fn has_dropped(&self) -> bool {
-        self.outbox.borrow().has_dropped()
+        self.of_outbox(Outbox::has_dropped)
     }
 
     /// What topics lost on the way to this client since this was last asked.
     pub(super) fn take_lags(&self) -> Vec<Lag> {
-        self.outbox.borrow_mut().take_lags()
+        let mut place = self.outbox.borrow_mut();
+        let lags = place.as_mut().map(|outbox| outbox.take_lags()).unwrap_or_default();
+        place.take_if(|outbox| outbox.is_spent());
+        lags
     }
 
     /// The next message from the client. Reading goes on when enough were taken.
@@ -332,6 +344,16 @@ impl Socket {
         Counter::BytesOut.add(written as u64);
     }
 
+    fn outbox_mut(&self) -> RefMut<'_, Outbox> {
+        RefMut::map(self.outbox.borrow_mut(), |place| {
+            &mut **place.get_or_insert_with(|| Box::new(Outbox::new(self.outbox_bounds)))
+        })
+    }
+
+    fn of_outbox<T: Default>(&self, read: impl FnOnce(&Outbox) -> T) -> T {
+        self.outbox.borrow().as_deref().map(read).unwrap_or_default()
+    }
+
     fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
@@ -341,9 +363,10 @@ impl Socket {
     /// Hands the outbox to the kernel until it is empty or the kernel is full.
     pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let mut outbox = self.outbox.borrow_mut();
+            let mut place = self.outbox.borrow_mut();
+            let Some(outbox) = &mut *place else { return Poll::Ready(Ok(())) };
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
-            let filled = outbox.head(&mut slices);
+            let filled = outbox.head(&mut slices, WRITE_BYTES_MAX);
             let Some(parts) = slices.get(..filled).filter(|parts| !parts.is_empty()) else {
                 return Poll::Ready(Ok(()));
             };
@@ -355,6 +378,7 @@ impl Socket {
             };
             self.count_out(written);
             outbox.advance(written);
+            place.take_if(|outbox| outbox.is_spent());
         }
     }
 

@@ -1,6 +1,10 @@
 use super::*;
 use proptest::prelude::*;
 
+fn outbox(bytes_max: usize, control_bytes_max: usize) -> Outbox {
+    Outbox::new(Bounds { bytes_max, control_bytes_max })
+}
+
 fn entry(topic: u32, priority: Priority, offset: u64, frame: &[u8]) -> Entry {
     Entry { topic, priority, offset, messages: 1, key: None, frame: Bytes::copy_from_slice(frame) }
 }
@@ -17,18 +21,18 @@ fn drain(outbox: &mut Outbox, chunk: usize) -> Vec<u8> {
     let mut out = Vec::new();
     while !outbox.is_empty() {
         let mut slices = [IoSlice::new(&[]); 4];
-        let filled = outbox.head(&mut slices);
+        let filled = outbox.head(&mut slices, chunk);
         let head: Vec<u8> = slices[..filled].iter().flat_map(|s| s.iter().copied()).collect();
-        let written = chunk.min(head.len());
-        out.extend_from_slice(&head[..written]);
-        outbox.advance(written);
+        assert!((1..=chunk).contains(&head.len()), "{} bytes of at most {chunk}", head.len());
+        out.extend_from_slice(&head);
+        outbox.advance(head.len());
     }
     out
 }
 
 #[test]
 fn urgent_topics_overtake_but_never_within_a_topic() {
-    let mut outbox = Outbox::new(100, 100);
+    let mut outbox = outbox(100, 100);
     push(&mut outbox, 1, Priority::Normal, "a1");
     push(&mut outbox, 2, Priority::Normal, "b1");
     push(&mut outbox, 3, Priority::Low, "c1");
@@ -39,7 +43,7 @@ fn urgent_topics_overtake_but_never_within_a_topic() {
 
 #[test]
 fn a_begun_frame_is_finished_before_control() {
-    let mut outbox = Outbox::new(100, 100);
+    let mut outbox = outbox(100, 100);
     outbox.begin("rest".into(), NO_TOPIC, 0);
     outbox.push_control("!".into()).unwrap();
     push(&mut outbox, 1, Priority::Critical, "x");
@@ -48,7 +52,7 @@ fn a_begun_frame_is_finished_before_control() {
 
 #[test]
 fn what_did_not_go_out_whole_is_known_to_the_end() {
-    let mut outbox = Outbox::new(100, 100);
+    let mut outbox = outbox(100, 100);
     outbox.push(entry(1, Priority::Normal, 5, b"12345")).unwrap();
     outbox.push(entry(1, Priority::Normal, 6, b"67890")).unwrap();
     outbox.push(entry(2, Priority::Normal, 9, b"abc")).unwrap();
@@ -64,7 +68,7 @@ fn what_did_not_go_out_whole_is_known_to_the_end() {
 
 #[test]
 fn both_bounds_hold() {
-    let mut outbox = Outbox::new(4, 2);
+    let mut outbox = outbox(4, 2);
     push(&mut outbox, 1, Priority::Normal, "1234");
     assert_eq!(outbox.push(entry(1, Priority::Critical, 1, b"5")), Err(Full));
     outbox.push_control("!!".into()).unwrap();
@@ -75,7 +79,7 @@ fn both_bounds_hold() {
 
 #[test]
 fn a_newer_value_replaces_the_one_of_its_key_and_order_is_kept() {
-    let mut outbox = Outbox::new(100, 100);
+    let mut outbox = outbox(100, 100);
     for (key, offset, text) in [("a", 1, "a1"), ("b", 2, "b2"), ("a", 3, "a3"), ("a", 4, "a4")] {
         outbox.push(value(7, key, offset, text.as_bytes())).unwrap();
     }
@@ -89,7 +93,7 @@ fn a_newer_value_replaces_the_one_of_its_key_and_order_is_kept() {
 
 #[test]
 fn replaced_values_do_not_pile_up() {
-    let mut outbox = Outbox::new(1_000, 100);
+    let mut outbox = outbox(1_000, 100);
     for offset in 0..10_000 {
         outbox.push(value(7, "a", offset, b"xx")).unwrap();
     }
@@ -99,7 +103,7 @@ fn replaced_values_do_not_pile_up() {
 
 #[test]
 fn low_is_dropped_over_three_quarters_and_goes_first_at_the_bound() {
-    let mut outbox = Outbox::new(100, 100);
+    let mut outbox = outbox(100, 100);
     push(&mut outbox, 1, Priority::Low, &"l".repeat(20));
     push(&mut outbox, 2, Priority::Normal, &"n".repeat(60));
     assert!(outbox.conflates() && !outbox.has_dropped());
@@ -116,7 +120,7 @@ proptest! {
     fn every_frame_comes_out_once_and_in_order_of_its_topic(
         pushes in prop::collection::vec((1u32..4, 0usize..3), 1..60), chunk in 1usize..9,
     ) {
-        let mut outbox = Outbox::new(10_000, 100);
+        let mut outbox = outbox(10_000, 100);
         for (n, (topic, priority)) in pushes.iter().enumerate() {
             outbox.push(entry(*topic, Priority::ALL[*priority], 1, &[*topic as u8, n as u8])).unwrap();
         }
@@ -137,7 +141,7 @@ proptest! {
         pushes in prop::collection::vec((1u32..5, 0usize..3, prop::option::of(0usize..3), 1usize..12), 1..120),
         chunk in 1usize..30, every in 1usize..9,
     ) {
-        let mut outbox = Outbox::new(120, 100);
+        let mut outbox = outbox(120, 100);
         let (mut out, mut pushed) = (Vec::new(), 0u64);
         for (n, (topic, priority, key, length)) in pushes.iter().enumerate() {
             // A frame is its topic, its number and filling; keys belong to topic 4.
@@ -153,7 +157,7 @@ proptest! {
             prop_assert!(outbox.bytes() <= 120 + 14);
             if n % every == 0 && !outbox.is_empty() {
                 let mut slices = [IoSlice::new(&[]); 64];
-                let filled = outbox.head(&mut slices);
+                let filled = outbox.head(&mut slices, usize::MAX);
                 let head: Vec<u8> = slices[..filled].iter().flat_map(|s| s.iter().copied()).collect();
                 let written = chunk.min(head.len());
                 out.extend_from_slice(&head[..written]);
@@ -182,7 +186,7 @@ proptest! {
 
 #[test]
 fn a_topic_that_is_forgotten_leaves_nothing_behind_and_no_other_is_touched() {
-    let mut outbox = Outbox::new(100, 100);
+    let mut outbox = outbox(100, 100);
     push(&mut outbox, 2, Priority::Low, "b1");
     for (key, offset, text) in [("a", 1, "a1"), ("b", 2, "b2"), ("a", 3, "a3")] {
         outbox.push(value(7, key, offset, text.as_bytes())).unwrap();
