@@ -65,6 +65,10 @@ async fn what_a_full_worker_refuses_happens_at_its_next_tick() {
     let shard = shards.start(0, services);
     let [(_, mut closed), (_, mut replaced), (member, mut told)] =
         ["closed", "replaced", "told"].map(|name| seat(&scene, &shard, name));
+    // The worker has begun: it looks at its outlet only when it is woken, or at a tick.
+    for client in [&mut closed, &mut replaced, &mut told] {
+        hear(client, b"\"connected\"").await;
+    }
     // Nothing runs in between: the worker is on this thread.
     let frame = SharedFrame::json("\"all\"".into());
     while shards.tell_all(&frame) {}
