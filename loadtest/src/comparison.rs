@@ -23,6 +23,9 @@ pub(crate) struct CompareArgs {
     b: PathBuf,
 }
 
+/// Takes a figure from a result.
+type Figure = fn(&RunResult) -> f64;
+
 /// One figure of two results.
 #[derive(Debug, PartialEq)]
 struct Row {
@@ -59,7 +62,7 @@ fn read(path: &Path) -> Result<RunResult> {
 }
 
 fn rows(a: &RunResult, b: &RunResult) -> Vec<Row> {
-    let figures: [(&str, fn(&RunResult) -> f64); 17] = [
+    let figures: [(&str, Figure); 17] = [
         ("success rate %", |r| r.success_rate),
         ("connected", |r| r.connections.connected as f64),
         ("failed or lost", |r| (r.connections.failed + r.connections.lost) as f64),

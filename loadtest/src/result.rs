@@ -258,7 +258,7 @@ pub const TIMELINE_POINTS_MAX: usize = 240;
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Progress {
-    /// Name of the phase; `connecting` before the first, `draining` after the last.
+    /// Name of the phase; `draining` after the last.
     pub phase: String,
     /// Since the start of the run, in seconds.
     pub elapsed_s: f64,

@@ -9,6 +9,8 @@ use crate::result::{Progress, RunResult, Status};
 use crate::thresholds::{bound, shown};
 
 const BAR_CHARS: usize = 12;
+/// Of a terminal that does not say how wide it is.
+const COLUMNS: usize = 100;
 
 /// What is about to be done.
 pub(crate) fn headline(plan: &Plan, address: SocketAddrV4) -> String {
@@ -46,19 +48,24 @@ pub(crate) fn count(value: f64) -> String {
 /// The line that is written over.
 pub(crate) struct Live {
     run_s: f64,
+    columns: usize,
 }
 
 impl Live {
     pub(crate) fn new(run_s: f64) -> Self {
-        Self { run_s }
+        let size = rustix::termios::tcgetwinsize(io::stdout());
+        let columns = size.map_or(COLUMNS, |size| size.ws_col.into());
+        Self { run_s, columns: if columns == 0 { COLUMNS } else { columns } }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress, out: &mut impl Write) -> io::Result<()> {
         let done = (progress.elapsed_s / self.run_s.max(0.1)).min(1.0);
         let full = (done * BAR_CHARS as f64).round() as usize;
         let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR_CHARS - full));
-        // Back to the start, clear what is longer.
-        write!(out, "\r\x1b[2K{bar} {}", status_line(progress, self.run_s))?;
+        let line = format!("{bar} {}", status_line(progress, self.run_s));
+        // A line that wraps cannot be written over.
+        let line: String = line.chars().take(self.columns.saturating_sub(1)).collect();
+        write!(out, "\r\x1b[2K{line}")?;
         out.flush()
     }
 
@@ -196,11 +203,12 @@ mod tests {
     #[test]
     fn the_live_line_is_written_over() {
         let mut out = Vec::new();
-        let mut live = Live::new(4.0);
+        let mut live = Live { run_s: 4.0, columns: 40 };
         live.show(&Progress { elapsed_s: 2.0, ..Progress::default() }, &mut out).unwrap();
         live.end(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("\r\x1b[2K██████░░░░░░ ") && !text.contains('\n'), "{text}");
+        assert!(text.chars().count() <= 40 + 2 * "\r\x1b[2K".len(), "{text}");
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub(crate) fn shown(value: f64) -> String {
         0
     } else if value.abs() >= 10.0 {
         1
+    } else if value.abs() >= 1.0 {
+        2
     } else if value.abs() >= 0.1 {
         3
     } else {
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_with_what_they_have_to_say() {
-        let shown: Vec<String> = [0.0, 0.000_12, 0.25, 3.0, 61.23, 12_345.6].map(shown).into();
-        assert_eq!(shown, ["0", "0.00012", "0.25", "3", "61.2", "12346"]);
+        let shown: Vec<String> = [0.0, 0.000_12, 0.25, 3.0, 1.821, 61.23, 12_345.6].map(shown).into();
+        assert_eq!(shown, ["0", "0.00012", "0.25", "3", "1.82", "61.2", "12346"]);
     }
 }

@@ -17,6 +17,9 @@ pub struct FrameRule {
 
 const PEOPLE: Roles = Roles::of(&[Viewer, Operator, Admin]);
 const OPERATORS: Roles = Roles::of(&[Operator, Admin]);
+/// What breaks the hub on purpose takes more than operating it: a scenario closes everybody's connections or refuses
+/// all writes.
+const ADMINS: Roles = Roles::of(&[Admin]);
 const ALL: Roles = Roles::of(&[Viewer, Operator, Admin, Agent]);
 
 const fn frame(frame_type: &'static str, roles: Roles) -> FrameRule {
@@ -109,6 +112,11 @@ pub const ROUTES: &[RouteRule] = &[
     route("GET", "/api/v1/supervision", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes/{id}", Access::Roles(PEOPLE)),
+    route("GET", "/api/sim/scenarios", Access::Roles(PEOPLE)),
+    route("GET", "/api/sim/status", Access::Roles(PEOPLE)),
+    route("POST", "/api/sim/enable", Access::Roles(ADMINS)),
+    route("POST", "/api/sim/disable", Access::Roles(ADMINS)),
+    route("POST", "/api/sim/reset", Access::Roles(ADMINS)),
     // Probes and scrapers have no token; none of these shows what was sampled or published.
     route("GET", "/api/health", Access::Public),
     route("GET", "/healthz", Access::Public),

@@ -39,6 +39,7 @@ pub(super) struct ServeSection {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) workers: Option<usize>,
     pub(super) dev: Option<bool>,
+    pub(super) lab: Option<bool>,
     pub(super) limits: Option<super::serve::Limits>,
     pub(super) redis_url: Option<String>,
     pub(super) postgres_url: Option<String>,

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 use super::problem::{Body as ProblemBody, FieldError};
 use super::{
     alerts, breakers, connections, console, demo, deployments, e2e, events, fallback, health, login, nodes,
-    operations, performance, rooms, sockets, streaming, supervision, testing, topics,
+    operations, performance, rooms, sim, sockets, streaming, supervision, testing, topics,
 };
 
 /// What every route may answer instead.
@@ -54,6 +54,7 @@ impl Modify for Bearer {
         operations::overview, breakers::degrade, breakers::recover,
         demo::simulate, demo::demo, e2e::run,
         testing::start, testing::reconnect, testing::list, testing::one, testing::stop,
+        sim::scenarios, sim::status, sim::enable, sim::disable, sim::reset,
         performance::snapshot, performance::stats::stats, performance::cache::caches, performance::prometheus, supervision::tree,
         nodes::list, nodes::one,
         health::health, health::live, health::ready, operations::metrics,

@@ -9,6 +9,7 @@ use super::alerts;
 use super::desk::Desk;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
+use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
 use crate::store::Store;
@@ -43,6 +44,8 @@ pub struct State {
     pub data_dir: std::path::PathBuf,
     /// Alerts that wait for their breaker to close.
     pub alerts: alerts::Queue,
+    /// Fault scenarios; `None` without `--lab`.
+    pub scenarios: Option<Scenarios>,
     /// What the routes keep between requests.
     pub desk: Desk,
     /// True when the hub stops: new connections are refused, what waits is told.

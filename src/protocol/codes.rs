@@ -62,6 +62,8 @@ codes! {
     BadCredentials = "bad_credentials", 401, false, "Wrong user name or password";
     /// The role or the token does not allow it.
     Forbidden = "forbidden", 403, false, "Not allowed";
+    /// The hub was started without its Reliability Lab.
+    LabDisabled = "lab_disabled", 403, false, "The Reliability Lab is off";
     /// The page's origin is not on the allow-list.
     OriginRefused = "origin_refused", 403, false, "Origin not allowed";
     /// What the path names does not exist.

@@ -17,6 +17,7 @@ mod documents;
 mod downsample;
 mod error;
 mod events;
+mod faults;
 mod held_alerts;
 mod load_tests;
 mod migration;
@@ -46,6 +47,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::breaker::Breakers;
+use crate::fault::Faults;
 
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
@@ -71,7 +73,7 @@ use stats::Counters;
 use writer::{Command, Database, Writer};
 
 /// The bounds of a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// Requests that may wait for the writer; more are refused.
     pub queue_requests_max: usize,
@@ -83,6 +85,8 @@ pub struct StoreOptions {
     pub readers: usize,
     /// Reads that may wait for one of them; more are refused.
     pub reads_waiting_max: usize,
+    /// What is to go wrong with its writer on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 impl Default for StoreOptions {
@@ -93,6 +97,7 @@ impl Default for StoreOptions {
             group_requests_max: 1_024,
             readers: 2,
             reads_waiting_max: 256,
+            faults: None,
         }
     }
 }

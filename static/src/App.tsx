@@ -14,6 +14,7 @@ const Connections = lazy(() => import('./pages/connections/Connections'));
 const DataStreams = lazy(() => import('./pages/streaming/DataStreams'));
 const EventProtocol = lazy(() => import('./pages/events/EventProtocol'));
 const Performance = lazy(() => import('./pages/performance/Performance'));
+const ReliabilityLab = lazy(() => import('./pages/testing/ReliabilityLab'));
 const LiveConsole = lazy(() => import('./pages/console/LiveConsole'));
 const Nodes = lazy(() => import('./pages/nodes/Nodes'));
 const NodePage = lazy(() => import('./pages/nodes/NodePage'));
@@ -40,7 +41,10 @@ function SignedIn({ session, subject, role }: SignedInProps): ReactNode {
   const [services] = useState(() => createServices(session, subject));
   const [paused_at_ms, setPausedAt] = useState<number | null>(null);
   useEffect(() => services.start(), [services]);
-  useEffect(() => services.fleet.setPaused(paused_at_ms !== null), [services, paused_at_ms]);
+  useEffect(() => {
+    services.fleet.setPaused(paused_at_ms !== null);
+    services.lab.setPaused(paused_at_ms !== null);
+  }, [services, paused_at_ms]);
   const controls = useMemo(
     () => ({ paused_at_ms, togglePause: () => setPausedAt(paused_at_ms === null ? Date.now() : null) }),
     [paused_at_ms],
@@ -58,6 +62,7 @@ function SignedIn({ session, subject, role }: SignedInProps): ReactNode {
                 <Route path="streaming" element={<DataStreams />} />
                 <Route path="events" element={<EventProtocol />} />
                 <Route path="performance" element={<Performance />} />
+                <Route path="testing" element={<ReliabilityLab />} />
                 <Route path="console" element={<LiveConsole />} />
                 <Route path="nodes" element={<Nodes />} />
                 <Route path="nodes/:id" element={<NodePage />} />

@@ -30,7 +30,7 @@ const kpi = (series) => page.locator(`[data-kpi="${series}"] .kpi-value`);
 const HOST_KPIS = ['cpu_percent', 'memory_percent', 'disk_percent', 'network_rx_bytes_per_s'];
 const PAGES = [
   ['/', 'Command Center'], ['/nodes', 'Nodes'], ['/connections', 'Connections'], ['/streaming', 'Data Streams'], ['/events', 'Event Protocol'],
-  ['/performance', 'Performance'], ['/console', 'Live Console'], ['/operations', 'Operations'],
+  ['/performance', 'Performance'], ['/testing', 'Reliability Lab'], ['/console', 'Live Console'], ['/operations', 'Operations'],
 ];
 
 const figures = () => Promise.all(HOST_KPIS.map((series) => kpi(series).innerText()));
@@ -187,6 +187,37 @@ test('an agent appears as a second node, and goes late and then offline when it 
   }
   await card('late').waitFor({ timeout: 15_000 });
   await card('offline').waitFor({ timeout: 25_000 });
+});
+
+test('the palette finds pages, nodes, topics and actions, by keyboard alone', async () => {
+  await page.goto(hub.url('/operations?range=5m'));
+  await waitForPhase(page, 'live');
+  await page.keyboard.press('Control+k');
+  const box = page.getByRole('combobox');
+  await box.waitFor();
+  await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'combobox');
+  await page.keyboard.type('web-1');
+  await page.locator('[data-command="node web-1"][aria-selected="true"]').waitFor();
+  const named = await box.getAttribute('aria-activedescendant');
+  assert.equal(await page.locator('[aria-selected="true"]').getAttribute('id'), named, 'the chosen one is told to screen readers');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { level: 1, name: 'web-1' }).waitFor();
+  assert.equal(new URL(page.url()).search, '?range=5m', 'the time range goes along');
+  await page.keyboard.press('Control+k');
+  await box.fill('metrics_update');
+  await page.locator('[data-command="topic metrics_update"][aria-selected="true"]').waitFor();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Messages of metrics_update' }).waitFor();
+  await page.keyboard.press('Control+k');
+  await box.fill('pause');
+  await page.keyboard.press('Enter');
+  await page.locator('[data-notice="paused"]').waitFor();
+  await page.keyboard.press('p');
+  await page.keyboard.press('Control+k');
+  await box.fill('no such thing');
+  await page.getByText('Nothing is called that.').waitFor();
+  await page.keyboard.press('Escape');
+  await box.waitFor({ state: 'detached' });
 });
 
 test('a session can be disconnected after a question', async () => {

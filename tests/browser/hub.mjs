@@ -19,9 +19,14 @@ export class Hub {
   login_url = '';
   data_dir = mkdtempSync(join(tmpdir(), 'infrawatch-browser-'));
 
+  /** `options`: further ones of `infrawatch serve`. */
+  constructor(...options) {
+    this.options = options;
+  }
+
   /** Starts the hub; after a stop it comes back on the same port with the same data. */
   async start() {
-    const child = spawn(BIN, ['serve', '--listen', this.address, '--data-dir', this.data_dir, '--log-format', 'json'], {
+    const child = spawn(BIN, ['serve', '--listen', this.address, '--data-dir', this.data_dir, '--log-format', 'json', ...this.options], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
@@ -55,6 +60,11 @@ export class Hub {
 
   url(path = '/') {
     return `http://${this.address}${path}`;
+  }
+
+  /** Adds a person; the password is the name thrice. */
+  addUser(name, role) {
+    execFileSync(BIN, ['user', 'add', name, '--role', role, '--data-dir', this.data_dir], { input: `${name.repeat(3)}\n`, stdio: ['pipe', 'ignore', 'inherit'] });
   }
 
   /** Starts an agent for `node` against this hub; returns the function that stops it. */

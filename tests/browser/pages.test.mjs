@@ -12,12 +12,12 @@ const README_PICTURE = fileURLToPath(new URL('../../docs/images/command-center.p
 const PAGES = [
   ['command-center', '/'], ['nodes', '/nodes'], ['nodes-grid', '/nodes?view=grid'], ['add-node', '/nodes?add=1'], ['node', '/nodes/web-1'],
   ['connections', '/connections'], ['streaming', '/streaming?topic=events'], ['events', '/events'], ['performance', '/performance'],
-  ['console', '/console'], ['operations', '/operations'],
+  ['testing', '/testing'], ['console', '/console'], ['operations', '/operations'],
 ];
 /** What is there once a page has more than its frame to show. */
 const FILLED = {
   '/streaming?topic=events': '[data-feed="metrics"] tbody tr', '/events': '[data-frame="subscribed"]', '/performance': '[data-breaker]',
-  '/console': '[data-topic="metrics_update"]',
+  '/testing': '[data-fault]', '/console': '[data-topic="metrics_update"]',
 };
 const THEMES = ['dark', 'light', 'ocean', 'sunset'];
 

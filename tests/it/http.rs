@@ -10,6 +10,7 @@ mod permissions;
 mod problems;
 mod sign_in;
 mod testing;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,6 +87,7 @@ impl Scene {
             clock: Clock::system(),
             // Nobody listens here, so there is nothing to put load on.
             program: "no-engine".into(),
+            lab: false,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

@@ -22,13 +22,14 @@ mod http;
 /// Load tests: measured by a process of their own, one at a time, told, kept, and never left behind.
 mod lab;
 /// Delivery against a naive model: thousands of random histories, nothing lost or repeated that was not declared.
-#[cfg(feature = "fault")]
 mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
 /// The load test, each scenario small: nothing wrong is found, and what goes wrong is.
 mod scenarios;
-/// One slow client never slows down another, and what waits for it is bounded.
+/// Fault scenarios of the Reliability Lab, each with the promise that must hold under it.
+mod sim;
+/// One slow client never slows down another, what waits for it is bounded, and it loses the least it can.
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.
 mod supervision;

@@ -30,8 +30,9 @@ pub(crate) struct Director<'p> {
     opened: usize,
     agents_opened: usize,
     phase: Option<usize>,
-    /// The slots of a storm's spike.
+    /// The slots of a storm's spike, and how many of it are still to be opened.
     spike: Vec<usize>,
+    spike_to_open: usize,
 }
 
 impl<'p> Director<'p> {
@@ -54,6 +55,7 @@ impl<'p> Director<'p> {
             agents_opened: 0,
             phase: None,
             spike: Vec::new(),
+            spike_to_open: 0,
         }
     }
 
@@ -62,7 +64,7 @@ impl<'p> Director<'p> {
         let phase = self.timetable.phase_at(now_ns);
         if self.phase != Some(phase) {
             self.phase = Some(phase);
-            self.enter(crowd, phase)?;
+            self.enter(crowd, phase);
         }
         self.open(crowd, now_ns)?;
         self.publish(crowd, now_ns)?;
@@ -83,8 +85,8 @@ impl<'p> Director<'p> {
         Ok(())
     }
 
-    fn enter(&mut self, crowd: &mut Crowd<'_>, phase: usize) -> Result<()> {
-        let Some(phase) = self.plan.phases.get(phase) else { return Ok(()) };
+    fn enter(&mut self, crowd: &mut Crowd<'_>, phase: usize) {
+        let Some(phase) = self.plan.phases.get(phase) else { return };
         if self.plan.scenario == Scenario::SlowReader && phase.kind != PhaseKind::RampUp {
             crowd.pause_slow(phase.kind != PhaseKind::Recovery);
         }
@@ -92,15 +94,9 @@ impl<'p> Director<'p> {
             for token in self.spike.drain(..) {
                 crowd.leave(token);
             }
-            if phase.kind == PhaseKind::Spike {
-                let extra = (self.plan.connections as f64 * (phase.load() - 1.0)) as usize;
-                for _ in 0..extra {
-                    self.spike.push(crowd.slots.len());
-                    crowd.open(Role::Subscriber, false)?;
-                }
-            }
+            let extra = (self.plan.connections as f64 * (phase.load() - 1.0)) as usize;
+            self.spike_to_open = if phase.kind == PhaseKind::Spike { extra } else { 0 };
         }
-        Ok(())
     }
 
     /// Opens the planned clients whose time it is: agents first, so that their slots are known.
@@ -121,6 +117,11 @@ impl<'p> Director<'p> {
                 let slow = self.opened - agents <= self.plan.slow_readers();
                 crowd.open(Role::Subscriber, slow)?;
             }
+        }
+        while self.spike_to_open > 0 && crowd.has_room() {
+            self.spike_to_open -= 1;
+            self.spike.push(crowd.slots.len());
+            crowd.open(Role::Subscriber, false)?;
         }
         Ok(())
     }

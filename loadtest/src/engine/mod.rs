@@ -33,7 +33,7 @@ const DRAIN_NS_MAX: u64 = 30_000_000_000;
 const CANCELLED_NS_MAX: u64 = 1_000_000_000;
 
 /// Whom to test.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The hub, on loopback.
     pub address: SocketAddrV4,

@@ -66,9 +66,7 @@ mod tests {
 
     #[test]
     fn loss_duplicates_and_disorder_are_told_apart() {
-        let far: Vec<u32> = (0..200).collect();
-        let mut far_and_back = far.clone();
-        far_and_back.extend([3, 199]);
+        let far_and_back: Vec<u32> = (0..200).chain([3, 199]).collect();
         let table: &[(&[u32], u32, u32, u32, u32)] = &[
             (&[], 0, 0, 0, 0),
             (&[0, 1, 2], 3, 0, 0, 0),

@@ -29,7 +29,9 @@ export class ApiClient {
     }
     // An unhealthy hub answers its health check with 503 and the whole report.
     if (!response.ok && !(response.status === 503 && path === HEALTH_PATH)) throw await problemOf(response);
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    // Some answers say all by their status.
+    const text = await response.text();
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
   private async send(method: string, path: string, signal?: AbortSignal, body?: object): Promise<Response> {

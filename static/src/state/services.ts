@@ -12,6 +12,7 @@ import type { PollRequest } from '../wire/longPoll';
 import { claimClientId, newId } from './clientId';
 import { FleetStore } from './fleetStore';
 import { FrameLog } from './frameLog';
+import { LabStore } from './labStore';
 import { SeriesStore } from './seriesStore';
 import { Timeline } from './timeline';
 
@@ -23,6 +24,7 @@ export interface Services {
   readonly socket: HubSocket;
   readonly series: SeriesStore;
   readonly fleet: FleetStore;
+  readonly lab: LabStore;
   readonly frames: FrameLog;
   readonly timeline: Timeline;
   /** Opens the socket; returns the function that closes it. */
@@ -47,6 +49,10 @@ export function createServices(session: AuthSession, subject: string): Services 
   const series = new SeriesStore(api);
   const rereadNodes = throttled(NEWS_INTERVAL_MS, () => void queries.invalidateQueries({ queryKey: ['nodes'] }));
   const fleet = new FleetStore(series, rereadNodes);
+  const lab = new LabStore(
+    () => void queries.invalidateQueries({ queryKey: ['testing'] }),
+    () => void queries.invalidateQueries({ queryKey: ['sim'] }),
+  );
   const socket = new HubSocket({
     open: openSocket,
     poll: (request, signal) => poll(api, request, signal),
@@ -55,7 +61,7 @@ export function createServices(session: AuthSession, subject: string): Services 
     random: Math.random,
     newId,
   });
-  const services = { session, api, queries, socket, series, fleet, frames: new FrameLog(), timeline: new Timeline() };
+  const services = { session, api, queries, socket, series, fleet, lab, frames: new FrameLog(), timeline: new Timeline() };
   return { ...services, start: () => start(services) };
 }
 

@@ -5,6 +5,10 @@ export type ThemeName = (typeof THEMES)[number];
 /** What the person chose: a theme, or whatever the system prefers. */
 export type ThemeChoice = ThemeName | 'system';
 
+export const THEME_LABELS: Readonly<Record<ThemeChoice, string>> = {
+  system: 'As the system', dark: 'Dark', light: 'Light', ocean: 'Ocean', sunset: 'Sunset',
+};
+
 const KEY = 'infrawatch.theme';
 
 export function storedChoice(): ThemeChoice {

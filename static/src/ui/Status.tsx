@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Severity } from '../api/delivery';
 import type { HealthStatus, NodeState, SupervisedKind } from '../api/types';
+import type { RunStatus } from '../api/testing';
 import { Icon, type IconName } from './icons';
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'none';
@@ -17,6 +18,9 @@ const STATUSES: Readonly<Record<string, { tone: Tone; icon: IconName }>> = {
   running: { tone: 'ok', icon: 'check' },
   restarting: { tone: 'warn', icon: 'clock' },
   failed: { tone: 'bad', icon: 'cross' },
+  completed: { tone: 'ok', icon: 'check' },
+  cancelled: { tone: 'none', icon: 'minus' },
+  active: { tone: 'warn', icon: 'warning' },
   idle: { tone: 'none', icon: 'minus' },
   connected: { tone: 'ok', icon: 'check' },
   disconnected: { tone: 'none', icon: 'minus' },
@@ -29,7 +33,8 @@ const STATUSES: Readonly<Record<string, { tone: Tone; icon: IconName }>> = {
   info: { tone: 'info', icon: 'help' },
 };
 
-type Word = NodeState | HealthStatus | SupervisedKind['state'] | Severity | 'connected' | 'disconnected' | 'closed' | 'half open' | 'open';
+type Word = NodeState | HealthStatus | SupervisedKind['state'] | Severity | 'connected' | 'disconnected' | 'closed' | 'half open' | 'open'
+  | RunStatus | 'active';
 
 /** A state as icon and word: colour only repeats what they say. */
 export function Status({ word }: { readonly word: Word | null | undefined }): ReactNode {

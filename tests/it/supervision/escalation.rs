@@ -48,6 +48,33 @@ async fn a_topic_that_crashes_too_often_restarts_the_broker_and_can_be_opened_ag
     assert_eq!(hub.row("topic").state, KindState::Running);
 }
 
+/// Whoever waits for a topic is answered: by it, or because of its end.
+#[tokio::test]
+async fn what_waits_for_a_topic_that_is_given_up_is_answered() {
+    let hub = Inside::start();
+    let mut client = hub.client("alice").await;
+    client.publish("bench:a", json!(0)).await;
+    // It crashes once, then whenever it is started again: nothing is handled any more.
+    hub.state.services.tree.arm("topic", "bench:a", Phase::Started, too_often("topic") - 1);
+    hub.crash("topic", "bench:a", Phase::Handler);
+    until("it has crashed", async || (hub.row("topic").restarts > 0).then_some(())).await;
+    let mut waiting = Vec::new();
+    for n in 0..40 {
+        waiting.push(client.send("publish", json!({ "topic": "bench:a", "data": n })).await);
+    }
+    waiting.push(client.send("subscribe", json!({ "topics": ["bench:a"] })).await);
+    let mut failed = 0_u32;
+    for request in waiting {
+        let answer = client.answer_to(&request).await;
+        if answer["type"] == "error" {
+            assert_eq!(answer["payload"]["code"], "internal", "{answer}");
+            failed += 1;
+        }
+    }
+    assert_eq!((failed, hub.row("topic").given_up), (41, 1));
+    assert_eq!(client.publish("bench:a", json!("again")).await["topic"], "bench:a");
+}
+
 #[tokio::test]
 async fn a_room_that_crashes_too_often_restarts_the_rooms_and_keeps_its_members() {
     let hub = Inside::start();

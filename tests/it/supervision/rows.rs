@@ -15,6 +15,7 @@ fn victim(kind: &str) -> &'static str {
     match kind {
         "keeper" => "keeper",
         "breakers" => "breakers",
+        "lab_faults" => "lab_faults",
         "broker" => "broker",
         "topic" => "bench:a",
         "rooms" => "rooms",

@@ -23,11 +23,11 @@ export function Delivery({ query }: { readonly query: UseQueryResult<Performance
 function HubFacts({ performance: { delivery, bandwidth } }: { readonly performance: Performance }): ReactNode {
   const size = batchSize(delivery);
   const { batched_messages = null } = delivery;
-  const share = batched_messages === null || delivery.delivered === 0 ? null : (100 * batched_messages) / delivery.delivered;
+  const share = batched_messages === null || delivery.published === 0 ? null : Math.min(100, (100 * batched_messages) / delivery.published);
   return (
     <Facts rows={[
-      ['Batches', size === null ? count(delivery.batches) : `${count(delivery.batches)} of ${size.toFixed(1)} messages`],
-      ['Delivered in batches', percent(share)],
+      ['Batches', size === null ? count(delivery.batches) : `${count(delivery.batches)}, ${size.toFixed(1)} messages each`],
+      ['Published in batches', percent(share)],
       ['Conflated', count(delivery.conflated)],
       ['Dropped', countsText(delivery.dropped, 'none')],
       ['Received', bytes(bandwidth.bytes_in)],

@@ -56,7 +56,7 @@ export function PublishBox({ topic: initial }: { readonly topic: string }): Reac
           <Field label="Priority">
             {(ids) => (
               <select {...ids} value={form.priority} onChange={(event) => change({ priority: event.target.value })}>
-                <option value="">as the topic says</option>
+                <option value="">default</option>
                 {PRIORITIES.map((priority) => <option key={priority} value={priority}>{priority}</option>)}
               </select>
             )}

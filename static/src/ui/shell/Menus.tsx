@@ -2,7 +2,7 @@ import * as Menu from '@radix-ui/react-dropdown-menu';
 import type { ReactNode } from 'react';
 import { useServices } from '../../state/context';
 import { RANGES, useRange } from '../../state/view';
-import { THEMES, useTheme, type ThemeChoice } from '../../theme/theme';
+import { THEME_LABELS, THEMES, useTheme, type ThemeChoice } from '../../theme/theme';
 import { Icon } from '../icons';
 
 interface Choice {
@@ -47,10 +47,6 @@ export function RangeMenu(): ReactNode {
     </Menu.Root>
   );
 }
-
-const THEME_LABELS: Readonly<Record<ThemeChoice, string>> = {
-  system: 'As the system', dark: 'Dark', light: 'Light', ocean: 'Ocean', sunset: 'Sunset',
-};
 
 /** Theme, and who is signed in. */
 export function UserMenu({ subject, role }: { readonly subject: string; readonly role: string }): ReactNode {

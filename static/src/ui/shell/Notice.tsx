@@ -4,6 +4,7 @@ import { useConnection, useServices } from '../../state/context';
 import { useNow } from '../../state/ticker';
 import { useViewControls } from '../../state/view';
 import { Icon } from '../icons';
+import { FaultStrip } from './FaultStrip';
 import { canRetry, connectionText } from './connectionText';
 
 /** Says that what is on screen is not current, and why. */
@@ -14,6 +15,7 @@ export function Notice(): ReactNode {
   const text = connectionText(state, useNow());
   return (
     <>
+      <FaultStrip />
       {text.notice !== null && (
         <div className={`notice tone-${text.tone}`} data-notice="connection">
           <Icon name={text.icon} />

@@ -8,6 +8,7 @@ export const PAGES: readonly { path: string; label: string; icon: IconName; key:
   { path: '/streaming', label: 'Data Streams', icon: 'streams', key: 's' },
   { path: '/events', label: 'Event Protocol', icon: 'frames', key: 'e' },
   { path: '/performance', label: 'Performance', icon: 'gauge', key: 'f' },
+  { path: '/testing', label: 'Reliability Lab', icon: 'lab', key: 't' },
   { path: '/console', label: 'Live Console', icon: 'console', key: 'l' },
   { path: '/operations', label: 'Operations', icon: 'operations', key: 'o' },
 ];
