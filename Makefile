@@ -4,13 +4,15 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Further arguments, as in: make run ARGS=--dev, make bench ARGS='--modes fan1000 --rounds 1'
+# Further arguments, as in: make run ARGS=--dev, make bench ARGS='--modes fan1000 --rounds 1', make conformance ARGS=9
 ARGS ?=
+PLAN ?= smoke
 export LISTEN ?= 127.0.0.1:5050
 export DATA_DIR ?= ./data
 export PROFILE ?= dev
 
-.PHONY: help run demo stop status logs clean build test lint fmt bench browser hooks readme-image
+.PHONY: help run demo stop status logs clean build test lint fmt bench bench-check load fuzz conformance browser hooks \
+  readme-image
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +50,18 @@ fmt: ## format the Rust code
 
 bench: ## measure a release build beside the physical limit of this machine
 	@scripts/measure.sh $(ARGS)
+
+load: ## carry out a plan of loadtest/plans against a hub of its own: make load PLAN=reconnect
+	@scripts/load-test.sh $(PLAN) $(ARGS)
+
+bench-check: ## count the instructions of the hot paths; fails when one has grown by more than 5 %
+	@scripts/count-instructions.sh $(ARGS)
+
+conformance: ## the Autobahn Testsuite against the socket layer; over half an hour, ARGS=9 is section 9 alone
+	@scripts/conformance.sh $(ARGS)
+
+fuzz: ## fuzz what reads the bytes of clients, each target for a minute
+	@scripts/fuzz.sh $(ARGS)
 
 browser: ## the browser tests alone
 	@scripts/install-tools.sh chromium

@@ -48,7 +48,7 @@ fn tree() -> Tree {
         when_full: WhenFull::CloseClient,
         purpose: "does nothing",
     };
-    Tree::new(vec![row], Places::Here, || 0, Arc::new(|_| {}))
+    Tree::new(vec![row], Places::Here, || 0, Arc::new(|_| {}), None)
 }
 
 #[expect(clippy::disallowed_methods, reason = "it measures the real time")]

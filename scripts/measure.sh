@@ -3,7 +3,7 @@
 # and prints medians and ratios. Loopback only; takes some minutes; needs two cores that do nothing else.
 #
 # Usage: scripts/measure.sh [ARGUMENT...]
-#   further arguments go to `infrawatch-loadtest compare`, e.g. --modes fan1000,p1000 --rounds 1
+#   further arguments go to `infrawatch-loadtest beside`, e.g. --modes fan1000,p1000 --rounds 1
 source "$(dirname "${BASH_SOURCE[0]}")/locate.sh"
 
 case ${1:-} in
@@ -15,4 +15,4 @@ cd "$root"
 "$root/scripts/build-console.sh"
 cargo build --locked --workspace --release
 binaries=$(binary_dir release)
-exec "$binaries/infrawatch-loadtest" compare --hub "$binaries/infrawatch" "$@"
+exec "$binaries/infrawatch-loadtest" beside --hub "$binaries/infrawatch" "$@"

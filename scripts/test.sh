@@ -3,7 +3,7 @@
 # the first failure. Tests start their own servers on free ports; nothing is left running.
 #
 # Usage: scripts/test.sh [GROUP...]
-#   GROUP   tools, console, lint, rust, browser; without any, all of them in this order
+#   GROUP   tools, console, lint, rust, conformance, browser; without any, all of them in this order
 # Environment:
 #   VERBOSE=1   show the output of every step, not only of the one that fails
 # Logs of the steps are in ./.run/test.
@@ -83,7 +83,7 @@ test_console() {
 
 test_lint() {
   step 'format' "$root" cargo fmt --all --check
-  step 'clippy' "$root" cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+  step 'clippy' "$root" cargo clippy --locked --workspace --all-targets -- -D warnings
   step 'dependencies: bans, licences' "$root" "$tools_dir/bin/cargo-deny" --locked check bans licenses sources
   step 'dependencies: advisories' "$root" scripts/check-advisories.sh
   step 'typos' "$root" "$tools_dir/bin/typos"
@@ -93,18 +93,21 @@ test_lint() {
 
 test_rust() {
   if command -v cargo-nextest >/dev/null; then
-    step 'tests' "$root" cargo nextest run --no-fail-fast --status-level slow --failure-output final --locked --workspace --all-features
+    step 'tests' "$root" cargo nextest run --no-fail-fast --status-level slow --failure-output final --locked --workspace
   else
-    step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --all-features --lib --bins --tests
+    step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --lib --bins --tests
   fi
-  step 'documentation examples' "$root" cargo test --locked --workspace --all-features --doc
+  step 'documentation examples' "$root" cargo test --locked --workspace --doc
+}
+
+test_conformance() {
+  step 'conformance: RFC 6455, RFC 7692' "$root" scripts/conformance.sh --sample
 }
 
 test_browser() {
   local binary
   binary=$(target_dir)/debug/infrawatch
-  # The features of the step above, so that nothing is built twice.
-  step 'browser: hub' "$root" cargo build --locked --workspace --all-features
+  step 'browser: hub' "$root" cargo build --locked --workspace
   step 'browser: packages' "$root" scripts/install-packages.sh tests/browser
   step 'browser: tests' "$root/tests/browser" \
     env "INFRAWATCH_BIN=$binary" "CHROMIUM_BIN=${CHROMIUM_BIN:-$(chromium_path)}" npm test
@@ -129,12 +132,12 @@ groups=()
 for argument in "$@"; do
   case $argument in
     --help | -h) print_help && exit ;;
-    tools | console | lint | rust | browser) groups+=("$argument") ;;
+    tools | console | lint | rust | conformance | browser) groups+=("$argument") ;;
     *) fail "unknown group $argument, see --help" ;;
   esac
 done
 if [[ ${#groups[@]} == 0 ]]; then
-  groups=(tools console lint rust browser)
+  groups=(tools console lint rust conformance browser)
 fi
 
 need cargo node npm

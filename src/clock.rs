@@ -4,36 +4,66 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use crate::fault::Faults;
+
 /// Where the time comes from. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    /// May move the wall clock on purpose.
+    faults: Option<Arc<Faults>>,
+}
 
 #[derive(Debug, Clone)]
 enum Source {
-    System(Instant),
+    /// When the clock was made, by both of the machine's clocks.
+    System(Instant, u64),
     Manual(Arc<AtomicU64>),
+}
+
+impl Source {
+    fn unix_ms(&self) -> u64 {
+        match self {
+            Self::System(..) => system_unix_ms(),
+            Self::Manual(cell) => cell.load(Ordering::Relaxed),
+        }
+    }
 }
 
 impl Clock {
     /// The machine's clocks.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn system() -> Self {
-        Self(Source::System(Instant::now()))
+        Self { source: Source::System(Instant::now(), system_unix_ms()), faults: None }
     }
 
     /// A clock that stands still at `unix_ms` until it is advanced.
     pub fn manual(unix_ms: u64) -> (Self, ManualClock) {
         let cell = Arc::new(AtomicU64::new(unix_ms));
-        (Self(Source::Manual(cell.clone())), ManualClock(cell))
+        (Self { source: Source::Manual(cell.clone()), faults: None }, ManualClock(cell))
+    }
+
+    /// The same clock, whose wall time a fault may move. The monotonic time goes on as it does.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Option<Arc<Faults>>) -> Self {
+        self.faults = faults;
+        self
     }
 
     /// Wall time in milliseconds since 1970-01-01 UTC.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn unix_ms(&self) -> u64 {
-        match &self.0 {
-            Source::System(_) => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
-            }
+        let unix_ms = self.source.unix_ms();
+        match &self.faults {
+            Some(faults) => unix_ms.saturating_add_signed(faults.clock_offset_ms()),
+            None => unix_ms,
+        }
+    }
+
+    /// Unix time in milliseconds as it was when this clock was made, moved on by the monotonic time: for how long ago
+    /// something was that outlives the process. It does not jump.
+    pub fn steady_unix_ms(&self) -> u64 {
+        match &self.source {
+            Source::System(_, made_ms) => made_ms + self.monotonic_ms(),
             Source::Manual(cell) => cell.load(Ordering::Relaxed),
         }
     }
@@ -46,8 +76,8 @@ impl Clock {
     /// The same in microseconds.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
     pub fn monotonic_us(&self) -> u64 {
-        match &self.0 {
-            Source::System(start) => Instant::now().duration_since(*start).as_micros() as u64,
+        match &self.source {
+            Source::System(start, _) => Instant::now().duration_since(*start).as_micros() as u64,
             Source::Manual(cell) => cell.load(Ordering::Relaxed) * 1_000,
         }
     }
@@ -64,13 +94,9 @@ impl ManualClock {
 }
 
 /// Wall time of the machine; for the few callers that take a plain function.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
 pub fn system_unix_ms() -> u64 {
-    Clock(Source::System(START.with(|s| *s))).unix_ms()
-}
-
-thread_local! {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clocks")]
-    static START: Instant = Instant::now();
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 /// `unix_ms` as RFC 3339 in UTC with milliseconds, e.g. `2026-11-21T01:15:22.042Z`.
@@ -106,5 +132,17 @@ mod tests {
         assert_eq!((clock.unix_ms(), clock.monotonic_ms()), (1_000, 1_000));
         hand.advance_ms(250);
         assert_eq!(clock.unix_ms(), 1_250);
+    }
+
+    #[test]
+    fn a_jump_moves_the_wall_and_nothing_else() {
+        let (clock, _hand) = Clock::manual(10_000);
+        let faults = Faults::new();
+        let clock = clock.with_faults(Some(faults.clone()));
+        for (offset_ms, expected) in [(5_000, 15_000), (-4_000, 6_000), (-20_000, 0), (0, 10_000)] {
+            faults.jump_clock(offset_ms);
+            assert_eq!((clock.unix_ms(), clock.monotonic_ms()), (expected, 10_000));
+            assert_eq!(clock.steady_unix_ms(), 10_000);
+        }
     }
 }

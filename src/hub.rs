@@ -21,8 +21,11 @@ use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
+use crate::fault::Faults;
 use crate::http::{State, alerts};
 use crate::ids::NodeName;
+use crate::lab::faults::Scenarios;
+use crate::lab::runs::RunError;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
 use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
@@ -52,6 +55,13 @@ pub fn table() -> Vec<ChildSpec> {
     vec![
         row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
         row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
+        ChildSpec {
+            placement: Placement::Arbiter("lab"),
+            // Without it nothing goes wrong on purpose, which is no harm to anybody.
+            on_give_up: OnGiveUp::Contain,
+            queue_bound: 64,
+            ..row("lab_faults", None, "lab", "turns fault scenarios on, and off when their time is over")
+        },
         ChildSpec {
             placement: Placement::Arbiter("topics"),
             ..row("broker", None, "delivery", "parent of topics; sweeps idle ones")
@@ -84,6 +94,12 @@ pub fn table() -> Vec<ChildSpec> {
             placement: Placement::Arbiter("sampler"),
             when_full: WhenFull::DropAndCount,
             ..row("sampler", None, "nodes", "samples the hub's own host")
+        },
+        ChildSpec {
+            // A lab that is broken is no reason to end what it looks at.
+            on_give_up: OnGiveUp::Contain,
+            queue_bound: 64,
+            ..row("lab_runs", None, "lab", "owns the load test that is under way, if there is one")
         },
         ChildSpec {
             placement: Placement::Caller,
@@ -153,6 +169,10 @@ pub struct HubOptions {
     pub places: Places,
     /// Time.
     pub clock: Clock,
+    /// This program: its sub-command `loadtest` is started for load tests.
+    pub program: PathBuf,
+    /// Whether it can be made to fail on purpose.
+    pub lab: bool,
 }
 
 /// Why a hub does not start, or stopped.
@@ -167,6 +187,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// Load tests of the hub's former life cannot be marked.
+    #[error(transparent)]
+    LoadTests(#[from] RunError),
     /// The address cannot be listened on, or the server failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -194,31 +217,51 @@ impl Hub {
     /// Opens the store, wires the parts, starts the singletons of the table.
     pub async fn start(options: HubOptions, listener: TcpListener) -> Result<Self, HubError> {
         panic_hook::install();
-        let clock = options.clock.clone();
+        let faults = options.lab.then(Faults::new);
+        let scenarios = faults.clone().map(|faults| Scenarios::new(faults, options.clock.clone()));
+        let clock = options.clock.clone().with_faults(faults.clone());
         let started_ms = clock.unix_ms();
         let directory = DataDirectory::prepare(&options.data_dir)?;
         let lock = directory.lock()?;
-        let store_options =
-            StoreOptions { queue_requests_max: options.settings.store.queue_max, ..StoreOptions::default() };
+        let store_options = StoreOptions {
+            queue_requests_max: options.settings.store.queue_max,
+            faults: faults.clone(),
+            ..StoreOptions::default()
+        };
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
-        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms).await?;
+        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms)
+            .await?
+            .with_faults(faults.clone());
         let (failed, root_failures) = mpsc::channel(1);
         let on_root_failure = Arc::new(move |failure| {
             // A second failure while the hub is stopping for the first changes nothing.
             drop(failed.try_send(failure));
         });
-        let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure);
+        let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let alerts = alerts::Queue::new(store.held_alerts_count().await?);
         let address = listener.local_addr()?;
         let state = wire(
             options,
-            Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node: node.clone() },
+            Parts {
+                clock,
+                address,
+                alerts,
+                started_ms,
+                store,
+                breakers,
+                auth,
+                tree,
+                node: node.clone(),
+                faults,
+                scenarios,
+            },
         );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
+        state.load_tests.recall().await?;
         start_singletons(&state, node);
         Ok(Self { state, listener, root_failures, _lock: lock })
     }
@@ -257,8 +300,13 @@ impl Hub {
             ended = &mut serving => Some(HubError::Workers(format!("{ended:?}"))),
         };
         tracing::info!("draining");
+        if let Some(scenarios) = &state.scenarios {
+            scenarios.drain().await;
+        }
         let limit = Duration::from_millis(state.settings.drain_ms_max);
         let drained = tokio::time::timeout(limit, async {
+            // Before its connections are closed, which it would take for a fault.
+            state.load_tests.drain().await;
             drain_connections(&state).await;
             handle.stop(false).await;
             if !serving.is_finished() {

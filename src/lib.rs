@@ -13,13 +13,14 @@
 //! cli                             the program: sub-commands, settings from flags, environment and file
 //! hub                             composition root: the supervision tree, wiring, drain order
 //! http                            routes, upgrade, the embedded console
+//! lab                             what is done to a hub on purpose: load tests, fault scenarios
 //! connection                      one client: socket, outbox, session
 //! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
 //! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
-//! websocket · ids · clock         RFC 6455 and 7692 without IO · checked names · time as an input
+//! websocket · ids · clock · fault  RFC 6455 and 7692 without IO · checked names · time as an input · what is to go wrong on purpose
 //! ```
 
 pub mod agent;
@@ -30,10 +31,12 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod fault;
 pub mod http;
 pub mod hub;
 pub mod ids;
 pub mod ingest;
+pub mod lab;
 pub mod node;
 pub mod protocol;
 pub mod room;

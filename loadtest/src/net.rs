@@ -76,8 +76,8 @@ impl Poller {
         Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(token as u64), interest(writable))?)
     }
 
-    fn change(&self, source: impl AsFd, token: usize, writable: bool) -> io::Result<()> {
-        Ok(epoll::modify(&self.epoll, source, epoll::EventData::new_u64(token as u64), interest(writable))?)
+    fn change(&self, source: impl AsFd, token: usize, flags: epoll::EventFlags) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, source, epoll::EventData::new_u64(token as u64), flags)?)
     }
 
     /// Waits up to `timeout` (for ever without one) and returns how many sockets are ready.
@@ -112,12 +112,26 @@ pub(crate) struct Peer {
     outbox: Vec<u8>,
     carry: Vec<u8>,
     wants_write: bool,
+    paused: bool,
 }
 
 impl Peer {
     /// Begins to connect; the socket becomes writable when that is done.
     pub(crate) fn connect(address: SocketAddrV4, token: usize, poller: &Poller) -> io::Result<Self> {
+        Self::connect_with(address, token, poller, None)
+    }
+
+    /// The same with a bound on what the kernel takes in while nobody reads, in bytes.
+    pub(crate) fn connect_with(
+        address: SocketAddrV4,
+        token: usize,
+        poller: &Poller,
+        receive_bytes: Option<usize>,
+    ) -> io::Result<Self> {
         let socket = socket()?;
+        if let Some(receive_bytes) = receive_bytes {
+            sockopt::set_socket_recv_buffer_size(&socket, receive_bytes)?;
+        }
         sockopt::set_tcp_nodelay(&socket, true)?;
         // Closing resets: thousands of sockets in TIME_WAIT would use up the ports.
         sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
@@ -126,7 +140,14 @@ impl Peer {
             Err(error) => return Err(error.into()),
         }
         poller.add(&socket, token, true)?;
-        Ok(Self { stream: socket.into(), token, outbox: Vec::new(), carry: Vec::new(), wants_write: true })
+        Ok(Self {
+            stream: socket.into(),
+            token,
+            outbox: Vec::new(),
+            carry: Vec::new(),
+            wants_write: true,
+            paused: false,
+        })
     }
 
     /// Takes over a connection that a listener accepted.
@@ -134,7 +155,7 @@ impl Peer {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         poller.add(&stream, token, false)?;
-        Ok(Self { stream, token, outbox: Vec::new(), carry: Vec::new(), wants_write: false })
+        Ok(Self { stream, token, outbox: Vec::new(), carry: Vec::new(), wants_write: false, paused: false })
     }
 
     /// The error of a connect that failed.
@@ -179,9 +200,25 @@ impl Peer {
     fn arm(&mut self, wants_write: bool, poller: &Poller) -> io::Result<()> {
         if wants_write != self.wants_write {
             self.wants_write = wants_write;
-            poller.change(&self.stream, self.token, wants_write)?;
+            self.register(poller)?;
         }
         Ok(())
+    }
+
+    fn register(&self, poller: &Poller) -> io::Result<()> {
+        let mut flags = interest(self.wants_write);
+        flags.set(epoll::EventFlags::IN, !self.paused);
+        poller.change(&self.stream, self.token, flags)
+    }
+
+    /// Stops to read, or reads on. That the other side resets the connection is noticed all the same.
+    pub(crate) fn pause(&mut self, paused: bool, poller: &Poller) -> io::Result<()> {
+        self.paused = paused;
+        self.register(poller)
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Reads once, behind what the last read cut off, and returns how much of `scratch` is filled;
@@ -201,6 +238,11 @@ impl Peer {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         }
+    }
+
+    /// What the last read cut off, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.carry.len()
     }
 
     /// Keeps the part of a frame at the end of a read for the next one.

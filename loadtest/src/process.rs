@@ -34,6 +34,11 @@ impl Usage {
         parse_usage(&read("stat")?, &read("status")?)
     }
 
+    /// Open file descriptors of a process; zero when it is gone or somebody else's.
+    pub(crate) fn fds(pid: u32) -> u64 {
+        fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64)
+    }
+
     /// Of the process given, if one was given.
     pub(crate) fn of_server(pid: Option<u32>) -> Result<Self> {
         pid.map_or(Ok(Self::default()), Self::of)

@@ -33,8 +33,10 @@ pub use role::{Role, Roles, UnknownRole};
 pub use token::{Claims, NewToken, TOKEN_TTL_MS_MAX, TokenError, Tokens, TopicClaims};
 pub use users::{USER_NAME_CHARS_MAX, User};
 
+use crate::fault::Faults;
 use crate::protocol::codes::Code;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Counter;
 
 /// How long an access token of a sign-in lives.
 pub const ACCESS_TTL_MS: u64 = 15 * 60 * 1_000;
@@ -105,6 +107,7 @@ pub struct Auth {
     passwords: Passwords,
     revocations: Arc<Revocations>,
     login_links: Arc<LoginLinks>,
+    faults: Option<Arc<Faults>>,
 }
 
 impl Auth {
@@ -117,7 +120,20 @@ impl Auth {
             passwords: Passwords::default(),
             revocations: Arc::new(revocations),
             login_links: Arc::default(),
+            faults: None,
         })
+    }
+
+    /// The same, in a hub in which tokens may count as expired on purpose.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Option<Arc<Faults>>) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// Whether a token counts as expired before its time.
+    pub fn is_expired_early(&self, claims: &Claims) -> bool {
+        self.faults.as_ref().is_some_and(|faults| faults.is_token_expired(claims.issued_at_ms()))
     }
 
     /// Whose token this is: verified, not run out at `now_ms`, not taken back. Takes microseconds and never waits.
@@ -125,6 +141,10 @@ impl Auth {
         let claims = self.tokens.verify(token, now_ms)?;
         if self.revocations.contain(&claims) {
             return Err(AuthError::Revoked);
+        }
+        if self.is_expired_early(&claims) {
+            Counter::FaultsInjected.add_for("expired_tokens", 1);
+            return Err(TokenError::Expired { expired_at_ms: now_ms }.into());
         }
         Ok(claims)
     }

@@ -17,6 +17,9 @@ pub struct FrameRule {
 
 const PEOPLE: Roles = Roles::of(&[Viewer, Operator, Admin]);
 const OPERATORS: Roles = Roles::of(&[Operator, Admin]);
+/// What breaks the hub on purpose takes more than operating it: a scenario closes everybody's connections or refuses
+/// all writes.
+const ADMINS: Roles = Roles::of(&[Admin]);
 const ALL: Roles = Roles::of(&[Viewer, Operator, Admin, Agent]);
 
 const fn frame(frame_type: &'static str, roles: Roles) -> FrameRule {
@@ -97,6 +100,11 @@ pub const ROUTES: &[RouteRule] = &[
     route("POST", "/api/v1/operations/simulate", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/operations/demo", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/operations/e2e", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/testing/start", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/testing/chaos/reconnect", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/testing/runs", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/testing/runs/{id}", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/testing/runs/{id}/stop", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/performance/snapshot", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/performance/stats", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/performance/cache", Access::Roles(PEOPLE)),
@@ -104,6 +112,11 @@ pub const ROUTES: &[RouteRule] = &[
     route("GET", "/api/v1/supervision", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/nodes/{id}", Access::Roles(PEOPLE)),
+    route("GET", "/api/sim/scenarios", Access::Roles(PEOPLE)),
+    route("GET", "/api/sim/status", Access::Roles(PEOPLE)),
+    route("POST", "/api/sim/enable", Access::Roles(ADMINS)),
+    route("POST", "/api/sim/disable", Access::Roles(ADMINS)),
+    route("POST", "/api/sim/reset", Access::Roles(ADMINS)),
     // Probes and scrapers have no token; none of these shows what was sampled or published.
     route("GET", "/api/health", Access::Public),
     route("GET", "/healthz", Access::Public),

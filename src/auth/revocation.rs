@@ -63,6 +63,11 @@ impl Revocations {
         self.changed.subscribe()
     }
 
+    /// Live connections are to ask again, although nothing was taken back.
+    pub fn recheck(&self) {
+        self.changed.send_modify(|generation| *generation += 1);
+    }
+
     /// Takes back one token.
     pub(super) fn add_token(&self, jti: &str, expires_at_ms: u64, now_ms: u64) {
         self.change(now_ms, |lists| {

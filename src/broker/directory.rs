@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::followers::Followers;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::fault::Faults;
 use crate::ids::TopicName;
 use crate::protocol::priority::Priority;
 use crate::store::{Store, TopicRecord};
@@ -18,7 +19,7 @@ use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::kind::{Bounds, Kept};
 use crate::topic::outlet::Admission;
-use crate::topic::{Kind, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
+use crate::topic::{Kind, Owed, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
 
 /// What the broker is made of.
 pub struct BrokerArgs {
@@ -30,6 +31,8 @@ pub struct BrokerArgs {
     pub settings: Arc<TopicSection>,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// A message before it has a place.
@@ -121,13 +124,12 @@ impl Broker {
             store: self.0.args.store.clone(),
             settings: self.0.args.settings.clone(),
             clock: self.0.args.clock.clone(),
+            faults: self.0.args.faults.clone(),
         };
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
-        if is_new {
-            self.0.followers.write().opened(&topic);
-        }
+        self.0.followers.write().opened(&topic, is_new);
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)
     }
@@ -172,7 +174,9 @@ impl Broker {
             return Err(TopicError::Overloaded);
         };
         let Draft { payload, priority, key, event_type } = draft;
-        Ok((self.open(name)?, Publish { payload, priority, key, event_type, permit, reply }))
+        // A topic that cannot be opened refuses at once: then nothing is owed.
+        let topic = self.open(name)?;
+        Ok((topic, Publish { payload, priority, key, event_type, permit, reply: Owed::new(reply) }))
     }
 
     /// What a topic of that name is, or would be.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::directory::Broker;
+use super::openings::Watchers;
 use crate::auth::TopicPattern;
 use crate::ids::TopicName;
 use crate::telemetry::Cause;
@@ -20,6 +21,8 @@ pub(super) struct Followers {
     owners_of: Option<OwnersOf>,
     /// Personal topics that are in the store and not open.
     asleep: HashSet<TopicName>,
+    /// Polls and event streams with wildcards.
+    pub(super) watchers: Watchers,
 }
 
 struct Follower {
@@ -30,8 +33,13 @@ struct Follower {
 }
 
 impl Followers {
-    /// A topic begins: whoever waits for it is subscribed before its first message.
-    pub(super) fn opened(&mut self, topic: &TopicHandle) {
+    /// A topic begins: whoever waits for it is subscribed before its first message. One that was given up still has
+    /// its subscribers.
+    pub(super) fn opened(&mut self, topic: &TopicHandle, is_new: bool) {
+        self.watchers.opened(topic.name());
+        if !is_new {
+            return;
+        }
         self.asleep.remove(topic.name());
         let subscribe = |outlet: &Outlet, member, filter, taken| {
             let subscribe = Subscribe {

@@ -7,9 +7,11 @@ pub mod actor;
 pub mod directory;
 mod followers;
 pub mod guarded;
+mod openings;
 mod restart;
 
 pub use actor::BrokerActor;
 pub use directory::{Broker, BrokerArgs, Draft};
 pub use followers::OwnersOf;
 pub use guarded::Guarded;
+pub use openings::Openings;

@@ -61,6 +61,16 @@ enum Command {
     Check(accounts::CheckArgs),
     /// Check the whole pipeline of a running hub, step by step
     E2e(e2e::EndToEndArgs),
+    /// The load of a load test: the command line of `infrawatch-loadtest`, which the hub starts
+    #[command(hide = true, disable_help_flag = true, disable_version_flag = true)]
+    Loadtest(LoadtestArgs),
+}
+
+#[derive(Debug, Args)]
+struct LoadtestArgs {
+    /// As `infrawatch-loadtest` takes them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    arguments: Vec<OsString>,
 }
 
 /// The data directory, as every command takes it that needs one.
@@ -87,6 +97,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    if let Command::Loadtest(LoadtestArgs { arguments }) = cli.command {
+        let program = OsString::from("infrawatch-loadtest");
+        return infrawatch_loadtest::main_with(std::iter::once(program).chain(arguments));
+    }
     match execute(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -112,6 +126,8 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(arguments) => accounts::migrate(&arguments, &file),
         Command::Check(arguments) => accounts::check(&arguments, &file),
         Command::E2e(arguments) => e2e::run(&arguments),
+        // `run` has taken it: it has no settings and no log.
+        Command::Loadtest(_) => Ok(()),
     }
 }
 

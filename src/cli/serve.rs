@@ -38,6 +38,9 @@ pub(super) struct ServeArgs {
     /// No authentication: everybody is admin. Loopback addresses only
     #[arg(long, env = "INFRAWATCH_DEV", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     dev: Option<bool>,
+    /// Reliability Lab: admins can make the hub fail on purpose (docs/reliability-lab.md)
+    #[arg(long, env = "INFRAWATCH_LAB", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    lab: Option<bool>,
     /// Rate limits; `off` is for benchmarks, size limits always hold [default: on]
     #[arg(long, env = "INFRAWATCH_LIMITS", value_enum)]
     limits: Option<Limits>,
@@ -88,6 +91,10 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         bail!("--workers must be 1 to {WORKERS_MAX}, not {workers}");
     }
     file.settings.check()?;
+    let lab = arguments.lab.or(file.serve.lab).unwrap_or(false);
+    if lab {
+        tracing::warn!("the Reliability Lab is on: admins can make this hub fail on purpose");
+    }
     Ok(HubOptions {
         settings: file.settings.clone(),
         data_dir: arguments.data_dir.or_file(&file.serve),
@@ -96,6 +103,8 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         rate_limits: arguments.limits.or(file.serve.limits).unwrap_or(Limits::On) == Limits::On,
         places: Places::Spread,
         clock: Clock::system(),
+        program: std::env::current_exe().context("where this program is")?,
+        lab,
     })
 }
 

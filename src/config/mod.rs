@@ -7,6 +7,7 @@ mod breaker;
 mod connection;
 mod http;
 mod ingest;
+mod lab;
 mod namespace;
 mod room;
 mod sampler;
@@ -22,6 +23,7 @@ pub use breaker::BreakerSection;
 pub use connection::ConnectionSection;
 pub use http::HttpSection;
 pub use ingest::IngestSection;
+pub use lab::LabSection;
 pub use namespace::{Class, Kept, NamespaceSection};
 pub use room::RoomSection;
 pub use sampler::SamplerSection;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub http: HttpSection,
     /// Which samples are taken.
     pub ingest: IngestSection,
+    /// Load tests.
+    pub lab: LabSection,
     /// Who is in a room, and how that is told.
     pub room: RoomSection,
     /// The sampler of the hub's own host.
@@ -99,6 +103,7 @@ impl Settings {
         self.connection.check()?;
         self.http.check()?;
         self.ingest.check()?;
+        self.lab.check()?;
         self.room.check()?;
         self.sampler.check()?;
         self.store.check()?;

@@ -26,6 +26,7 @@ use crate::clock::rfc3339;
 use crate::ids::IdError;
 use crate::protocol::client::{ClientFrame, FrameError, FrameType, Ping, Refresh};
 use crate::protocol::codes::{Close, Code};
+use crate::protocol::encoding::Encoding;
 use crate::protocol::msgpack;
 use crate::protocol::server::{self, Pong};
 use crate::supervision::{Queued, Restart, supervised};
@@ -108,12 +109,11 @@ impl ConnectionActor {
             if self.seat.socket.phase() != Phase::Open {
                 return;
             }
-            match self.seat.socket.take_inbound() {
-                None => return,
-                Some(Inbound::Text(text)) => self.on_text(&text, ctx),
-                Some(Inbound::Packed(packed)) => self.on_packed(&packed, ctx),
-                Some(Inbound::Foreign) => {
-                    let encoding = self.seat.socket.format.encoding;
+            match (self.seat.socket.take_inbound(), self.seat.socket.format.encoding) {
+                (None, _) => return,
+                (Some(Inbound::Text(text)), Encoding::Json) => self.on_text(&text, ctx),
+                (Some(Inbound::Binary(packed)), Encoding::Msgpack) => self.on_packed(&packed, ctx),
+                (Some(_foreign), encoding) => {
                     let (name, kind) = (encoding.sub_protocol(), encoding.kind_of_frames());
                     self.bad(Code::UnsupportedEncoding, &format!("{name} has {kind} frames only"), None);
                 }

@@ -41,7 +41,7 @@ pub struct Client {
     pub address: std::net::IpAddr,
     /// When the last connection opened, unix milliseconds.
     pub since_ms: u64,
-    /// When it closed; `None` while it is open.
+    /// When it closed, in time that does not jump; `None` while it is open.
     pub left_ms: Option<u64>,
     /// How often the client came back.
     pub reconnects: u32,
@@ -49,6 +49,13 @@ pub struct Client {
     pub session: Session,
     arrived: Arrived,
     place: Option<(u32, Member)>,
+}
+
+impl Client {
+    /// Worker and member of its connection, while that is seated.
+    pub fn place(&self) -> Option<(usize, Member)> {
+        self.place.map(|(worker, member)| (worker as usize, member))
+    }
 }
 
 /// Which of the connections of one client id arrived: of two at once the later one wins.
@@ -199,7 +206,7 @@ impl Clients {
         place.is_some()
     }
 
-    /// Forgets sessions that ended longer ago than `ttl_ms`, the longest ended first when there are more than
+    /// Forgets sessions that ended longer before `now_ms` (in time that does not jump) than `ttl_ms`, the longest ended first when there are more than
     /// `sessions_max`. Returns which.
     pub fn forget(&self, now_ms: u64, ttl_ms: u64, sessions_max: usize) -> Vec<ClientId> {
         let mut known = self.known.lock();
@@ -256,9 +263,17 @@ impl Clients {
         known.clients.len() - before
     }
 
-    /// All known clients.
-    pub fn all(&self) -> Vec<(ClientId, Client)> {
-        self.known.lock().clients.iter().map(|(id, client)| (id.clone(), client.clone())).collect()
+    /// At most `limit` known clients by id, after `after`.
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<(ClientId, Client)> {
+        let known = self.known.lock();
+        let wanted = |id: &ClientId| after.is_none_or(|after| id.as_str() > after);
+        let mut ids: Vec<&ClientId> = known.clients.keys().filter(|id| wanted(id)).collect();
+        if ids.len() > limit {
+            ids.select_nth_unstable(limit);
+            ids.truncate(limit);
+        }
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id.clone(), known.clients.get(id)?.clone()))).collect()
     }
 
     /// Open connections, most at once, and how often somebody came back.

@@ -6,6 +6,7 @@ use super::shard::Shard;
 use super::socket::Phase;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
+use crate::telemetry::Counter;
 use crate::topic::Member;
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,11 +24,15 @@ impl Shard {
         self.token_dues.borrow_mut().push(Reverse(due));
     }
 
-    /// Closes connections whose token was taken back.
+    /// Closes connections whose token was taken back, or counts as expired before its time.
     pub fn check_revocations(&self) {
+        let auth = &self.services.auth;
         for seat in self.seats() {
-            if self.services.auth.revocations().contain(&seat.claims()) {
+            if auth.revocations().contain(&seat.claims()) {
                 self.end(&seat, Close::Forbidden);
+            } else if auth.is_expired_early(&seat.claims()) {
+                Counter::FaultsInjected.add_for("expired_tokens", 1);
+                self.end(&seat, Close::TokenExpired);
             }
         }
     }
@@ -59,6 +64,7 @@ impl Shard {
     }
 
     /// Closes connections whose outbox has not moved for the write deadline; ends those that do not finish closing.
+    /// `now_ms` is monotonic.
     pub fn check_deadlines(&self, now_ms: u64) {
         let settings = &self.services.settings;
         for (_, seat) in self.seats.borrow().iter() {

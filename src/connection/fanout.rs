@@ -6,6 +6,8 @@ use super::outgoing::{Forms, Outgoing, join, reply};
 use super::seat::Seat;
 use super::shard::Shard;
 use super::socket::Sent;
+use super::tampering::tamper;
+use crate::fault::Point;
 use crate::protocol::codes::Close;
 use crate::protocol::frame::SharedFrame;
 use crate::telemetry::{Counter, Histogram};
@@ -59,24 +61,33 @@ impl Shard {
     fn fan_out(&self, mut work: Vec<(u32, Vec<Outgoing>)>) {
         work.sort_by_key(|(_, outgoing)| outgoing.iter().map(Outgoing::priority).min());
         let (mut delivered, mut saved_bytes) = (0u64, 0u64);
+        let faults = self.services.faults.as_deref().filter(|faults| faults.is_on(Point::Frames));
         for (topic, outgoing) in work {
             let messages = outgoing.iter().map(Outgoing::messages).sum::<usize>() as u64;
             let mut not_whole = Vec::new();
             let fed = {
                 let mut roster = self.roster.borrow_mut();
                 let Some(members) = roster.of(topic) else { continue };
+                // Before what faults take off it.
+                delivered += members.plain.len() as u64 * messages;
                 let forms = Forms::new(topic, &outgoing);
                 let seats = self.seats.borrow();
                 for slot in &members.plain {
                     let Some(seat) = seats.get(*slot as usize) else { continue };
                     let form = forms.of(seat.socket.format);
                     saved_bytes += form.saved_bytes;
-                    let sent = seat.socket.send(&form.parcels, &form.joined);
+                    let sent = match faults {
+                        None => seat.socket.send(&form.parcels, &form.joined),
+                        Some(faults) => {
+                            let tampered = tamper(seat, faults, topic, &form.parcels);
+                            delivered = (delivered + tampered.twice).saturating_sub(tampered.dropped);
+                            tampered.sent
+                        }
+                    };
                     if sent != Sent::Whole {
                         not_whole.push((seat.clone(), sent));
                     }
                 }
-                delivered += members.plain.len() as u64 * messages;
                 members.fed.clone()
             };
             self.note_latency(&outgoing);

@@ -8,12 +8,13 @@ use super::history::HistoryItem;
 use super::outbox::Entry;
 use super::outgoing::{Outgoing, join};
 use super::seat::Seat;
+use super::session::Personal;
 use super::shard::Shard;
 use super::socket::{Parcel, Sent};
 use crate::auth::TopicPattern;
 use crate::ids::TopicName;
 use crate::protocol::batch::{BatchMeta, batch};
-use crate::protocol::codes::Close;
+use crate::protocol::codes::{Close, Code};
 use crate::protocol::encoding::Format;
 use crate::protocol::server::{self, SubscribedTopic};
 use crate::telemetry::Counter;
@@ -45,10 +46,19 @@ impl Shard {
             return self.forget_interest(&name);
         };
         let topic = topic.number();
+        seat.forget_withheld(topic);
         let options = seat.options_of(request, &name);
         let is_member = seat.topics.borrow().iter().any(|(known, _)| known.id().number() == topic);
         if request == UNASKED && is_member {
             // Asked for by name meanwhile, or both by a wildcard and as its own: once is enough.
+            return self.forget_interest(&name);
+        }
+        let topics_max = self.services.settings.topics_max;
+        let is_over = seat.topics.borrow().len() >= topics_max && Personal::of(&name).is_none();
+        if request == UNASKED && is_over {
+            let message =
+                format!("a connection may have at most {topics_max} topics; {name} is not one of them");
+            seat.error(Code::TooManyTopics, &message, None, self.services.clock.unix_ms());
             return self.forget_interest(&name);
         }
         if self.roster.borrow_mut().join(topic, member.slot) {
@@ -299,6 +309,7 @@ impl Shard {
         let number = topic.id().number();
         seat.feeds.borrow_mut().retain(|feed| feed.topic != number);
         seat.socket.forget_topic(number);
+        seat.forget_withheld(number);
         self.roster.borrow_mut().leave(number, seat.member.slot);
         self.tell_leave(topic);
         true

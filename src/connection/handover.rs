@@ -49,6 +49,7 @@ impl Shard {
                 let waiting =
                     seat.feeds.borrow().iter().find(|f| f.topic == number).and_then(|f| f.first_offset());
                 let first = waiting.or_else(|| seat.socket.first_waiting(number));
+                let first = [first, seat.first_withheld(number)].into_iter().flatten().min();
                 let at = self.handed_on(topic, since);
                 let offset = first.map_or(at.offset, |first| first.saturating_sub(1).min(at.offset));
                 let epoch = Some(at.epoch);

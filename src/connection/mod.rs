@@ -5,7 +5,7 @@
 //! - [`roster`]: who subscribes to what on a worker (pure)
 //! - [`wheel`]: when to ping whom (pure)
 //! - [`socket`]: the bytes of one connection: direct writes, the task that reads and flushes
-//! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines
+//! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines; [`Shards`] are all workers'
 //! - [`actor`]: one actor a connection: what the client asks for
 //! - [`session`]: what stays of a client between connections (pure)
 //! - [`clients`]: who is here: client ids across workers, for take-over and lists
@@ -22,6 +22,7 @@ mod feeding;
 mod handover;
 pub mod history;
 pub mod hold;
+mod lagging;
 pub mod outbox;
 mod outgoing;
 pub mod requests;
@@ -30,8 +31,10 @@ pub mod seat;
 pub mod session;
 pub mod shard;
 pub mod shard_actor;
+mod shards;
 pub mod socket;
 pub mod socket_task;
+mod tampering;
 pub mod throttle;
 pub mod wheel;
 
@@ -43,6 +46,7 @@ use crate::breaker::Breakers;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::ConnectionSection;
+use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
 use crate::room::Rooms;
@@ -53,8 +57,10 @@ use crate::telemetry::Latency;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
+pub use lagging::stream;
 pub use shard::{Arrival, Shard};
-pub use shard_actor::{ShardActor, ShardHandle, ShardSnapshot, Shards};
+pub use shard_actor::{ShardActor, ShardSnapshot};
+pub use shards::{ShardHandle, Shards};
 
 /// What connections work with. One value a hub, shared.
 pub struct Services {
@@ -86,6 +92,8 @@ pub struct Services {
     pub hub: HubInfo,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose; `None` without `--lab`.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// Who the hub is.

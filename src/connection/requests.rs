@@ -5,9 +5,12 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::session::Subscription;
+use super::socket::Inbound;
 use super::{Identity, Services};
 use crate::auth::permission;
-use crate::protocol::server;
+use crate::protocol::encoding::Encoding;
+use crate::protocol::{msgpack, server};
+use crate::websocket::payload_of;
 
 /// Messages from the client wait in the socket.
 #[derive(Message)]
@@ -53,4 +56,15 @@ pub fn connected(services: &Services, identity: &Identity, resumed: &Resumed, no
         },
     });
     server::control("connected", now_ms, None, &payload)
+}
+
+/// What a client would send to subscribe to these topics.
+pub(super) fn subscribe(encoding: Encoding, topics: &[&str]) -> Inbound {
+    let text = json!({ "type": "subscribe", "topics": topics }).to_string();
+    match encoding {
+        Encoding::Json => Inbound::Text(text.into()),
+        Encoding::Msgpack => {
+            Inbound::Binary(payload_of(&msgpack::frame_of_json(text.as_bytes())).to_vec().into())
+        }
+    }
 }

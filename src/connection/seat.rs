@@ -38,6 +38,8 @@ pub struct Seat {
     pub(super) feeds: RefCell<Vec<Feed>>,
     /// The session has what this connection knew.
     pub(super) handed_over: Cell<bool>,
+    /// Topics of which a fault has withheld a message, with the offset of the first.
+    pub(super) withheld: RefCell<Vec<(u32, u64)>>,
     /// A feed waits for the outbox to empty.
     pub(super) feeds_wait: Cell<bool>,
     /// Wildcard subscriptions.
@@ -52,7 +54,7 @@ pub struct Seat {
     pub(super) actor_woken: Cell<bool>,
     /// Requests of shared state that are not answered yet.
     pub(super) unanswered_syncs: Cell<usize>,
-    /// Since when the outbox has not moved: (unix ms, bytes out at that time).
+    /// Since when the outbox has not moved: (monotonic ms, bytes out at that time).
     pub(super) stuck_since: Cell<Option<(u64, u64)>>,
 }
 
@@ -66,6 +68,7 @@ impl Seat {
             topics: RefCell::default(),
             feeds: RefCell::default(),
             handed_over: Cell::new(false),
+            withheld: RefCell::default(),
             feeds_wait: Cell::new(false),
             wildcards: RefCell::default(),
             rooms: RefCell::default(),

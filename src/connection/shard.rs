@@ -18,14 +18,13 @@ use super::requests::{Gone, Resumed};
 use super::roster::Roster;
 use super::seat::Seat;
 use super::socket::{Socket, SocketIo};
-use super::socket_task::{SCRATCH_BYTES, SocketOwner, SocketTask, limits};
+use super::socket_task::{Scratch, SocketOwner, SocketTask, scratch};
 use super::{Identity, Services};
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
 use crate::protocol::priority::Priority;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::{Member, Outlet, TopicHandle};
-use crate::websocket::Decoder;
 
 /// A connection whose handshake is done.
 pub struct Arrival {
@@ -56,7 +55,7 @@ pub struct Shard {
     pub(super) feed_dues: RefCell<BinaryHeap<Reverse<FeedDue>>>,
     next_generation: Cell<u32>,
     pub(super) token_dues: RefCell<BinaryHeap<Reverse<TokenDue>>>,
-    scratch: Rc<RefCell<Vec<u8>>>,
+    scratch: Scratch,
     /// Leaves that a full topic mailbox refused; told again at the next tick.
     pub(super) untold: RefCell<Vec<TopicHandle>>,
 }
@@ -72,7 +71,7 @@ impl Shard {
             feed_dues: RefCell::default(),
             next_generation: Cell::new(1),
             token_dues: RefCell::default(),
-            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES])),
+            scratch: scratch(),
             untold: RefCell::default(),
         })
     }
@@ -110,16 +109,12 @@ impl Shard {
         let inbox = self.services.tree.start_here(name, actor, Some(give_up));
         *seat.actor.borrow_mut() = Some(inbox);
         if !presets.is_empty() {
-            let topics = serde_json::json!({ "type": "subscribe", "topics": presets }).to_string();
-            socket.push_inbound(super::socket::Inbound::Text(topics.into()));
+            socket.push_inbound(super::requests::subscribe(format.encoding, presets));
             seat.wake_actor(cause);
         }
         let owner = Owner { shard: self.clone(), seat };
-        let deflate = format.deflate_bytes_min.is_some();
-        let decoder = Decoder::new(limits(&self.services.settings)).with_deflate(deflate);
-        let inbound_bytes_max = self.services.settings.inbound_bytes_max;
-        let scratch = self.scratch.clone();
-        actix_rt::spawn(SocketTask { socket, leftover, decoder, owner, inbound_bytes_max, scratch });
+        let settings = &self.services.settings;
+        actix_rt::spawn(SocketTask::new(socket, leftover, owner, settings, &self.scratch));
         member
     }
 
@@ -161,7 +156,7 @@ impl Shard {
         Counter::ConnectionsClosed.add_for(close.name(), 1);
         Gauge::ConnectionsActive.down();
         Gauge::ConnectionsByFormat.down_for(seat.socket.format.name());
-        let now_ms = self.services.clock.unix_ms();
+        let now_ms = self.services.clock.steady_unix_ms();
         self.services.clients.left(seat, self.outlet.index(), now_ms);
         if let Some(actor) = seat.actor.borrow_mut().take() {
             // Refused only when the actor is gone already.

@@ -3,27 +3,24 @@
 //! Started on each worker before it takes connections. A crash leaves the table in an unknown state, so a
 //! fresh shard closes its connections with 4500; they come back by themselves.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::Services;
 use super::shard::Shard;
 use super::wheel::Wheel;
 use crate::clock::rfc3339;
 use crate::protocol::codes::Close;
 use crate::protocol::frame::SharedFrame;
-use crate::supervision::{Inbox, Queued, Recipient, Restart, supervised};
-use crate::telemetry::{Cause, Counter};
-use crate::topic::{Delivery, Member, Outlet};
+use crate::supervision::{Queued, Restart, supervised};
+use crate::telemetry::Counter;
+use crate::topic::{Delivery, Member};
 use crate::websocket::{Opcode, frame};
-
-/// How long a question to a worker may take, in milliseconds.
-const ASK_TIMEOUT_MS: u64 = 2_000;
 
 /// Something waits in the outlet.
 #[derive(Message)]
@@ -52,6 +49,14 @@ pub struct CloseSome {
     pub close: Close,
     /// A frame to send first, e.g. `draining`.
     pub farewell: Option<bytes::Bytes>,
+}
+
+/// Cut connections without a word, as a network that fails does.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct CutSome {
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// Send a frame to every connection, whatever it subscribes to.
@@ -84,10 +89,13 @@ pub struct ShardDepths {
     pub subscriptions: usize,
 }
 
-/// The connections of a worker.
+/// Some connections of a worker.
 #[derive(Message)]
 #[rtype(result = "Vec<ConnectionRow>")]
-pub struct ShardSnapshot;
+pub struct ShardSnapshot {
+    /// Which.
+    pub members: Vec<Member>,
+}
 
 /// One connection as lists show it.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -122,14 +130,19 @@ pub struct ShardActor {
     feed_timer: Option<(u64, SpawnHandle)>,
     /// Changes when a token is taken back.
     revocations: watch::Receiver<u64>,
+    /// Closes for which the inbox had no place.
+    late: LateCloses,
 }
+
+/// Connections that are to be closed at the next tick; each is in it once.
+pub(super) type LateCloses = Arc<Mutex<HashMap<Member, Close>>>;
 
 impl ShardActor {
     /// The actor of `shard`.
-    pub fn new(shard: Rc<Shard>) -> Self {
+    pub(super) fn new(shard: Rc<Shard>, late: LateCloses) -> Self {
         let wheel = Wheel::new(&shard.services.settings);
         let revocations = shard.services.auth.revocations().watch();
-        Self { shard, wheel, spare: Vec::new(), feed_timer: None, revocations }
+        Self { shard, wheel, spare: Vec::new(), feed_timer: None, revocations, late }
     }
 
     /// Hands on what waits in the outlet.
@@ -156,7 +169,11 @@ impl ShardActor {
         self.feed_timer = Some((next_ms, timer));
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        // A full inbox may have refused a close, and the wake-up for what waits in the outlet.
+        let late = std::mem::take(&mut *self.late.lock());
+        late.into_iter().for_each(|(member, close)| self.close(member, close));
+        self.drain(ctx);
         let now_ms = self.shard.services.clock.unix_ms();
         let (check, ping) = self.wheel.turn();
         let slots = self.shard.slots();
@@ -178,7 +195,14 @@ impl ShardActor {
             self.shard.check_revocations();
         }
         self.shard.check_tokens(now_ms);
-        self.shard.check_deadlines(now_ms);
+        // How long something takes is not the wall clock's to say.
+        self.shard.check_deadlines(self.shard.services.clock.monotonic_ms());
+    }
+
+    fn close(&self, member: Member, close: Close) {
+        if let Some(seat) = self.shard.seat(member) {
+            self.shard.end(&seat, close);
+        }
     }
 }
 
@@ -189,7 +213,7 @@ impl Restart for ShardActor {
         for seat in self.shard.seats() {
             seat.socket.close(Close::Internal);
         }
-        Self::new(self.shard.clone())
+        Self::new(self.shard.clone(), self.late.clone())
     }
 }
 
@@ -199,7 +223,7 @@ impl Actor for ShardActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(Duration::from_millis(self.wheel.tick_ms()), |actor, _ctx| actor.tick());
+        ctx.run_interval(Duration::from_millis(self.wheel.tick_ms()), |actor, ctx| actor.tick(ctx));
         // Deliveries may have come while nobody was here to be woken.
         self.drain(ctx);
     }
@@ -217,9 +241,7 @@ impl Handler<Queued<CloseMember>> for ShardActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<CloseMember>, _ctx: &mut Self::Context) {
-        if let Some(seat) = self.shard.seat(queued.msg.member) {
-            self.shard.end(&seat, queued.msg.close);
-        }
+        self.close(queued.msg.member, queued.msg.close);
     }
 }
 
@@ -238,6 +260,15 @@ impl Handler<Queued<CloseSome>> for ShardActor {
             closed += 1;
         }
         closed
+    }
+}
+
+impl Handler<Queued<CutSome>> for ShardActor {
+    type Result = usize;
+
+    fn handle(&mut self, queued: Queued<CutSome>, _ctx: &mut Self::Context) -> usize {
+        let seats = self.shard.seats().into_iter().take(queued.msg.limit);
+        seats.map(|seat| seat.socket.cut(Close::GoingAway)).count()
     }
 }
 
@@ -274,9 +305,9 @@ impl Handler<Queued<DepthSnapshot>> for ShardActor {
 impl Handler<Queued<ShardSnapshot>> for ShardActor {
     type Result = MessageResult<Queued<ShardSnapshot>>;
 
-    fn handle(&mut self, _question: Queued<ShardSnapshot>, _ctx: &mut Self::Context) -> Self::Result {
-        let seats = self.shard.seats();
-        let rows = seats.iter().map(|seat| ConnectionRow {
+    fn handle(&mut self, question: Queued<ShardSnapshot>, _ctx: &mut Self::Context) -> Self::Result {
+        let seats = question.msg.members.iter().filter_map(|member| self.shard.seat(*member));
+        let rows = seats.map(|seat| ConnectionRow {
             client_id: seat.identity.borrow().client_id.to_string(),
             topics: seat.topics.borrow().iter().map(|(t, _)| t.name().to_string()).collect(),
             rooms: seat.rooms.borrow().iter().map(ToString::to_string).collect(),
@@ -288,113 +319,5 @@ impl Handler<Queued<ShardSnapshot>> for ShardActor {
             bytes_out: seat.socket.bytes_out.get(),
         });
         MessageResult(rows.collect())
-    }
-}
-
-/// One worker's connections, seen from anywhere.
-#[derive(Clone)]
-pub struct ShardHandle {
-    inbox: Inbox<ShardActor>,
-    outlet: Outlet,
-}
-
-/// All workers' connections.
-#[derive(Clone, Default)]
-pub struct Shards(Arc<RwLock<Vec<(usize, ShardHandle)>>>);
-
-impl Shards {
-    /// Starts the shard of the worker that calls; its connections live on this thread.
-    pub fn start(&self, index: usize, services: &Arc<Services>) -> Rc<Shard> {
-        // The outlet wakes the actor, the actor holds the outlet: the wake is filled in when both are there.
-        let wake: Arc<RwLock<Option<Recipient<Drain>>>> = Arc::default();
-        let waker = wake.clone();
-        let outlet = Outlet::new(
-            index,
-            Box::new(move || {
-                if let Some(drain) = &*waker.read() {
-                    // Never full: at most one wake-up is under way.
-                    drop(drain.try_send(Drain, &Cause::own()));
-                }
-            }),
-        );
-        let shard = Shard::new(services.clone(), outlet);
-        let name = format!("worker-{index}");
-        let inbox = services.tree.start_here(name, ShardActor::new(shard.clone()), None);
-        *wake.write() = Some(inbox.recipient());
-        self.0.write().push((index, ShardHandle { inbox, outlet: shard.outlet.clone() }));
-        shard
-    }
-
-    /// Closes one connection.
-    pub fn close(&self, index: usize, member: Member, close: Close) {
-        if let Some(handle) = self.handle(index) {
-            drop(handle.inbox.try_send(CloseMember { member, close }, &Cause::own()));
-        }
-    }
-
-    /// Closes a connection whose client id has a newer one; its session is up to date when this returns.
-    pub async fn take_over(&self, index: usize, member: Member) {
-        let Some(handle) = self.handle(index) else { return };
-        let replaced = CloseMember { member, close: Close::Replaced };
-        let asked = handle.inbox.ask(replaced, &Cause::own(), Duration::from_millis(ASK_TIMEOUT_MS)).await;
-        if let Err(error) = asked {
-            tracing::warn!(worker = index, ?error, "a replaced connection was not closed");
-        }
-    }
-
-    /// Where topics deliver to for a worker.
-    pub fn outlet(&self, index: usize) -> Option<Outlet> {
-        self.handle(index).map(|handle| handle.outlet)
-    }
-
-    fn handle(&self, index: usize) -> Option<ShardHandle> {
-        self.0.read().iter().find(|(i, _)| *i == index).map(|(_, handle)| handle.clone())
-    }
-
-    /// Closes one part of all connections; returns how many.
-    pub async fn close_some(
-        &self,
-        part: usize,
-        parts: usize,
-        close: Close,
-        farewell: Option<&bytes::Bytes>,
-    ) -> usize {
-        let mut closed = 0;
-        for handle in self.handles() {
-            let message = CloseSome { part, parts, close, farewell: farewell.cloned() };
-            let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-            closed += handle.inbox.ask(message, &Cause::own(), timeout).await.unwrap_or(0);
-        }
-        closed
-    }
-
-    /// Sends a frame to every connection; false when a worker did not take it.
-    pub fn tell_all(&self, frame: &SharedFrame) -> bool {
-        let handles = self.handles();
-        let told =
-            handles.iter().map(|h| h.inbox.try_send(Tell { frame: frame.clone() }, &Cause::own()).is_ok());
-        told.fold(true, |all, one| all & one)
-    }
-
-    /// How much waits on each worker. One that does not answer in time is left out.
-    pub async fn depths(&self, cause: &Cause) -> Vec<ShardDepths> {
-        let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-        let handles = self.handles();
-        let asked = handles.iter().map(|handle| handle.inbox.ask(DepthSnapshot, cause, timeout));
-        futures_util::future::join_all(asked).await.into_iter().flatten().collect()
-    }
-
-    /// All connections. A worker that does not answer in time is left out.
-    pub async fn rows(&self, cause: &Cause) -> Vec<ConnectionRow> {
-        let mut rows = Vec::new();
-        for handle in self.handles() {
-            let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-            rows.extend(handle.inbox.ask(ShardSnapshot, cause, timeout).await.unwrap_or_default());
-        }
-        rows
-    }
-
-    fn handles(&self) -> Vec<ShardHandle> {
-        self.0.read().iter().map(|(_, handle)| handle.clone()).collect()
     }
 }

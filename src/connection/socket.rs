@@ -51,24 +51,23 @@ impl SocketIo for TcpStream {
 
 impl SocketIo for tokio::io::DuplexStream {}
 
-/// What came from the client and waits for its actor.
-#[derive(Debug)]
+/// A message that came from the client and waits for its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inbound {
-    /// A request as JSON text.
+    /// A text message.
     Text(Box<str>),
-    /// A request as MessagePack.
-    Packed(Box<[u8]>),
-    /// A message of the kind that the connection's encoding does not have.
-    Foreign,
+    /// A binary message.
+    Binary(Box<[u8]>),
 }
 
 impl Inbound {
+    /// Bytes that it is counted with: a message without any takes a place in the queue all the same.
     fn bytes(&self) -> usize {
-        match self {
+        let payload_bytes = match self {
             Self::Text(text) => text.len(),
-            Self::Packed(packed) => packed.len(),
-            Self::Foreign => 0,
-        }
+            Self::Binary(bytes) => bytes.len(),
+        };
+        size_of::<Self>() + payload_bytes
     }
 }
 
@@ -364,11 +363,11 @@ impl Socket {
     pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let mut place = self.outbox.borrow_mut();
-            let Some(outbox) = &mut *place else { return Poll::Ready(Ok(())) };
+            let Some(outbox) = &mut *place else { return self.flush_stream(context) };
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = outbox.head(&mut slices, WRITE_BYTES_MAX);
             let Some(parts) = slices.get(..filled).filter(|parts| !parts.is_empty()) else {
-                return Poll::Ready(Ok(()));
+                return self.flush_stream(context);
             };
             let written = match Pin::new(&mut **self.io.borrow_mut()).poll_write_vectored(context, parts) {
                 Poll::Pending => return Poll::Pending,
@@ -380,6 +379,11 @@ impl Socket {
             outbox.advance(written);
             place.take_if(|outbox| outbox.is_spent());
         }
+    }
+
+    /// Lets go what the stream itself holds back.
+    fn flush_stream(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self.io.borrow_mut()).poll_flush(context)
     }
 
     /// Bytes of messages that wait for the owner.

@@ -1,6 +1,7 @@
 //! The task of one connection: reads, decodes, and empties the outbox when the socket is writable.
 //!
-//! It owns no buffer while idle: reads go through one scratch buffer a worker.
+//! It owns no buffer while idle: reads go through one scratch buffer a worker. What messages mean is up to its
+//! [`SocketOwner`]: a seat of the hub's, or whatever a test or an example makes of them.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -12,7 +13,6 @@ use tokio::io::ReadBuf;
 use super::socket::{Inbound, Phase, Socket};
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
-use crate::protocol::encoding::Encoding;
 use crate::telemetry::Counter;
 use crate::websocket::{Decoder, Event, Limits, Opcode, frame};
 
@@ -21,7 +21,8 @@ const READS_PER_TURN: usize = 8;
 
 /// What the task tells its owner.
 pub trait SocketOwner {
-    /// Messages wait in [`Socket::take_inbound`].
+    /// Messages wait in [`Socket::take_inbound`]. Told after each read that brought some, and before a close
+    /// that came behind them.
     fn inbound(&self);
     /// The outbox has moved.
     fn flushed(&self);
@@ -32,25 +33,28 @@ pub trait SocketOwner {
 /// Reads and flushes one socket until it is over.
 pub struct SocketTask<O: SocketOwner> {
     /// The socket.
-    pub socket: Rc<Socket>,
+    socket: Rc<Socket>,
     /// Early bytes that came with the handshake.
-    pub leftover: Vec<u8>,
+    leftover: Vec<u8>,
     /// The incremental decoder.
-    pub decoder: Decoder,
+    decoder: Decoder,
     /// Who is told.
-    pub owner: O,
+    owner: O,
     /// What may wait for the owner before the socket is no longer read.
-    pub inbound_bytes_max: usize,
+    inbound_bytes_max: usize,
     /// The worker's read buffer.
-    pub scratch: Rc<RefCell<Vec<u8>>>,
+    scratch: Scratch,
 }
 
-/// Bytes of a worker's read buffer.
-pub const SCRATCH_BYTES: usize = 64 * 1024;
+/// The read buffer of a worker.
+pub type Scratch = Rc<RefCell<Vec<u8>>>;
 
-/// The decoder's limits under these settings.
-pub fn limits(settings: &ConnectionSection) -> Limits {
-    Limits { frame_bytes_max: settings.frame_bytes_max, message_bytes_max: settings.frame_bytes_max }
+/// Bytes of a worker's read buffer.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// A read buffer for one worker.
+pub fn scratch() -> Scratch {
+    Rc::new(RefCell::new(vec![0; SCRATCH_BYTES]))
 }
 
 impl<O: SocketOwner + Unpin> Future for SocketTask<O> {
@@ -85,6 +89,22 @@ impl<O: SocketOwner + Unpin> Future for SocketTask<O> {
 }
 
 impl<O: SocketOwner> SocketTask<O> {
+    /// The task of a socket whose handshake is done; `leftover` is what the client sent right behind it. To be
+    /// spawned on the socket's own thread.
+    pub fn new(
+        socket: Rc<Socket>,
+        leftover: Vec<u8>,
+        owner: O,
+        settings: &ConnectionSection,
+        scratch: &Scratch,
+    ) -> Self {
+        let bytes_max = settings.frame_bytes_max;
+        let limits = Limits { frame_bytes_max: bytes_max, message_bytes_max: bytes_max };
+        let decoder = Decoder::new(limits).with_deflate(socket.format.deflate_bytes_min.is_some());
+        let inbound_bytes_max = settings.inbound_bytes_max;
+        Self { socket, leftover, decoder, owner, inbound_bytes_max, scratch: scratch.clone() }
+    }
+
     /// One turn of flushing and reading; true when the connection is over.
     fn turn(&mut self, socket: &Socket, context: &mut Context<'_>) -> bool {
         let bytes_out = socket.bytes_out.get();
@@ -142,37 +162,46 @@ impl<O: SocketOwner> SocketTask<O> {
         let mut arrived = 0;
         let mut events = self.decoder.feed(input);
         while let Some(event) = events.next_event() {
-            match event {
-                Ok(Event::Text(text)) => {
-                    arrived += 1;
-                    socket.push_inbound(match socket.format.encoding {
-                        Encoding::Json => Inbound::Text(text.into()),
-                        Encoding::Msgpack => Inbound::Foreign,
-                    });
+            let message = match event {
+                Ok(Event::Text(text)) => Inbound::Text(text.into()),
+                Ok(Event::Binary(bytes)) => Inbound::Binary(bytes.into()),
+                Ok(Event::Ping(payload)) => {
+                    socket.send_control(frame(Opcode::Pong, payload));
+                    continue;
                 }
-                Ok(Event::Binary(packed)) => {
-                    arrived += 1;
-                    socket.push_inbound(match socket.format.encoding {
-                        Encoding::Json => Inbound::Foreign,
-                        Encoding::Msgpack => Inbound::Packed(packed.into()),
-                    });
+                Ok(Event::Pong(_)) => {
+                    socket.awaits_pong.set(false);
+                    continue;
                 }
-                Ok(Event::Ping(payload)) => socket.send_control(frame(Opcode::Pong, payload)),
-                Ok(Event::Pong(_)) => socket.awaits_pong.set(false),
                 Ok(Event::Close(_)) => {
-                    if let Phase::Closing(close) = socket.phase() {
-                        socket.cut(close);
-                    } else {
-                        socket.close(Close::Normal);
+                    tell(&self.owner, &mut arrived);
+                    match socket.phase() {
+                        Phase::Closing(close) => socket.cut(close),
+                        _ => socket.close(Close::Normal),
                     }
+                    continue;
                 }
-                Err(error) => socket.close(close_of(error.close_code())),
+                Err(error) => {
+                    tell(&self.owner, &mut arrived);
+                    socket.close(close_of(error.close_code()));
+                    continue;
+                }
+            };
+            // Nobody takes what comes behind the hub's own close frame.
+            if socket.phase() == Phase::Open {
+                arrived += 1;
+                socket.push_inbound(message);
             }
         }
-        if arrived > 0 {
-            Counter::FramesIn.add(arrived);
-            self.owner.inbound();
-        }
+        tell(&self.owner, &mut arrived);
+    }
+}
+
+/// Tells the owner of messages that it has not been told of.
+fn tell(owner: &impl SocketOwner, arrived: &mut u64) {
+    if *arrived > 0 {
+        Counter::FramesIn.add(std::mem::take(arrived));
+        owner.inbound();
     }
 }
 
@@ -216,14 +245,8 @@ mod tests {
         let (client, server) = tokio::io::duplex(pipe_bytes);
         let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, settings));
         let owner = Rc::new(Witness::default());
-        tokio::task::spawn_local(SocketTask {
-            socket: socket.clone(),
-            leftover: Vec::new(),
-            decoder: Decoder::new(limits(settings)),
-            owner: owner.clone(),
-            inbound_bytes_max: settings.inbound_bytes_max,
-            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES])),
-        });
+        let task = SocketTask::new(socket.clone(), Vec::new(), owner.clone(), settings, &scratch());
+        tokio::task::spawn_local(task);
         (client, socket, owner)
     }
 
@@ -291,27 +314,81 @@ mod tests {
         .await;
     }
 
+    /// A text message of a client, masked with zeros.
+    fn masked(text: &str) -> Vec<u8> {
+        [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()
+    }
+
     #[tokio::test]
     async fn reading_stops_while_the_owner_is_behind() {
+        // A message without a byte takes a place too.
+        for text in ["ping me", ""] {
+            run(async {
+                let settings = ConnectionSection { inbound_bytes_max: 60, ..ConnectionSection::default() };
+                let (mut client, socket, owner) = start(1 << 20, &settings);
+                for _ in 0..8 {
+                    client.write_all(&masked(text)).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                let before = owner.inbound.get();
+                assert!(before < 8, "three fill the bound");
+                let mut taken = 0;
+                while taken < 8 {
+                    match socket.take_inbound() {
+                        Some(_) => taken += 1,
+                        None => tokio::task::yield_now().await,
+                    }
+                }
+                assert!(owner.inbound.get() > before);
+            })
+            .await;
+        }
+    }
+
+    /// An owner that sends back what it gets.
+    struct Echo(Rc<Socket>);
+
+    impl SocketOwner for Echo {
+        fn inbound(&self) {
+            while let Some(Inbound::Text(text)) = self.0.take_inbound() {
+                self.0.send_one(Priority::Normal, &frame(Opcode::Text, text.as_bytes()));
+            }
+        }
+        fn flushed(&self) {}
+        fn gone(&self, _close: Close) {}
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_violation_is_answered_before_the_close() {
         run(async {
-            let settings = ConnectionSection { inbound_bytes_max: 10, ..ConnectionSection::default() };
-            let (mut client, socket, owner) = start(1 << 20, &settings);
-            // "ping me" masked with zeros, one frame a read.
-            let frame = [&[0x81, 0x87, 0, 0, 0, 0][..], b"ping me"].concat();
-            for _ in 0..8 {
-                client.write_all(&frame).await.unwrap();
+            let settings = ConnectionSection::default();
+            let (mut client, server) = tokio::io::duplex(1 << 20);
+            let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
+            let owner = Echo(socket.clone());
+            tokio::task::spawn_local(SocketTask::new(socket, Vec::new(), owner, &settings, &scratch()));
+            // Opcode 3 has no meaning.
+            client.write_all(&[masked("hi"), vec![0x83, 0x80, 0, 0, 0, 0]].concat()).await.unwrap();
+            let mut read = [0; 8];
+            client.read_exact(&mut read).await.unwrap();
+            assert_eq!(read[..4], *b"\x81\x02hi");
+            assert_eq!((read[4], u16::from_be_bytes([read[6], read[7]])), (0x88, 1002));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_what_comes_behind_the_hubs_close() {
+        run(async {
+            let (mut client, socket, owner) = start(1 << 20, &ConnectionSection::default());
+            tokio::task::yield_now().await;
+            socket.close(Close::BadFrames);
+            client.write_all(&masked("too late")).await.unwrap();
+            client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await.unwrap();
+            while owner.gone.get().is_none() {
                 tokio::task::yield_now().await;
             }
-            let before = owner.inbound.get();
-            assert!(before < 8, "two fill the bound");
-            let mut taken = 0;
-            while taken < 8 {
-                match socket.take_inbound() {
-                    Some(_) => taken += 1,
-                    None => tokio::task::yield_now().await,
-                }
-            }
-            assert!(owner.inbound.get() > before);
+            assert_eq!((owner.inbound.get(), owner.gone.get()), (0, Some(Close::BadFrames)));
+            assert!(socket.take_inbound().is_none());
         })
         .await;
     }

@@ -151,6 +151,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number within a range that must be there.
+    pub fn given_number(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
+        if self.raw(name).is_none() {
+            self.missing(name, &format!("a whole number from {} to {}", range.start(), range.end()));
+            return 0;
+        }
+        self.number(name, range, 0)
+    }
+
     fn missing(&mut self, name: &str, wanted: &str) {
         self.is_missing = true;
         self.refuse(name, format!("is missing; it must be {wanted}"));
@@ -193,10 +202,15 @@ impl<'a> Fields<'a> {
 
     /// A yes or no; left out it is no.
     pub fn flag(&mut self, name: &str) -> bool {
-        let Some(raw) = self.raw(name) else { return false };
+        self.flag_or(name, false)
+    }
+
+    /// A yes or no that may be left out.
+    pub fn flag_or(&mut self, name: &str, default: bool) -> bool {
+        let Some(raw) = self.raw(name) else { return default };
         serde_json::from_str(raw.get()).unwrap_or_else(|_other| {
             self.refuse(name, "must be true or false");
-            false
+            default
         })
     }
 

@@ -129,11 +129,8 @@ pub async fn list(
 ) -> Result<web::Json<Page<Session>>, Problem> {
     let page = AskedPage::read(&mut query, |key| ClientId::parse(key).is_ok());
     query.check()?;
-    let mut known = state.services.clients.all();
-    known.retain(|(id, _)| page.after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
-    known.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    known.truncate(page.limit + 1);
-    let rows = state.shards.rows(&asked.0).await;
+    let known = state.services.clients.page(page.after.as_deref(), page.limit + 1);
+    let rows = state.shards.rows(known.iter().filter_map(|(_, client)| client.place()), &asked.0).await;
     let mut live: HashMap<String, ConnectionRow> =
         rows.into_iter().map(|row| (row.client_id.clone(), row)).collect();
     let sessions = known.into_iter().map(|(id, client)| {

@@ -4,11 +4,13 @@
 //! permissions in [`guard`], and reaches one handler:
 //!
 //! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`deployments`], [`events`],
-//!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`performance`], [`topics`], [`nodes`], [`supervision`],
+//!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`testing`], [`sim`], [`performance`], [`topics`], [`nodes`],
+//!   [`supervision`],
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
 //! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
-//! - [`upgrade`]: from an HTTP request to a connection; judged by the same functions as the routes
+//! - [`port`]: what a worker does with a stream: requests to the application, upgrades to a doorkeeper
+//! - [`upgrade`]: the hub's doorkeeper: from a request to a connection, judged by the same functions as the routes
 
 pub mod alerts;
 pub mod body;
@@ -34,15 +36,17 @@ pub mod operations;
 pub mod origin;
 pub mod page;
 pub mod performance;
+pub mod port;
 pub mod problem;
 pub mod query;
 pub mod rates;
 pub mod rooms;
+pub mod sim;
 pub mod sockets;
 pub mod state;
 pub mod streaming;
 pub mod supervision;
-pub mod system;
+pub mod testing;
 pub mod topics;
 pub mod trace;
 pub mod upgrade;
@@ -103,6 +107,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("POST", "/api/v1/operations/simulate", demo::simulate))
         .service(on("POST", "/api/v1/operations/demo", demo::demo))
         .service(on("POST", "/api/v1/operations/e2e", e2e::run))
+        .service(on("POST", "/api/v1/testing/start", testing::start))
+        .service(on("POST", "/api/v1/testing/chaos/reconnect", testing::reconnect))
+        .service(on("GET", "/api/v1/testing/runs", testing::list))
+        .service(on("GET", "/api/v1/testing/runs/{id}", testing::one))
+        .service(on("POST", "/api/v1/testing/runs/{id}/stop", testing::stop))
         .service(on("GET", "/api/v1/performance/snapshot", performance::snapshot))
         .service(on("GET", "/api/v1/performance/stats", performance::stats::stats))
         .service(on("GET", "/api/v1/performance/cache", performance::cache::caches))
@@ -110,6 +119,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/supervision", supervision::tree))
         .service(on("GET", "/api/v1/nodes", nodes::list))
         .service(on("GET", "/api/v1/nodes/{id}", nodes::one))
+        .service(on("GET", "/api/sim/scenarios", sim::scenarios))
+        .service(on("GET", "/api/sim/status", sim::status))
+        .service(on("POST", "/api/sim/enable", sim::enable))
+        .service(on("POST", "/api/sim/disable", sim::disable))
+        .service(on("POST", "/api/sim/reset", sim::reset))
         .service(on("GET", "/api/health", health::health))
         .service(on("GET", "/healthz", health::live))
         .service(on("GET", "/readyz", health::ready))

@@ -36,6 +36,6 @@ pub async fn one(
     asked: Asked,
 ) -> Result<web::Json<NodeView>, Problem> {
     let node = NodeName::parse(&id)?;
-    let view = state.fleet.view(&node, &asked.0).await;
+    let view = state.fleet.view(&node, &asked.0).await?;
     view.map(web::Json).ok_or_else(|| Problem::new(Code::NotFound, format!("no node {node} is known")))
 }

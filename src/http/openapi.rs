@@ -9,7 +9,7 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 use super::problem::{Body as ProblemBody, FieldError};
 use super::{
     alerts, breakers, connections, console, demo, deployments, e2e, events, fallback, health, login, nodes,
-    operations, performance, rooms, sockets, streaming, supervision, topics,
+    operations, performance, rooms, sim, sockets, streaming, supervision, testing, topics,
 };
 
 /// What every route may answer instead.
@@ -53,6 +53,8 @@ impl Modify for Bearer {
         events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
         operations::overview, breakers::degrade, breakers::recover,
         demo::simulate, demo::demo, e2e::run,
+        testing::start, testing::reconnect, testing::list, testing::one, testing::stop,
+        sim::scenarios, sim::status, sim::enable, sim::disable, sim::reset,
         performance::snapshot, performance::stats::stats, performance::cache::caches, performance::prometheus, supervision::tree,
         nodes::list, nodes::one,
         health::health, health::live, health::ready, operations::metrics,

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::health::Status;
 use super::state::State;
-use super::system;
 use crate::clock::rfc3339;
 use crate::telemetry::metrics::export;
 use crate::telemetry::{Counter, Gauge};
@@ -153,10 +152,10 @@ fn refresh(state: &State) {
     Counter::StoreFailures.set(store.writer_failures);
     Gauge::Rooms.set(state.services.rooms.occupied() as u64);
     Gauge::Topics.set(state.services.broker.topics() as u64);
-    if let Some(memory) = system::memory() {
+    if let Some(memory) = crate::telemetry::system::memory() {
         Gauge::ResidentBytes.set(memory.resident_bytes);
     }
-    if let Ok(disk) = system::disk(&state.data_dir) {
+    if let Ok(disk) = crate::telemetry::system::disk(&state.data_dir) {
         Gauge::DataDirFreeBytes.set(disk.free_bytes);
     }
 }

@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::breakers::{self, Breaker};
 use super::operations;
 use super::state::State;
-use super::system;
 use super::trace::Asked;
 use crate::clock::rfc3339;
 use crate::connection::shard_actor::ShardDepths;
@@ -237,7 +236,7 @@ pub async fn snapshot(state: web::Data<State>, asked: Asked) -> web::Json<Snapsh
         timestamp: rfc3339(now_ms),
         uptime_s: now_ms.saturating_sub(state.started_ms) / 1_000,
         queues: queues(&state, &depths),
-        memory: system::memory().map(|memory| Memory {
+        memory: crate::telemetry::system::memory().map(|memory| Memory {
             resident_bytes: memory.resident_bytes,
             available_bytes: memory.available_bytes,
             total_bytes: memory.total_bytes,

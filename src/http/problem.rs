@@ -9,6 +9,8 @@ use serde::Serialize;
 use crate::auth::AuthError;
 use crate::breaker::{Refused, Subsystem};
 use crate::ids::IdError;
+use crate::lab::runs::RunError;
+use crate::node::FleetError;
 use crate::protocol::codes::Code;
 use crate::protocol::server::RETRY_AFTER_MS;
 use crate::store::StoreError;
@@ -185,7 +187,7 @@ macro_rules! from_domain {
     };
 }
 
-from_domain!(AuthError, StoreError, SyncError, TopicError);
+from_domain!(AuthError, FleetError, RunError, StoreError, SyncError, TopicError);
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {

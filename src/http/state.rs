@@ -9,6 +9,8 @@ use super::alerts;
 use super::desk::Desk;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
+use crate::lab::faults::Scenarios;
+use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
 use crate::store::Store;
 
@@ -18,6 +20,8 @@ pub struct State {
     pub services: Arc<Services>,
     /// The connections of all workers.
     pub shards: Shards,
+    /// Load tests.
+    pub load_tests: LoadTests,
     /// The nodes.
     pub fleet: Fleet,
     /// Durable state.
@@ -40,6 +44,8 @@ pub struct State {
     pub data_dir: std::path::PathBuf,
     /// Alerts that wait for their breaker to close.
     pub alerts: alerts::Queue,
+    /// Fault scenarios; `None` without `--lab`.
+    pub scenarios: Option<Scenarios>,
     /// What the routes keep between requests.
     pub desk: Desk,
     /// True when the hub stops: new connections are refused, what waits is told.

@@ -64,7 +64,7 @@ pub async fn current(
 ) -> Result<web::Json<Current>, Problem> {
     let node = node(&state, &mut query);
     query.check()?;
-    let Some(view) = state.fleet.view(&node, &asked.0).await else {
+    let Some(view) = state.fleet.view(&node, &asked.0).await? else {
         return Err(Problem::new(Code::NotFound, format!("no node {node} is known")));
     };
     let Some(timestamp) = view.sampled_at else {

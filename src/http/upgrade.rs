@@ -9,28 +9,25 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_codec::Framed;
-use actix_http::{HttpMessage, Request, h1, header};
+use actix_http::Request;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::origin::{is_loopback_host, origin_allowed};
+use super::port::{Doorkeeper, headers, prepare};
 use super::state::State;
 use crate::auth::Claims;
 use crate::connection::clients::Arrival as ClientArrival;
 use crate::connection::requests::Resumed;
 use crate::connection::session::Personal;
-use crate::connection::{Arrival, Identity, Shard};
+use crate::connection::{self, Arrival, Identity, Shard};
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
 use crate::protocol::encoding::{Encoding, Format};
 use crate::protocol::server::RETRY_AFTER_MS;
 use crate::telemetry::{Cause, Counter};
 use crate::websocket::Handshake;
-
-/// Unsent bytes in the kernel above which a socket is not writable: what is critical can overtake the rest.
-const NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
 
 /// Addresses that the limiter remembers before it forgets those that are quiet.
 const ADDRESSES_MAX: usize = 10_000;
@@ -86,11 +83,8 @@ struct Admitted {
     response: Vec<u8>,
 }
 
-impl Door {
-    /// Takes an upgrade request with its stream; returns when the connection lives on its own.
-    pub async fn enter(&self, request: Request, framed: Framed<TcpStream, h1::Codec>) {
-        let parts = framed.into_parts();
-        let (mut io, leftover) = (parts.io, parts.read_buf.to_vec());
+impl Doorkeeper for Door {
+    async fn enter(&self, request: Request, mut io: TcpStream, leftover: Vec<u8>) {
         let cause = headers(&request, "x-correlation-id").next().and_then(Cause::from_outside);
         let cause = cause.unwrap_or_else(Cause::fresh);
         match self.judge(&request, &cause) {
@@ -104,7 +98,9 @@ impl Door {
             }
         }
     }
+}
 
+impl Door {
     fn judge(&self, request: &Request, cause: &Cause) -> Result<Admitted, Refusal> {
         if self.state.is_draining() {
             return Err(Refusal::new(Code::Draining, "the hub is restarting; connect again"));
@@ -225,30 +221,18 @@ impl Door {
     async fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
         let Admitted { identity, arrival, format, presets, response } = admitted;
         let resumed = self.resume(&identity, &arrival, cause).await;
-        if let Err(error) = prepare(&io, self.state.services.settings.write_deadline_ms) {
+        if let Err(error) = prepare(&io) {
             tracing::debug!(cause = %cause, %error, "socket options");
         }
         let client_id = identity.client_id.clone();
         let arrived = arrival.arrived;
-        let arrival = Arrival { io: Box::new(io), leftover, identity, format, presets, resumed, response };
+        let io = connection::stream(io, &client_id, self.state.services.faults.as_ref());
+        let arrival = Arrival { io, leftover, identity, format, presets, resumed, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);
         self.shard.open_inboxes(member);
         tracing::debug!(cause = %cause, client = %client_id, "connected");
     }
-}
-
-/// No delay for small frames, little in the kernel that cannot be overtaken, an end for peers that vanished.
-fn prepare(io: &TcpStream, user_timeout_ms: u64) -> std::io::Result<()> {
-    io.set_nodelay(true)?;
-    let socket = socket2::SockRef::from(io);
-    socket.set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)?;
-    socket.set_tcp_user_timeout(Some(std::time::Duration::from_millis(user_timeout_ms)))
-}
-
-fn headers<'a>(request: &'a Request, name: &'static str) -> impl Iterator<Item = &'a str> {
-    let name = header::HeaderName::from_static(name);
-    request.headers().get_all(name).filter_map(|value| value.to_str().ok())
 }
 
 fn refused(refusal: &Refusal, cause: &Cause) -> Vec<u8> {

@@ -5,27 +5,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use actix_codec::Framed;
-use actix_http::{HttpService, Request, h1};
 use actix_server::Server;
-use actix_service::{fn_service, map_config};
-use actix_web::dev::AppConfig;
 use actix_web::web;
-use tokio::net::TcpStream;
 
+use crate::http::port;
 use crate::http::upgrade::{Door, address_limiter};
 use crate::http::{self, LagActor, State};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4_096;
-
-/// How long a client may take to send a request's head, in milliseconds.
-const REQUEST_MS_MAX: u64 = 5_000;
-
-/// How long an idle HTTP connection is kept, in milliseconds.
-const KEEP_ALIVE_MS: u64 = 15_000;
 
 /// Binds the address; port 0 takes a free one.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -59,27 +48,7 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
             let shard = state.shards.start(worker, services);
             let door = Rc::new(Door { state: state.clone(), shard, worker, limiter: limiter.clone() });
             let data = web::Data::from(state.clone());
-            HttpService::build()
-                // Who goes away while a poll waits gives its place back at once.
-                .h1_allow_half_closed(false)
-                .keep_alive(Duration::from_millis(KEEP_ALIVE_MS))
-                .client_request_timeout(Duration::from_millis(REQUEST_MS_MAX))
-                .on_connect_ext(move |io: &TcpStream, _extensions| {
-                    // Nobody reads the body of an answer for a client that does not take it: the kernel ends it.
-                    let limit = Duration::from_millis(write_deadline_ms);
-                    if let Err(error) = socket2::SockRef::from(io).set_tcp_user_timeout(Some(limit)) {
-                        tracing::debug!(%error, "socket options");
-                    }
-                })
-                .upgrade(fn_service(move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
-                    let door = door.clone();
-                    async move {
-                        door.enter(request, framed).await;
-                        Ok::<(), actix_web::Error>(())
-                    }
-                }))
-                .finish(map_config(http::app(data), |_| AppConfig::default()))
-                .tcp()
+            port::service(http::app(data), door, write_deadline_ms)
         })?
         .run())
 }

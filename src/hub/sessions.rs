@@ -12,7 +12,7 @@ const SESSIONS_PER_STEP: usize = 1_000;
 
 /// Takes in what the store has of sessions and of personal topics.
 pub(super) async fn recall(state: &Arc<State>) -> Result<(), HubError> {
-    let (services, now_ms) = (&state.services, state.services.clock.unix_ms());
+    let (services, now_ms) = (&state.services, state.services.clock.steady_unix_ms());
     // What was open when the hub ended ended then at the latest.
     state.store.end_sessions(now_ms).await?;
     let mut after: Option<String> = None;
@@ -35,7 +35,7 @@ pub(super) async fn recall(state: &Arc<State>) -> Result<(), HubError> {
 
 /// Forgets sessions that ran out, writes those that changed.
 pub(super) async fn write(state: &State) {
-    let (services, now_ms) = (&state.services, state.services.clock.unix_ms());
+    let (services, now_ms) = (&state.services, state.services.clock.steady_unix_ms());
     let settings = &services.settings;
     for id in services.clients.forget(now_ms, settings.session_ttl_ms, settings.sessions_max) {
         let queue = Personal::Client.topic(id.as_str(), "");
@@ -43,9 +43,11 @@ pub(super) async fn write(state: &State) {
         if !services.broker.may_have_mail(&queue) {
             continue;
         }
-        // Its queue goes with the session.
-        if let Err(error) = state.store.trim_topic(queue.as_str(), 0).await {
-            tracing::warn!(client = %id, %error, "the queue of a forgotten session was not trimmed");
+        // Its queue goes with the session: whoever takes the client id next has nothing to do with it.
+        let forgotten = services.broker.find(&queue).map_or(Ok(()), |topic| topic.forget());
+        let trimmed = state.store.trim_topic(queue.as_str(), 0).await.map_err(|error| error.to_string());
+        for error in [forgotten.err().map(|error| error.to_string()), trimmed.err()].into_iter().flatten() {
+            tracing::warn!(client = %id, error, "the queue of a forgotten session was not trimmed");
         }
     }
     loop {

@@ -13,10 +13,13 @@ use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::connection::{Clients, HubInfo, Services, Shards};
+use crate::fault::Faults;
 use crate::http::{Desk, State, alerts};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
+use crate::lab::faults::Scenarios;
+use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor};
 use crate::room::{Rooms, RoomsActor};
 use crate::store::Store;
@@ -35,18 +38,23 @@ pub(super) struct Parts {
     pub(super) auth: Auth,
     pub(super) tree: Tree,
     pub(super) node: NodeName,
+    pub(super) faults: Option<Arc<Faults>>,
+    pub(super) scenarios: Option<Scenarios>,
 }
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node } = parts;
-    let HubOptions { settings, data_dir, workers, dev, rate_limits, places: _, clock: _ } = options;
+    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node, faults, scenarios } =
+        parts;
+    let HubOptions { settings, data_dir, workers, dev, rate_limits, program, places: _, clock: _, lab: _ } =
+        options;
     let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
         store: store.clone(),
         settings: Arc::new(settings.topic),
         clock: clock.clone(),
+        faults: faults.clone(),
     });
     let rooms = Rooms::new(tree.clone(), broker.clone(), settings.room, clock.clone());
     let documents = Documents::new(DocumentsArgs {
@@ -56,10 +64,23 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         settings: settings.sync,
         key_bytes_max,
         clock: clock.clone(),
+        faults: faults.clone(),
     });
     let fleet =
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
+    let auth = Arc::new(auth);
+    let load_tests = LoadTests::new(LoadTestsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        auth: auth.clone(),
+        limits: Limits::new(&settings.lab, &settings.connection, rate_limits),
+        settings: settings.lab,
+        address,
+        program,
+        clock: clock.clone(),
+    });
     let shards = Shards::default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Services {
@@ -69,7 +90,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         rooms,
         documents,
         ingest,
-        auth: Arc::new(auth),
+        auth,
         clients: Clients::new(shards.clone()),
         store: store.clone(),
         tree,
@@ -77,10 +98,12 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         rate_limits,
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
+        faults,
     };
     Arc::new(State {
         services: Arc::new(services),
         shards,
+        load_tests,
         fleet,
         store,
         settings: settings.http,
@@ -92,6 +115,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         address,
         data_dir,
         alerts,
+        scenarios,
         desk,
         draining: watch::Sender::new(false),
     })
@@ -105,6 +129,9 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
     tree.start("keeper", KeeperActor::new(keeper), None);
     let breakers = BreakersArgs { state: Arc::downgrade(state) };
     tree.start("breakers", BreakersActor::new(breakers), None);
+    if let Some(scenarios) = &state.scenarios {
+        scenarios.start(services, &state.shards, state.address);
+    }
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
@@ -118,4 +145,5 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
         };
         tree.start("sampler", SamplerActor::new(args), None);
     }
+    state.load_tests.start_actor();
 }

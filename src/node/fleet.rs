@@ -27,7 +27,7 @@ const RECALL_PAGE: usize = 500;
 /// Time before the store is asked again for the fleet, in milliseconds.
 const RECALL_RETRY_MS: u64 = 1_000;
 
-/// Why a report was not taken.
+/// Why a report was not taken, or a question not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FleetError {
     /// The hub knows as many nodes as it may.
@@ -39,6 +39,12 @@ pub enum FleetError {
     /// The node's mailbox is full.
     #[error("the node is overloaded; try again")]
     Overloaded,
+    /// The node's actor is there and gives no answer in time.
+    #[error("{node} does not answer; try again")]
+    Silent {
+        /// Its name.
+        node: NodeName,
+    },
 }
 
 impl FleetError {
@@ -121,12 +127,13 @@ impl Fleet {
     }
 
     /// One node; `None` when it is not known.
-    pub async fn view(&self, node: &NodeName, cause: &Cause) -> Option<NodeView> {
-        let inbox = self.0.nodes.read().get(node).cloned()?;
-        inbox.ask(NodeSnapshot, cause, Duration::from_millis(ASK_TIMEOUT_MS)).await.ok()
+    pub async fn view(&self, node: &NodeName, cause: &Cause) -> Result<Option<NodeView>, FleetError> {
+        let Some(inbox) = self.0.nodes.read().get(node).cloned() else { return Ok(None) };
+        let asked = inbox.ask(NodeSnapshot, cause, Duration::from_millis(ASK_TIMEOUT_MS)).await;
+        asked.map(Some).map_err(|_silent| FleetError::Silent { node: node.clone() })
     }
 
-    /// At most `limit` nodes by name, after `after`.
+    /// At most `limit` nodes by name, after `after`. One that does not answer is left out.
     pub async fn page(&self, after: Option<&str>, limit: usize, cause: &Cause) -> Vec<NodeView> {
         let names: Vec<NodeName> = {
             let nodes = self.0.nodes.read();
@@ -135,7 +142,7 @@ impl Fleet {
         };
         let mut views = Vec::with_capacity(names.len());
         for name in names {
-            views.extend(self.view(&name, cause).await);
+            views.extend(self.view(&name, cause).await.ok().flatten());
         }
         views
     }

@@ -62,6 +62,8 @@ codes! {
     BadCredentials = "bad_credentials", 401, false, "Wrong user name or password";
     /// The role or the token does not allow it.
     Forbidden = "forbidden", 403, false, "Not allowed";
+    /// The hub was started without its Reliability Lab.
+    LabDisabled = "lab_disabled", 403, false, "The Reliability Lab is off";
     /// The page's origin is not on the allow-list.
     OriginRefused = "origin_refused", 403, false, "Origin not allowed";
     /// What the path names does not exist.
@@ -70,6 +72,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, false, "Method not allowed";
     /// The state changed in between, or the name is taken.
     Conflict = "conflict", 409, false, "Conflict";
+    /// One load test at a time, and there is one.
+    RunInProgress = "run_in_progress", 409, false, "A run is under way";
     /// The body is larger than allowed.
     TooLarge = "too_large", 413, false, "Too large";
     /// This path speaks WebSocket only.

@@ -15,6 +15,8 @@ pub mod client;
 pub mod codes;
 pub mod encoding;
 pub mod frame;
+#[cfg(test)]
+mod fuzzed;
 pub mod msgpack;
 pub mod priority;
 pub mod server;

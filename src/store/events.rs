@@ -68,7 +68,7 @@ impl Store {
     /// Appends one message to a topic's log and moves the topic's head. Ready after the commit.
     ///
     /// A message that is there already (same offset and id) is fine; another one at that offset, or an
-    /// offset below the head, is a [`StoreError::Conflict`]. A new `epoch` starts the topic afresh.
+    /// offset that is not the next, is a [`StoreError::Conflict`]. A new `epoch` starts the topic afresh.
     pub fn append_event(&self, topic: &str, epoch: &str, event: Event) -> Reply<()> {
         let (topic, epoch) = (topic.to_owned(), epoch.to_owned());
         let weight_bytes = topic.len() + event.payload.len() + 128;
@@ -211,6 +211,13 @@ fn append(connection: &Connection, topic: &str, epoch: &str, event: &Event) -> R
         }
         Some((id, head)) if head.epoch == epoch && event.offset <= head.last_offset => {
             return expect_same(connection, id, epoch, event);
+        }
+        Some((_, head)) if head.epoch == epoch && event.offset > head.last_offset + 1 => {
+            let next = head.last_offset + 1;
+            return Err(StoreError::Conflict(format!(
+                "the next offset of the topic is {next}, not {}",
+                event.offset
+            )));
         }
         Some((id, _)) => {
             connection

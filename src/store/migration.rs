@@ -31,7 +31,7 @@ macro_rules! migrations {
 /// All migrations, oldest first.
 pub const MIGRATIONS: &[Migration] = migrations![
     1 "samples", 2 "events", 3 "nodes", 4 "sessions", 5 "users", 6 "session_state", 7 "documents",
-    8 "held_alerts",
+    8 "held_alerts", 9 "load_test_runs",
 ];
 
 const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

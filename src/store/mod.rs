@@ -1,4 +1,5 @@
-//! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users and tokens.
+//! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users, tokens, load
+//! tests.
 //!
 //! - One writer thread behind a bounded queue. It takes everything that waits, applies it in one
 //!   transaction (a savepoint for each request), commits once with `synchronous = FULL`, and then
@@ -8,7 +9,7 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`.
+//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`.
 
 mod connection;
 mod directory;
@@ -16,7 +17,9 @@ mod documents;
 mod downsample;
 mod error;
 mod events;
+mod faults;
 mod held_alerts;
+mod load_tests;
 mod migration;
 mod nodes;
 mod reader;
@@ -44,6 +47,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::breaker::Breakers;
+use crate::fault::Faults;
 
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
@@ -51,6 +55,7 @@ pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
 pub use held_alerts::HeldAlert;
+pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
 pub use request::Reply;
@@ -68,7 +73,7 @@ use stats::Counters;
 use writer::{Command, Database, Writer};
 
 /// The bounds of a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// Requests that may wait for the writer; more are refused.
     pub queue_requests_max: usize,
@@ -80,6 +85,8 @@ pub struct StoreOptions {
     pub readers: usize,
     /// Reads that may wait for one of them; more are refused.
     pub reads_waiting_max: usize,
+    /// What is to go wrong with its writer on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 impl Default for StoreOptions {
@@ -90,6 +97,7 @@ impl Default for StoreOptions {
             group_requests_max: 1_024,
             readers: 2,
             reads_waiting_max: 256,
+            faults: None,
         }
     }
 }

@@ -13,10 +13,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::connection::open_writable;
+use super::faults;
 use super::request::Request;
 use super::sample_sets::SampleSets;
 use super::stats::Counters;
 use super::{StoreError, StoreOptions};
+use crate::fault::Faults;
 use crate::telemetry::Histogram;
 
 /// First and longest pause before the file is opened again.
@@ -52,6 +54,7 @@ pub(super) struct Writer {
     queue: Receiver<Command>,
     counters: Arc<Counters>,
     requests_max: usize,
+    faults: Option<Arc<Faults>>,
     /// Taken and not yet answered. Outlives a panic, so that everybody gets an answer.
     group: Vec<Box<dyn Request>>,
     /// Outcome of `apply`, beside `group`.
@@ -72,6 +75,7 @@ impl Writer {
             queue,
             counters,
             requests_max: options.group_requests_max.max(1),
+            faults: options.faults.clone(),
             group: Vec::new(),
             outcomes: Vec::new(),
             closing: None,
@@ -132,8 +136,8 @@ impl Writer {
         self.outcomes.clear();
         let begun = Instant::now();
         self.counters.group_begun(self.group.len(), begun);
-        let (group, outcomes) = (&mut self.group, &mut self.outcomes);
-        let committed = catch_unwind(AssertUnwindSafe(|| apply_group(database, group, outcomes)))
+        let (group, outcomes, faults) = (&mut self.group, &mut self.outcomes, self.faults.as_deref());
+        let committed = catch_unwind(AssertUnwindSafe(|| apply_group(database, group, outcomes, faults)))
             .unwrap_or_else(|panic| Err(StoreError::WriterFailed(panic_text(panic.as_ref()))));
         match committed {
             Ok(()) => {
@@ -168,7 +172,7 @@ impl Writer {
             if self.failures_in_a_row > 1 && !self.pause(&reason) {
                 return None;
             }
-            match Database::open(&self.path) {
+            match faults::before_open(self.faults.as_deref()).and_then(|()| Database::open(&self.path)) {
                 Ok(database) => {
                     self.counters.writer_back();
                     return Some(database);
@@ -228,7 +232,9 @@ fn apply_group(
     database: &mut Database,
     group: &mut [Box<dyn Request>],
     outcomes: &mut Vec<Result<(), StoreError>>,
+    faults: Option<&Faults>,
 ) -> Result<(), StoreError> {
+    faults::before_group(faults)?;
     execute(&database.connection, "BEGIN IMMEDIATE")?;
     for request in group {
         execute(&database.connection, "SAVEPOINT request")?;
@@ -244,6 +250,7 @@ fn apply_group(
         execute(&database.connection, "RELEASE request")?;
         outcomes.push(outcome);
     }
+    faults::before_commit(faults)?;
     execute(&database.connection, "COMMIT")
 }
 

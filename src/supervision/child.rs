@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use actix::{Actor, Context, Supervised};
+use actix::{Actor, Context, Handler, Supervised};
 use futures_util::task::AtomicWaker;
 
+use super::fault::{self, Phase, Trip};
+use super::inbox::Queued;
 use super::kind::{Kind, RestartOrder};
 
 /// An actor that can be rebuilt from its arguments. Implement [`Supervised`] for it with
@@ -15,7 +17,7 @@ use super::kind::{Kind, RestartOrder};
 /// A handler that answers later returns `ResponseActFuture`, which ends with the actor's life, so that a crash
 /// answers [`AskError::Closed`](super::AskError::Closed) at once. `ResponseFuture` runs outside the actor: it
 /// survives its crash, and a panic in it is not the actor's.
-pub trait Restart: Supervised + Actor<Context = Context<Self>> + Target {
+pub trait Restart: Supervised + Actor<Context = Context<Self>> + Handler<Queued<Trip>> {
     /// The row of the supervision table.
     const KIND: &'static str;
 
@@ -24,17 +26,8 @@ pub trait Restart: Supervised + Actor<Context = Context<Self>> + Target {
     fn fresh(&self) -> Self;
 }
 
-#[cfg(feature = "fault")]
-pub use super::fault::Target;
-
-/// What fault points need of an actor: nothing in this build.
-#[cfg(not(feature = "fault"))]
-pub trait Target {}
-
-#[cfg(not(feature = "fault"))]
-impl<A> Target for A {}
-
-/// Makes an actor that is [`Restart`] supervised: a restart replaces it by [`Restart::fresh`].
+/// Makes an actor that is [`Restart`] supervised: a restart replaces it by [`Restart::fresh`], and it can be made to
+/// panic in a tree with fault points.
 ///
 /// ```
 /// use actix::{Actor, Context};
@@ -62,23 +55,25 @@ macro_rules! supervised {
                 $crate::supervision::child::rebuild(self);
             }
         }
-        $crate::supervised_fault_target!($actor);
-    };
-}
 
-/// The fault points of an actor: none in this build.
-#[cfg(not(feature = "fault"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! supervised_fault_target {
-    ($actor:ty) => {};
+        impl ::actix::Handler<$crate::supervision::Queued<$crate::supervision::fault::Trip>> for $actor {
+            type Result = ();
+
+            fn handle(
+                &mut self,
+                trip: $crate::supervision::Queued<$crate::supervision::fault::Trip>,
+                ctx: &mut <Self as ::actix::Actor>::Context,
+            ) {
+                $crate::supervision::fault::trip::<Self>(&trip, ctx);
+            }
+        }
+    };
 }
 
 /// Called by [`supervised!`](crate::supervised).
 #[doc(hidden)]
 pub fn rebuild<A: Restart>(actor: &mut A) {
-    #[cfg(feature = "fault")]
-    super::fault::point(super::fault::Phase::Restarting);
+    fault::point(Phase::Restarting);
     *actor = actor.fresh();
 }
 
@@ -154,7 +149,6 @@ impl Core {
     }
 
     /// Takes a place although all may be taken.
-    #[cfg(feature = "fault")]
     pub(super) fn admit_always(&self) {
         self.depth.fetch_add(1, Ordering::Relaxed);
         self.kind.depth.fetch_add(1, Ordering::Relaxed);
@@ -204,7 +198,6 @@ impl Core {
     }
 
     /// Makes the supervisor look at its child.
-    #[cfg(feature = "fault")]
     pub(super) fn wake(&self) {
         self.waker.wake();
     }

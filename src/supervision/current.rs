@@ -123,7 +123,6 @@ pub(super) fn note_unwound_message(core: &Arc<Core>) {
 }
 
 /// The actor that runs on this thread.
-#[cfg(feature = "fault")]
 pub(super) fn core() -> Option<Arc<Core>> {
     CURRENT.with_borrow(Clone::clone)
 }

@@ -1,30 +1,19 @@
-//! Fault points, for tests (feature `fault`): make any child panic on request, really, at a chosen point.
+//! Fault points of actors: in a tree that was made with them, any child can be made to panic at a chosen point of
+//! its life, or to get no turn. Inert otherwise.
 
-use actix::dev::ContextFut;
-use actix::{AsyncContext, Context, Handler, Message};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use actix::dev::ContextFut;
+use actix::{AsyncContext, Context, Message};
 
 use super::child::{Core, Restart};
 use super::current;
 use super::inbox::Queued;
 use super::tree::Tree;
+use crate::fault::{ActorFaults, Faults};
 
-/// Where in its life the child panics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// In the handler of a [`Trip`] message, which goes through the mailbox like any other.
-    Handler,
-    /// In a `run_later` callback.
-    Timer,
-    /// When it is started, just before its `started`.
-    Started,
-    /// In `restarting`, before it is rebuilt.
-    Restarting,
-}
+pub use crate::fault::Phase;
 
 /// The message that makes an actor panic. Every [`supervised!`](crate::supervised) actor handles it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,30 +28,6 @@ impl Message for Trip {
     type Result = ();
 }
 
-/// What an actor must handle in a build with fault points.
-pub trait Target: Handler<Queued<Trip>> {}
-
-impl<A: Handler<Queued<Trip>>> Target for A {}
-
-/// The fault points of an actor; part of [`supervised!`](crate::supervised).
-#[doc(hidden)]
-#[macro_export]
-macro_rules! supervised_fault_target {
-    ($actor:ty) => {
-        impl ::actix::Handler<$crate::supervision::Queued<$crate::supervision::fault::Trip>> for $actor {
-            type Result = ();
-
-            fn handle(
-                &mut self,
-                trip: $crate::supervision::Queued<$crate::supervision::fault::Trip>,
-                ctx: &mut <Self as ::actix::Actor>::Context,
-            ) {
-                $crate::supervision::fault::trip::<Self>(&trip, ctx);
-            }
-        }
-    };
-}
-
 /// Called by the handler that [`supervised!`](crate::supervised) writes.
 #[doc(hidden)]
 pub fn trip<A: Restart>(trip: &Queued<Trip>, ctx: &mut Context<A>) {
@@ -74,72 +39,70 @@ pub fn trip<A: Restart>(trip: &Queued<Trip>, ctx: &mut Context<A>) {
     }
 }
 
-/// The faults that are still to happen in one tree.
-#[derive(Default)]
-pub(super) struct Armed {
-    faults: Mutex<Vec<Fault>>,
-    /// Spares every poll the lock while nothing is armed.
-    count: AtomicUsize,
-}
-
-struct Fault {
-    kind: String,
-    instance: String,
-    phase: Phase,
-    times: u32,
-}
-
 impl Tree {
     /// Makes the children of `kind` whose instance matches panic in `phase`, `times` times in all.
     /// `instance` is a name, or `*` for any, or `prefix*`. Running children are hit at once by
     /// [`Phase::Handler`] and [`Phase::Timer`]; the other phases wait until the child is (re)started.
+    ///
+    /// # Panics
+    /// When the table has no such kind, or the tree was made without fault points.
     pub fn arm(&self, kind: &str, instance: &str, phase: Phase, times: u32) {
-        let row = self.kind(kind);
-        let armed = &row.root.armed;
-        armed.faults.lock().push(Fault { kind: kind.into(), instance: instance.into(), phase, times });
-        armed.count.fetch_add(1, Ordering::AcqRel);
-        for child in row.newest_first() {
-            child.wake();
+        let faults = self.faults_of(kind);
+        faults.actors().arm(kind, instance, phase, times);
+        self.wake(kind);
+    }
+
+    /// Takes back all panics that have not happened. Returns how often they still would have.
+    pub fn disarm(&self) -> u32 {
+        self.kinds().iter().filter_map(|kind| kind.faults.as_ref()).map(|f| f.actors().disarm()).sum()
+    }
+
+    /// Lets the children of `kind` whose instance matches (as for [`Tree::arm`]) have no turn until
+    /// [`Tree::release`]: what is sent to them waits in their inboxes, their timers do not run. They can be stopped.
+    ///
+    /// # Panics
+    /// As [`Tree::arm`].
+    pub fn hang(&self, kind: &str, instance: &str) {
+        self.faults_of(kind).actors().hang(kind, instance);
+    }
+
+    /// All children have their turns again.
+    pub fn release(&self) {
+        for kind in self.kinds() {
+            if let Some(faults) = &kind.faults {
+                faults.actors().release();
+            }
+        }
+        self.kinds().iter().for_each(|kind| self.wake(kind.spec.kind));
+    }
+
+    fn faults_of(&self, kind: &str) -> &Arc<Faults> {
+        match &self.kind(kind).faults {
+            Some(faults) => faults,
+            None => panic!("the tree was made without fault points"),
         }
     }
 
-    /// Takes back all faults that have not happened. Returns how often they still would have.
-    pub fn disarm(&self) -> u32 {
-        let Some(row) = self.first_kind() else { return 0 };
-        let armed = &row.root.armed;
-        armed.count.store(0, Ordering::Release);
-        armed.faults.lock().drain(..).map(|fault| fault.times).sum()
+    fn wake(&self, kind: &str) {
+        for child in self.kind(kind).newest_first() {
+            child.wake();
+        }
     }
+}
+
+/// The faults of the child's tree, while there are any.
+fn armed(core: &Core) -> Option<&ActorFaults> {
+    core.kind().faults.as_ref().map(|faults| faults.actors()).filter(|actors| actors.is_on())
 }
 
 /// Uses up one fault of this phase for the child, if one is armed.
-fn due(core: &Core, phase: Phase) -> bool {
-    let armed = &core.kind().root.armed;
-    if armed.count.load(Ordering::Acquire) == 0 {
-        return false;
-    }
-    let mut faults = armed.faults.lock();
-    let Some(index) = faults.iter().position(|fault| {
-        fault.phase == phase
-            && fault.kind == core.kind().spec.kind
-            && matches(&fault.instance, core.instance())
-    }) else {
-        return false;
-    };
-    let fault = &mut faults[index];
-    fault.times = fault.times.saturating_sub(1);
-    if fault.times == 0 {
-        faults.swap_remove(index);
-        armed.count.fetch_sub(1, Ordering::AcqRel);
-    }
-    true
+fn is_due(core: &Core, phase: Phase) -> bool {
+    armed(core).is_some_and(|actors| actors.is_due(core.kind().spec.kind, core.instance(), phase))
 }
 
-fn matches(pattern: &str, instance: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => instance.starts_with(prefix),
-        None => pattern == instance,
-    }
+/// Whether the child gets no turn. It is woken when that ends.
+pub(super) fn is_hung(core: &Core) -> bool {
+    armed(core).is_some_and(|actors| actors.is_hung(core.kind().spec.kind, core.instance()))
 }
 
 /// The supervisor is about to poll the actor, inside its catch. `timer_set` is per life: until the timer goes
@@ -152,12 +115,17 @@ pub(super) fn before_poll<A: Restart>(
 ) {
     if new {
         *timer_set = false;
+    }
+    if armed(core).is_none() {
+        return;
+    }
+    if new {
         point_of(core, Phase::Started);
     }
-    if due(core, Phase::Handler) {
+    if is_due(core, Phase::Handler) {
         actor.address().try_send(Queued::forced(Trip::Handler, core)).ok();
     }
-    if !*timer_set && due(core, Phase::Timer) {
+    if !*timer_set && is_due(core, Phase::Timer) {
         *timer_set = true;
         actor.address().try_send(Queued::forced(Trip::Timer, core)).ok();
     }
@@ -171,7 +139,7 @@ pub(super) fn point(phase: Phase) {
 }
 
 fn point_of(core: &Core, phase: Phase) {
-    if due(core, phase) {
+    if is_due(core, phase) {
         match phase {
             Phase::Started => panic!("fault point: started"),
             Phase::Restarting => panic!("fault point: restarting"),

@@ -28,7 +28,6 @@ pub struct Queued<M> {
 
 impl<M> Queued<M> {
     /// A message from the supervisor, which no bound may refuse.
-    #[cfg(feature = "fault")]
     pub(super) fn forced(msg: M, core: &Arc<Core>) -> Self {
         core.admit_always();
         Self { msg, cause: Cause::own(), _slot: Slot(core.clone()) }

@@ -12,6 +12,7 @@ use super::child::Core;
 use super::snapshot::{KindSnapshot, KindState, LastFailure};
 use super::spec::{ChildSpec, OnGiveUp};
 use super::tree::RootFailure;
+use crate::fault::Faults;
 
 /// What all kinds of a tree share.
 pub(super) struct Root {
@@ -19,8 +20,6 @@ pub(super) struct Root {
     pub(super) on_root_failure: Arc<dyn Fn(RootFailure) + Send + Sync>,
     /// Zero of the policy's clock.
     pub(super) epoch: Instant,
-    #[cfg(feature = "fault")]
-    pub(super) armed: super::fault::Armed,
 }
 
 impl Root {
@@ -35,6 +34,8 @@ pub(super) struct Kind {
     pub(super) spec: ChildSpec,
     pub(super) parent: Option<Arc<Kind>>,
     pub(super) root: Arc<Root>,
+    /// What is to go wrong on purpose; here and not in the root, because every poll asks.
+    pub(super) faults: Option<Arc<Faults>>,
     roster: Mutex<Roster>,
     /// Restart orders that their child has not seen yet, by the child's sequence number. Rare, so kept here.
     orders: Mutex<Vec<(u64, RestartOrder)>>,
@@ -67,11 +68,17 @@ pub(super) struct RestartOrder {
 }
 
 impl Kind {
-    pub(super) fn new(spec: ChildSpec, parent: Option<Arc<Kind>>, root: Arc<Root>) -> Self {
+    pub(super) fn new(
+        spec: ChildSpec,
+        parent: Option<Arc<Kind>>,
+        root: Arc<Root>,
+        faults: Option<Arc<Faults>>,
+    ) -> Self {
         Self {
             spec,
             parent,
             root,
+            faults,
             roster: Mutex::default(),
             orders: Mutex::default(),
             ends: Notify::new(),

@@ -15,7 +15,6 @@
 
 pub mod child;
 mod current;
-#[cfg(feature = "fault")]
 pub mod fault;
 pub mod inbox;
 mod kind;
@@ -29,7 +28,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod tree;
-#[cfg(any(test, feature = "fault"))]
+#[cfg(test)]
 pub mod universe;
 
 pub use child::{Child, Restart};

@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 
 use super::child::Restart;
 use super::current::{Crash, guarded};
+use super::fault;
 use super::inbox::Inbox;
 use super::kind::Place;
 use super::policy::History;
@@ -41,7 +42,7 @@ pub(super) struct Supervisor<A: Restart> {
     pub(super) new: bool,
     /// It was told to stop, so whatever ends it now is not a crash.
     pub(super) stop_told: bool,
-    #[cfg(feature = "fault")]
+    /// A fault's timer is set in this life.
     pub(super) fault_timer_set: bool,
 }
 
@@ -84,7 +85,6 @@ impl<A: Restart> Supervisor<A> {
             trouble: None,
             new: true,
             stop_told: false,
-            #[cfg(feature = "fault")]
             fault_timer_set: false,
         }
     }
@@ -117,9 +117,11 @@ impl<A: Restart> Supervisor<A> {
     fn run(&mut self, cx: &mut TaskContext<'_>, stop: bool) -> Step {
         let (Some(actor), Some(place)) = (&mut self.actor, &self.place) else { return Step::End };
         let new = self.new;
+        if !stop && fault::is_hung(place.core()) {
+            return Step::Wait;
+        }
         let polled = guarded(place.core(), || {
-            #[cfg(feature = "fault")]
-            super::fault::before_poll(place.core(), actor, new, &mut self.fault_timer_set);
+            fault::before_poll(place.core(), actor, new, &mut self.fault_timer_set);
             Pin::new(&mut *actor).poll(cx)
         });
         self.new = false;

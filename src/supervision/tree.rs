@@ -14,6 +14,7 @@ use super::placement::{Arbiters, Places};
 use super::snapshot::{KindSnapshot, Totals};
 use super::spec::{ChildSpec, RestartPolicy, check_table};
 use super::supervisor::{Seed, Supervisor};
+use crate::fault::Faults;
 
 /// How long a child that was cut off may take to notice.
 const CUT_GRACE: Duration = Duration::from_millis(250);
@@ -41,7 +42,8 @@ struct Inner {
 
 impl Tree {
     /// A tree without children. `wall_now_ms` is milliseconds since 1970, for `last_failure.at`;
-    /// `on_root_failure` runs on the arbiter of the child that was given up.
+    /// `on_root_failure` runs on the arbiter of the child that was given up. With `faults` its children can be made
+    /// to fail on purpose; without, fault points cost a load and a comparison each poll.
     ///
     /// # Panics
     /// When the table is wrong ([`check_table`]). It is code, so the first start finds that.
@@ -50,21 +52,16 @@ impl Tree {
         places: Places,
         wall_now_ms: fn() -> u64,
         on_root_failure: Arc<dyn Fn(RootFailure) + Send + Sync>,
+        faults: Option<&Arc<Faults>>,
     ) -> Self {
         if let Err(error) = check_table(&specs) {
             panic!("supervision table: {error}");
         }
-        let root = Arc::new(Root {
-            wall_now_ms,
-            on_root_failure,
-            epoch: Instant::now(),
-            #[cfg(feature = "fault")]
-            armed: super::fault::Armed::default(),
-        });
+        let root = Arc::new(Root { wall_now_ms, on_root_failure, epoch: Instant::now() });
         let mut kinds: Vec<Arc<Kind>> = Vec::with_capacity(specs.len());
         for spec in specs {
             let parent = kinds.iter().find(|kind| Some(kind.spec.kind) == spec.parent).cloned();
-            kinds.push(Arc::new(Kind::new(spec, parent, root.clone())));
+            kinds.push(Arc::new(Kind::new(spec, parent, root.clone(), faults.cloned())));
         }
         Self(Arc::new(Inner { kinds, arbiters: Arbiters::new(places) }))
     }
@@ -190,9 +187,8 @@ impl Tree {
         })
     }
 
-    #[cfg(feature = "fault")]
-    pub(super) fn first_kind(&self) -> Option<&Arc<Kind>> {
-        self.0.kinds.first()
+    pub(super) fn kinds(&self) -> &[Arc<Kind>] {
+        &self.0.kinds
     }
 
     pub(super) fn kind(&self, name: &str) -> &Arc<Kind> {

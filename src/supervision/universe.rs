@@ -36,7 +36,8 @@ impl Universe {
         let failures = Arc::new(Mutex::new(Vec::new()));
         let sink = failures.clone();
         let on_root_failure = Arc::new(move |failure| sink.lock().push(failure));
-        Self { tree: Tree::new(table, places, || WALL_NOW_MS, on_root_failure), failures }
+        let faults = crate::fault::Faults::new();
+        Self { tree: Tree::new(table, places, || WALL_NOW_MS, on_root_failure, Some(&faults)), failures }
     }
 
     /// What reached the root so far.

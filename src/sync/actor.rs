@@ -20,6 +20,7 @@ use super::messages::{Get, KeyView, Put, UpdateView};
 use super::outbox::{Outbox, Update};
 use crate::broker::{Broker, Draft};
 use crate::clock::Clock;
+use crate::fault::Faults;
 use crate::ids::{DocName, TopicName};
 use crate::store::{DocumentChange, DocumentHead, EntryRecord, Store, StoreError};
 use crate::supervision::{Queued, Restart, supervised};
@@ -60,6 +61,8 @@ pub struct DocumentArgs {
     pub standing: Arc<Standing>,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// One document.
@@ -325,6 +328,9 @@ impl Handler<Queued<Put>> for DocumentActor {
     type Result = ();
 
     fn handle(&mut self, put: Queued<Put>, ctx: &mut Self::Context) {
+        if let Some(faults) = &self.args.faults {
+            assert!(!faults.is_poison(&put.msg.write.key), "fault scenario poison_message");
+        }
         self.waiting.push_back(Request::Put(put));
         self.go_on(ctx);
     }

@@ -16,6 +16,7 @@ use super::{SyncError, actor};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::SyncSection;
+use crate::fault::Faults;
 use crate::ids::DocName;
 use crate::store::{Store, StoreError};
 use crate::supervision::{Inbox, Queued, Restart, Tree, supervised};
@@ -44,6 +45,8 @@ pub struct DocumentsArgs {
     pub key_bytes_max: usize,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 struct Open {
@@ -136,6 +139,7 @@ impl Documents {
             documents_max,
             standing: standing.clone(),
             clock: args.clock.clone(),
+            faults: args.faults.clone(),
         };
         let inbox = args.tree.start(doc.shared(), DocumentActor::new(document), None);
         open.insert(doc.clone(), Open { inbox, standing });

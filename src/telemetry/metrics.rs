@@ -69,8 +69,11 @@ rows! {
         BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
         BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts that met an open breaker: queued, released later, refused";
+        LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
+        FaultScenarios = "fault_scenarios", Some("scenario"), "Fault scenarios of the Reliability Lab that were enabled, by name";
+        FaultsInjected = "faults_injected", Some("scenario"), "Times that a fault scenario took effect: a frame dropped, a write refused";
         GivenUp = "supervision_given_up", Some("kind"), "Actors given up after too many crashes, by kind";
     }
 }
@@ -91,6 +94,7 @@ rows! {
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
         ResidentBytes = "process_resident_memory_bytes", None, "Resident memory of the hub";
+        FaultsActive = "fault_scenarios_active", None, "Fault scenarios of the Reliability Lab that are active";
         DataDirFreeBytes = "data_dir_free_bytes", None, "Free space in the data directory";
     }
 }

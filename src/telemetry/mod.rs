@@ -4,6 +4,7 @@ pub mod cause;
 pub mod latency;
 pub mod logging;
 pub mod metrics;
+pub mod system;
 
 pub use cause::Cause;
 pub use latency::Latency;

@@ -26,6 +26,7 @@ use super::pulse::Pulse;
 use super::sending::Head;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::fault::Faults;
 use crate::ids::{MessageId, TopicName};
 use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;
@@ -51,6 +52,8 @@ pub struct TopicArgs {
     pub settings: Arc<TopicSection>,
     /// Time.
     pub clock: Clock,
+    /// What is to go wrong on purpose.
+    pub faults: Option<Arc<Faults>>,
 }
 
 /// One topic.
@@ -154,8 +157,9 @@ impl Actor for TopicActor {
             Kept::Store => self.read_store(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
-                if let Some(TopicRecord { head, events, .. }) = former {
-                    self.resume((Some(head), events, Vec::new()));
+                match former {
+                    Some(TopicRecord { head, events, .. }) => self.resume((Some(head), events, Vec::new())),
+                    None => self.args.interest.began(0),
                 }
             }
         }
@@ -167,7 +171,9 @@ impl Handler<Queued<Publish>> for TopicActor {
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
         let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
-        let reply = Owed::new(reply);
+        if let (Some(faults), Some(key)) = (&self.args.faults, &key) {
+            assert!(!faults.is_poison(key), "fault scenario poison_message");
+        }
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply.pay(), Err(error));

@@ -11,10 +11,11 @@ use super::actor::{TopicActor, TopicArgs};
 use super::inbox::Taken;
 use super::kind::Kind;
 use super::messages::{
-    Announce, FindMessages, InboxView, Leave, Publish, Read, ReadInbox, RecordTopic, Reply, Subscribe,
-    TopicSnapshot, TopicView,
+    Announce, FindMessages, ForgetMessages, InboxView, Leave, Publish, Read, ReadInbox, RecordTopic, Reply,
+    Subscribe, TopicSnapshot, TopicView,
 };
 use super::outlet::Outlet;
+use super::owed::{Owed, OwedSubscriber};
 use super::position::{Page, Position};
 use super::{Published, TopicError};
 use crate::ids::{MessageId, TopicName};
@@ -49,7 +50,7 @@ pub struct Interest {
     pub touched_ms: AtomicU64,
     /// Offset of the last message that was sent out; [`NOT_KNOWN`] before the topic has started.
     sent: AtomicU64,
-    /// Offset of the topic when this process began with it.
+    /// Offset of the topic when this process began with it, or its epoch or its owner did.
     started: AtomicU64,
     /// Counts flushes, for readers that wait for something new.
     flushes: watch::Sender<u64>,
@@ -83,8 +84,13 @@ impl Interest {
         }
     }
 
-    /// Offset of the topic when this process began with it.
-    pub(super) fn started(&self) -> u64 {
+    /// What is up to `offset` is nobody's: the epoch begins, or the topic has another owner.
+    pub(super) fn began(&self, offset: u64) {
+        self.started.store(offset, Ordering::Relaxed);
+    }
+
+    /// Offset of the topic when this process began with it, or its epoch or its owner did.
+    pub fn started(&self) -> u64 {
         self.started.load(Ordering::Relaxed)
     }
 
@@ -180,7 +186,11 @@ impl TopicHandle {
 
     /// Publishes; the answer goes where `message.reply` says, unless this refuses at once.
     pub fn publish(&self, message: Publish, cause: &Cause) -> Result<(), TopicError> {
-        self.0.inbox.try_send(message, cause).map_err(|_refused| TopicError::Overloaded)
+        self.0.inbox.try_send(message, cause).map_err(|refused| {
+            // The caller answers.
+            drop(refused.into_inner().reply.pay());
+            TopicError::Overloaded
+        })
     }
 
     /// Publishes and waits for the answer.
@@ -190,7 +200,7 @@ impl TopicHandle {
         cause: &Cause,
     ) -> Result<Published, TopicError> {
         let (sender, receiver) = oneshot::channel();
-        message.reply = Reply::Caller(sender);
+        message.reply = Owed::new(Reply::Caller(sender));
         self.publish(message, cause)?;
         match tokio::time::timeout(Duration::from_millis(ASK_TIMEOUT_MS), receiver).await {
             Ok(Ok(outcome)) => outcome,
@@ -206,7 +216,11 @@ impl TopicHandle {
 
     /// Adds a connection; the answer comes through the outlet.
     pub fn subscribe(&self, subscribe: Subscribe, cause: &Cause) -> Result<(), TopicError> {
-        self.0.inbox.try_send(subscribe, cause).map_err(|_refused| TopicError::Overloaded)
+        self.0.inbox.try_send(OwedSubscriber::new(subscribe), cause).map_err(|refused| {
+            // The caller answers.
+            drop(refused.into_inner().pay());
+            TopicError::Overloaded
+        })
     }
 
     /// Tells that connections are gone; `Err` when the mailbox is full: tell again later.
@@ -244,6 +258,11 @@ impl TopicHandle {
             Err(AskError::Closed) => Err(TopicError::Failed),
             Err(AskError::Full | AskError::Timeout) => Err(TopicError::Overloaded),
         }
+    }
+
+    /// Forgets everything that was published.
+    pub fn forget(&self) -> Result<(), TopicError> {
+        self.0.inbox.try_send(ForgetMessages, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
     }
 
     /// The epoch and the offsets of messages with these ids; `None` when none of them is held.

@@ -139,9 +139,21 @@ impl TopicActor {
                 return;
             };
             match outcome {
-                Some(Err(error)) => self.answer(reply.pay(), Err(error)),
+                Some(Err(error)) => {
+                    self.unread = Some(match &error {
+                        TopicError::Store(reason) => reason.clone(),
+                        other => other.to_string(),
+                    });
+                    self.answer(reply.pay(), Err(error));
+                }
                 _ => self.take_in(message, permit, reply, ctx),
             }
+        }
+        if self.unread.is_some() && self.uncommitted.is_empty() {
+            // Which of the offsets that were given out are taken only the store knows. They go on from there,
+            // so that subscribers see no gap.
+            self.flush(ctx);
+            self.read_store(ctx);
         }
     }
 }

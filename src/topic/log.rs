@@ -186,6 +186,14 @@ impl Log {
         }
     }
 
+    /// Forgets all messages; offsets go on.
+    pub fn forget(&mut self) {
+        self.floor = self.top;
+        self.history = VecDeque::new();
+        self.history_bytes = 0;
+        self.newest = HashMap::new();
+    }
+
     /// What stands with somebody who has seen `position`.
     pub fn since(&self, position: &Position) -> Since {
         if position.epoch != self.epoch || position.offset > self.top {

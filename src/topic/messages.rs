@@ -10,6 +10,7 @@ use super::filter::Filter;
 use super::inbox::{Taken, Waiting};
 use super::log::Stored;
 use super::outlet::{Member, Outlet, Permit};
+use super::owed::Owed;
 use super::position::{Page, Position};
 use super::pulse::PerSecond;
 use super::{Published, TopicError};
@@ -51,7 +52,7 @@ pub struct Publish {
     /// Room on the way to sockets.
     pub permit: Permit,
     /// Who is told.
-    pub reply: Reply,
+    pub reply: Owed,
 }
 
 /// Send a frame to the subscribers of this moment; it has no offset and no history.
@@ -65,8 +66,6 @@ pub struct Announce {
 }
 
 /// Add a connection. The answer comes through its outlet, in order with the messages.
-#[derive(Message)]
-#[rtype(result = "()")]
 pub struct Subscribe {
     /// The connection's worker.
     pub outlet: Outlet,
@@ -130,6 +129,11 @@ pub struct FindMessages {
     /// Which.
     pub ids: Vec<MessageId>,
 }
+
+/// Everything that was published is nobody's any more; offsets go on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ForgetMessages;
 
 /// The topic as a drain keeps it.
 #[derive(Message)]

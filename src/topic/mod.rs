@@ -44,6 +44,7 @@ pub use inbox::Taken;
 pub use kind::{Class, Kept, Kind};
 pub use messages::{Announce, Leave, Publish, Reply, Subscribe, TopicSnapshot};
 pub use outlet::{Delivery, Joined, Member, Outlet, Permit};
+pub use owed::Owed;
 pub use position::{Page, Position};
 pub use sending::item;
 

@@ -1,4 +1,6 @@
-//! Answers that are owed: who asked gets one even when the topic crashes before it could give it.
+//! Answers that are owed: who asked gets one even when the topic crashes or is given up before it could give it.
+
+use actix::Message;
 
 use super::messages::{Reply, Subscribe};
 use super::{Delivery, TopicError};
@@ -8,15 +10,16 @@ use crate::protocol::server;
 use crate::telemetry::Counter;
 
 /// Whom to answer. Dropped unanswered it says that the topic failed.
-pub(super) struct Owed(Option<Reply>);
+pub struct Owed(Option<Reply>);
 
 impl Owed {
-    pub(super) fn new(reply: Reply) -> Self {
+    /// An answer that is owed from now on.
+    pub fn new(reply: Reply) -> Self {
         Self(Some(reply))
     }
 
     /// Whom to answer now.
-    pub(super) fn pay(mut self) -> Reply {
+    pub fn pay(mut self) -> Reply {
         self.0.take().unwrap_or(Reply::Nobody)
     }
 }
@@ -32,7 +35,10 @@ impl Drop for Owed {
     }
 }
 
-/// A subscriber that waits for the store to be read. Dropped before that it is told that the topic failed.
+/// A subscriber that waits for the topic, or for the store to be read. Dropped before that it is told that the topic
+/// failed.
+#[derive(Message)]
+#[rtype(result = "()")]
 pub(super) struct OwedSubscriber(Option<Subscribe>);
 
 impl OwedSubscriber {

@@ -12,7 +12,7 @@ use super::TopicError;
 use super::actor::TopicActor;
 use super::kind::{Class, Kept};
 use super::log::Stored;
-use super::messages::{FindMessages, InboxView, Read, ReadInbox, Subscribe};
+use super::messages::{FindMessages, ForgetMessages, InboxView, Read, ReadInbox, Subscribe};
 use super::outlet::{Delivery, Joined};
 use super::owed::OwedSubscriber;
 use super::position::{Page, Position, Since};
@@ -106,11 +106,11 @@ impl TopicActor {
     }
 }
 
-impl Handler<Queued<Subscribe>> for TopicActor {
+impl Handler<Queued<OwedSubscriber>> for TopicActor {
     type Result = ();
 
-    fn handle(&mut self, queued: Queued<Subscribe>, ctx: &mut Self::Context) {
-        let subscribe = queued.msg;
+    fn handle(&mut self, queued: Queued<OwedSubscriber>, ctx: &mut Self::Context) {
+        let Some(subscribe) = queued.msg.pay() else { return };
         if let Some(error) = &self.unread {
             let Subscribe { outlet, member, request, .. } = subscribe;
             let error = TopicError::Store(error.clone());
@@ -166,6 +166,16 @@ impl Handler<Queued<FindMessages>> for TopicActor {
     fn handle(&mut self, queued: Queued<FindMessages>, _ctx: &mut Self::Context) -> Self::Result {
         let found = self.log.find(&queued.msg.ids);
         (!found.is_empty()).then(|| (self.log.epoch().clone(), found))
+    }
+}
+
+impl Handler<Queued<ForgetMessages>> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, _queued: Queued<ForgetMessages>, ctx: &mut Self::Context) {
+        self.flush(ctx);
+        self.log.forget();
+        self.args.interest.began(self.log.offset());
     }
 }
 

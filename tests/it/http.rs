@@ -9,6 +9,8 @@ mod lists;
 mod permissions;
 mod problems;
 mod sign_in;
+mod testing;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ use infrawatch::supervision::Places;
 use serde_json::Value;
 
 /// A hub that nobody is connected to.
-struct Scene {
+pub(crate) struct Scene {
     state: Arc<State>,
     _hub: Hub,
     _directory: tempfile::TempDir,
@@ -35,14 +37,14 @@ struct Scene {
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
@@ -70,7 +72,7 @@ impl Scene {
         Self::with(|_options| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut HubOptions)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut HubOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.sampler.enabled = false;
@@ -83,6 +85,9 @@ impl Scene {
             rate_limits: true,
             places: Places::Here,
             clock: Clock::system(),
+            // Nobody listens here, so there is nothing to put load on.
+            program: "no-engine".into(),
+            lab: false,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();
@@ -113,11 +118,11 @@ impl Scene {
         TestRequest::with_uri(path).method(method).insert_header(("authorization", token))
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.ask(Role::Admin, Method::GET, path)).await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(self.ask(Role::Admin, Method::POST, path).set_payload(body.to_string())).await
     }
 

@@ -19,12 +19,17 @@ mod drain;
 mod durability;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
+/// Load tests: measured by a process of their own, one at a time, told, kept, and never left behind.
+mod lab;
 /// Delivery against a naive model: thousands of random histories, nothing lost or repeated that was not declared.
-#[cfg(feature = "fault")]
 mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
-/// One slow client never slows down another, and what waits for it is bounded.
+/// The load test, each scenario small: nothing wrong is found, and what goes wrong is.
+mod scenarios;
+/// Fault scenarios of the Reliability Lab, each with the promise that must hold under it.
+mod sim;
+/// One slow client never slows down another, what waits for it is bounded, and it loses the least it can.
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.
 mod supervision;

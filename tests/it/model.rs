@@ -4,13 +4,14 @@
 //! slowly or not at all, topics that crash. The hub is real from the topics' mailboxes to the frames on the
 //! wire; its sockets end in memory and its time moves by hand. The model is a list of all messages a topic.
 //! Each client checks every frame as it reads it: offsets in order, nothing twice, nothing missing that was not
-//! declared before, only what was asked for, what is critical first; and at the end that nothing is missing that
-//! was not declared, to the message.
+//! declared before, only what was asked for, what is critical first; when it is back, that its session knows where it
+//! was; and at the end that nothing is missing that was not declared, to the message.
 
 mod client;
 mod ops;
 mod pipe;
 mod run;
+mod session;
 mod truth;
 mod world;
 

@@ -1,4 +1,6 @@
-//! One slow client never slows down another, and what waits for it is bounded.
+//! One slow client never slows down another, what waits for it is bounded, and it loses the least it can.
+
+mod ladder;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -83,6 +85,7 @@ async fn the_others_get_everything_at_once_and_the_slow_one_is_cut_in_time() {
     assert!(cut_after >= WRITE_DEADLINE && cut_after < WRITE_DEADLINE * 3, "cut after {cut_after:?}");
     // It cannot be told why: what was in the kernel comes out, then the end.
     assert_eq!(slow.closed().await, None);
+    assert_eq!(hub.metric("infrawatch_connections_closed_total{cause=\"slow\"}").await, 1);
     publisher.publish(TOPIC, json!("after")).await;
     for listener in &mut listeners {
         assert_eq!(listener.message().await.offset, offset + 1);
@@ -96,6 +99,8 @@ async fn what_waits_for_slow_clients_is_bounded() {
     let hub = Hub::with(|settings| {
         at_once(settings);
         settings.topic.history_bytes_max = 1 << 20;
+        // They are closed early on, and told when they read at last.
+        settings.connection.close_grace_ms = 60_000;
     });
     let mut publisher = Client::open_as(&hub, "publisher", "operator").await;
     let mut listeners = listeners(&hub).await;

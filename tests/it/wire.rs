@@ -11,3 +11,4 @@ mod sessions;
 mod sync;
 mod time;
 mod topics;
+mod wildcards;

@@ -1,14 +1,17 @@
 //! Topics without a WebSocket: long polls and Server-Sent Events, with the messages and offsets of the socket.
 //!
 //! - `cursor`: where a reader stands in its topics, as text that the client keeps (pure)
+//! - `following`: which topics a reader has, by name and by wildcard
 //! - `reader`: reads topics on from there, and waits for more
-//! - [`poll`], [`sse`]: the two routes; `asked`: what both are asked
+//! - [`poll`], [`sse`]: the two routes; `asked`: what both are asked; `access`: what they may read
 //!
 //! Nothing is pushed: a reader asks its topics when its client has taken what it got before. So a client that
 //! does not read costs its place and nothing else; one that falls behind history is told.
 
+mod access;
 mod asked;
 mod cursor;
+mod following;
 pub mod poll;
 mod reader;
 pub mod sse;

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::access::ReadError;
 use super::asked::Asked;
 use super::reader::{Reader, Round, TopicPlace};
 use super::stopping;
@@ -15,7 +16,6 @@ use crate::http::query::Query;
 use crate::http::state::State;
 use crate::http::trace;
 use crate::protocol::codes::Code;
-use crate::topic::TopicError;
 
 /// How long a poll waits that says nothing else, and at most, in seconds.
 const WAIT_S_DEFAULT: u64 = 25;
@@ -34,10 +34,11 @@ pub struct Polled {
 }
 
 /// Messages of topics after `since`; waits for some when there are none. Without `since` it starts now: the answer
-/// comes at once with the cursor to go on from, and with the values of topics of newest values.
+/// comes at once with the cursor to go on from, and with the values of topics of newest values. A topic that a wildcard
+/// names and that opens later is read from its first message on.
 #[utoipa::path(get, path = "/api/v1/streaming/poll", tag = "streaming",
     params(
-        ("topics" = String, Query, description = "Names of topics, apart by commas; at most 64"),
+        ("topics" = String, Query, description = "Names of topics and wildcards as `metrics:*`, apart by commas; at most 64, which may name `connection.topics_max` topics in all"),
         ("since" = Option<String>, Query, description = "The cursor of the answer before"),
         ("wait_s" = Option<u64>, Query, maximum = 60, description = "How long to wait for messages; 25 when left out"),
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 500, description = "At most so many messages, but one of each topic that has some; 100 when left out"),
@@ -59,7 +60,8 @@ pub async fn poll(
         return Err(Problem::new(Code::Draining, "the hub is restarting; poll again"));
     }
     let mut round = reader.round().await?;
-    if round.messages.is_empty() && round.places.iter().all(|place| place.recovered) && wait_s > 0 {
+    let may_wait = !reader.begins && round.places.iter().all(|place| place.recovered) && wait_s > 0;
+    if may_wait && round.messages.is_empty() {
         let _place = state.desk.places.poll()?;
         round = wait(&state, &mut reader, Duration::from_secs(wait_s)).await?;
     }
@@ -77,7 +79,7 @@ pub async fn poll(
 }
 
 /// Until there is something to tell, the time is over, or the hub stops.
-async fn wait(state: &State, reader: &mut Reader, limit: Duration) -> Result<Round, TopicError> {
+async fn wait(state: &State, reader: &mut Reader, limit: Duration) -> Result<Round, ReadError> {
     let mut draining = state.draining.subscribe();
     let over = tokio::time::sleep(limit);
     tokio::pin!(over);
@@ -85,7 +87,8 @@ async fn wait(state: &State, reader: &mut Reader, limit: Duration) -> Result<Rou
         tokio::select! {
             () = reader.changed() => {
                 let round = reader.round().await?;
-                if !(round.messages.is_empty() && round.places.is_empty()) {
+                // A topic that has opened is told with its first message.
+                if round.lost || !round.messages.is_empty() {
                     return Ok(round);
                 }
             }

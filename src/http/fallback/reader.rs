@@ -1,35 +1,23 @@
 //! Reads topics on from where somebody stands, and waits for more.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use futures_util::future::select_all;
 use serde::Serialize;
-use tokio::sync::watch;
 
+use super::access::ReadError;
 use super::cursor::Cursor;
+use super::following::{Followed, Way};
+use crate::auth::Claims;
+use crate::broker::Openings;
 use crate::connection::Services;
-use crate::ids::TopicName;
 use crate::telemetry::{Cause, Counter};
 use crate::topic::log::Stored;
-use crate::topic::{Class, Page, Position, TopicError, TopicHandle};
+use crate::topic::{Class, Page, Position};
 
-/// Bytes of messages that one round brings, about: each topic has its share, and one message at least.
+/// Bytes that one round brings, about: each topic has its share and one message at least, and who has no turn then
+/// is the first the next time.
 const ROUND_BYTES_MAX: usize = 256 * 1024;
-
-/// Where the reader stands in one topic.
-struct Followed {
-    name: TopicName,
-    class: Class,
-    /// `None` before the first look: it starts now.
-    at: Option<Position>,
-    /// Whether this request has been told where it stands.
-    is_told: bool,
-    /// Something may be there that was not read.
-    is_due: bool,
-    /// Tells of something new; of the topic as it was at the last look.
-    flushes: Option<watch::Receiver<u64>>,
-}
 
 /// What the client is told of a topic: first, and when its place was lost.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -54,86 +42,79 @@ pub(super) struct Round {
     pub(super) cursors: Vec<Cursor>,
     /// Where the reader stands in topics that it must be told of.
     pub(super) places: Vec<TopicPlace>,
+    /// One of these is where it goes on after it lost its place.
+    pub(super) lost: bool,
 }
 
 /// A reader of some topics.
 pub(super) struct Reader {
-    services: Arc<Services>,
-    followed: Vec<Followed>,
-    cursor: Cursor,
-    limit: usize,
-    cause: Cause,
+    pub(super) services: Arc<Services>,
+    pub(super) claims: Arc<Claims>,
+    pub(super) followed: Vec<Followed>,
+    pub(super) cursor: Cursor,
+    /// It has wildcards that its place does not know: it needs a cursor before anything comes.
+    pub(super) begins: bool,
+    /// Topics that wildcards name and that were not there before.
+    pub(super) openings: Option<Arc<Openings>>,
+    pub(super) limit: usize,
+    pub(super) cause: Cause,
 }
 
 impl Reader {
-    pub(super) fn new(
-        services: Arc<Services>,
-        mut topics: Vec<TopicName>,
-        cursor: &Cursor,
-        limit: usize,
-        cause: Cause,
-    ) -> Self {
-        topics.sort_by_key(|name| services.broker.kind(name).priority);
-        // What is not followed any more is left out of further cursors.
-        let mut kept = Cursor::default();
-        let mut followed = Vec::with_capacity(topics.len());
-        for name in topics {
-            let at = cursor.position(&name).cloned();
-            if let Some(at) = &at {
-                kept.set(name.clone(), at.clone());
-            }
-            let class = services.broker.kind(&name).class;
-            followed.push(Followed { name, class, at, is_told: false, is_due: true, flushes: None });
-        }
-        Self { services, followed, cursor: kept, limit, cause }
-    }
-
     /// Where the reader stands.
     pub(super) fn cursor(&self) -> &Cursor {
         &self.cursor
     }
 
     /// Looks at every topic that may have something new.
-    pub(super) async fn round(&mut self) -> Result<Round, TopicError> {
+    pub(super) async fn round(&mut self) -> Result<Round, ReadError> {
+        self.follow_opened()?;
         let mut round = Round::default();
-        let due: Vec<usize> = (0..self.followed.len()).filter(|at| self.followed[*at].is_due).collect();
+        let mut due: Vec<usize> = (0..self.followed.len()).filter(|at| self.followed[*at].is_due).collect();
+        due.sort_by_key(|at| !self.followed[*at].is_skipped);
         // Every cursor must have every topic: those that start now are placed before there is a message.
         for at in &due {
             self.place(*at, &mut round).await?;
         }
         let share = (self.limit / due.len().max(1)).max(1);
         let share_bytes = ROUND_BYTES_MAX / due.len().max(1);
+        // Each message is told with the cursor behind it.
+        let cursor_bytes = self.cursor.to_string().len();
+        let mut bytes = 0;
         for at in due {
-            self.look(at, share, share_bytes, &mut round).await?;
+            self.followed[at].is_skipped = bytes >= ROUND_BYTES_MAX;
+            if !self.followed[at].is_skipped {
+                let before = round.messages.len();
+                self.look(at, share, share_bytes, cursor_bytes, &mut round).await?;
+                let new = round.messages.iter().skip(before);
+                bytes += new.map(|message| message.bytes() + cursor_bytes).sum::<usize>();
+            }
         }
+        self.followed.retain(|followed| !followed.is_gone);
         Counter::Delivered.add(round.messages.len() as u64);
         Ok(round)
     }
 
-    /// The topic, opened again: one that was idle may have been forgotten and made anew meanwhile.
-    fn open(&mut self, index: usize) -> Result<TopicHandle, TopicError> {
-        let topic = self.services.broker.open(&self.followed[index].name)?;
-        topic.interest().touched_ms.store(self.services.clock.unix_ms(), Ordering::Relaxed);
-        // Before the look, so that what comes in between wakes up.
-        self.followed[index].flushes = Some(topic.flushes());
-        Ok(topic)
-    }
-
-    /// Finds where a reader begins who has no place: now, and with every value of a topic of newest values.
-    async fn place(&mut self, index: usize, round: &mut Round) -> Result<(), TopicError> {
-        if self.followed[index].at.is_none() {
-            let topic = self.open(index)?;
-            let Page { position, .. } = topic.read(None, 0, &self.cause).await?;
-            self.stand(index, position, false, round);
+    /// Finds where a reader begins who has no place: now, and with every value of a topic of newest values; with
+    /// everything of a topic that opened later.
+    async fn place(&mut self, index: usize, round: &mut Round) -> Result<(), ReadError> {
+        if self.followed[index].at.is_some() {
+            return Ok(());
         }
+        let Some(topic) = self.open(index)? else { return Ok(()) };
+        let Page { position, .. } = topic.read(None, 0, &self.cause).await?;
+        let offset = match self.followed[index].way {
+            Way::Opened => topic.interest().started().min(position.offset),
+            Way::Named | Way::Found => position.offset,
+        };
+        self.stand(index, Position { offset, ..position }, round);
         Ok(())
     }
 
-    /// The reader has no place in the topic, or lost it, and begins again.
-    fn stand(&mut self, index: usize, position: Position, is_whole: bool, round: &mut Round) {
+    /// The reader has no place in the topic, or lost it, and begins at this one.
+    fn stand(&mut self, index: usize, position: Position, round: &mut Round) {
         let followed = &mut self.followed[index];
-        let is_whole = is_whole || followed.class == Class::Latest;
-        let offset = if is_whole { 0 } else { position.offset };
+        let offset = if followed.class == Class::Latest { 0 } else { position.offset };
         let at = Position { epoch: position.epoch, offset };
         followed.at = Some(at.clone());
         followed.is_told = true;
@@ -147,16 +128,22 @@ impl Reader {
         index: usize,
         share: usize,
         share_bytes: usize,
+        cursor_bytes: usize,
         round: &mut Round,
-    ) -> Result<(), TopicError> {
-        let topic = self.open(index)?;
+    ) -> Result<(), ReadError> {
+        if self.followed[index].is_gone {
+            return Ok(());
+        }
+        let Some(topic) = self.open(index)? else { return Ok(()) };
         let mut page = topic.read(self.followed[index].at.clone(), share, &self.cause).await?;
         if !page.recovered {
             let followed = &self.followed[index];
             // Who was here when the epoch began gets all of it.
             let began =
                 followed.is_told && followed.at.as_ref().is_some_and(|at| at.epoch != page.position.epoch);
-            self.stand(index, page.position, began, round);
+            let offset = if began { 0 } else { page.position.offset };
+            self.stand(index, Position { offset, ..page.position }, round);
+            round.lost = true;
             page = topic.read(self.followed[index].at.clone(), share, &self.cause).await?;
         }
         let Page { mut messages, position, recovered, truncated } = page;
@@ -166,7 +153,7 @@ impl Reader {
             followed.is_due = true;
             return Ok(());
         }
-        let fits = within(&messages, share_bytes);
+        let fits = within(&messages, share_bytes, cursor_bytes);
         followed.is_due = truncated || fits < messages.len();
         messages.truncate(fits);
         let reached = messages.last().filter(|_| followed.is_due).map_or(position.offset, |last| last.offset);
@@ -203,8 +190,19 @@ impl Reader {
         self.followed.iter().filter_map(place).collect()
     }
 
-    /// Ready when some topic has something new, or had more than fit.
+    /// Ready when some topic has something new, or had more than fit; when a topic has opened.
     pub(super) async fn changed(&mut self) {
+        match self.openings.clone() {
+            None => self.flushed().await,
+            Some(openings) => tokio::select! {
+                biased;
+                () = self.flushed() => {}
+                () = openings.came() => {}
+            },
+        }
+    }
+
+    async fn flushed(&mut self) {
         if self.followed.iter().any(|followed| followed.is_due) {
             return;
         }
@@ -237,12 +235,12 @@ impl Reader {
     }
 }
 
-/// How many of the messages fit into so many bytes; one at least.
-fn within(messages: &[Stored], bytes_max: usize) -> usize {
+/// How many of the messages, each with so much beside it, fit into so many bytes; one at least.
+fn within(messages: &[Stored], bytes_max: usize, beside_bytes: usize) -> usize {
     let mut bytes = 0;
     let fits = |message: &&Stored| {
         let first = bytes == 0;
-        bytes += message.bytes();
+        bytes += message.bytes() + beside_bytes;
         first || bytes <= bytes_max
     };
     messages.iter().take_while(fits).count()

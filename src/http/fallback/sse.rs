@@ -33,10 +33,11 @@ const RECONNECT_SPREAD_MS: u64 = 2_000;
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 /// Messages of topics as events: `subscribed` first, then a `message` each, whose id is the cursor behind it. A
-/// reader that falls behind history, or whose topic began anew, gets another `subscribed` with that topic.
+/// reader that falls behind history, or whose topic began anew, gets another `subscribed` with that topic, as does one
+/// whose wildcard names a topic that has opened.
 #[utoipa::path(get, path = "/api/v1/streaming/sse", tag = "streaming",
     params(
-        ("topics" = String, Query, description = "Names of topics, apart by commas; at most 64"),
+        ("topics" = String, Query, description = "Names of topics and wildcards as `metrics:*`, apart by commas; at most 64, which may name `connection.topics_max` topics in all"),
         ("since" = Option<String>, Query, description = "The cursor of a poll, or the id of an event"),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event; stronger than `since`"),
         ("token" = Option<String>, Query, description = "The token, where no header can be sent"),
@@ -121,7 +122,7 @@ impl Stream {
             return None;
         }
         if let Some(first) = self.first.take() {
-            return Some(format!("retry: {RETRY_AFTER_MS}\n{}", self.told(&first)));
+            return Some(format!("retry: {RETRY_AFTER_MS}\n{}", self.told(&first, true)));
         }
         loop {
             tokio::select! {
@@ -136,17 +137,20 @@ impl Stream {
                     if self.state.services.auth.revocations().contain(&self.claims) {
                         return Some(self.closed(Close::Forbidden));
                     }
+                    if self.state.services.auth.is_expired_early(&self.claims) {
+                        return Some(self.closed(Close::TokenExpired));
+                    }
                 }
                 () = self.reader.changed() => match self.reader.round().await {
                     Ok(round) => {
-                        let told = self.told(&round);
+                        let told = self.told(&round, false);
                         if !told.is_empty() {
                             return Some(told);
                         }
                     }
                     Err(error) => {
                         tracing::debug!(%error, "event stream ends");
-                        return Some(self.closed(Close::Internal));
+                        return Some(self.closed(error.close()));
                     }
                 },
                 () = tokio::time::sleep(self.heartbeat) => {
@@ -157,16 +161,17 @@ impl Stream {
         }
     }
 
-    fn told(&self, round: &Round) -> String {
+    fn told(&self, round: &Round, is_first: bool) -> String {
         let mut events = String::new();
-        if !round.places.is_empty() {
+        let has_places = is_first || !round.places.is_empty();
+        if has_places {
             let data = json!({ "topics": round.places }).to_string();
             event(&mut events, "subscribed", None, &data);
         }
         for (message, cursor) in round.messages.iter().zip(&round.cursors) {
             event(&mut events, "message", Some(cursor), message.frame_text());
         }
-        if round.messages.is_empty() && !round.places.is_empty() {
+        if round.messages.is_empty() && has_places {
             // So that who is cut off now goes on from here.
             let _infallible = write!(events, "id: {}\n\n", self.reader.cursor());
         }

@@ -3,8 +3,8 @@
 use super::{Finding, Probe, Status};
 use crate::breaker::{Change, State as Position, View};
 use crate::http::state::State;
-use crate::http::system::{self, Disk, Memory};
 use crate::supervision::{KindSnapshot, KindState};
+use crate::telemetry::system::{self, Disk, Memory};
 
 /// Name of the check that readiness depends on.
 pub const STORE: &str = "store";

@@ -52,6 +52,9 @@ async fn offsets_are_never_given_twice() {
     let other = Event { id: "other".into(), ..event(2) };
     let answer = f.store.append_event("room:a", "e1", other).await;
     assert_eq!(answer, Err(StoreError::Conflict("offset 2 of the topic is taken".into())));
+    let beyond = f.store.append_event("room:a", "e1", event(5)).await;
+    let no_gap = StoreError::Conflict("the next offset of the topic is 4, not 5".into());
+    assert_eq!(beyond, Err(no_gap), "one before it failed");
     assert_eq!(f.store.topic_head("room:a").await.unwrap(), head("e1", 3));
     assert_eq!(offsets(&f.store.tail_events("room:a", 9, None).await.unwrap()), [1, 2, 3]);
 }

@@ -5,6 +5,7 @@ mod documents;
 mod events;
 mod failures;
 mod group_commit;
+mod load_tests;
 mod records;
 mod samples;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{pause, sleep};
 
-use super::probe::{INTENSITY, Lower, Script, add, table};
+use super::probe::{Add, INTENSITY, Lower, Script, add, table};
 use crate::supervision::fault::{Phase, Trip};
 use crate::supervision::universe::Universe;
 use crate::supervision::{FailurePhase, Inbox};
@@ -86,5 +86,22 @@ async fn a_fault_for_another_name_stays_armed() {
     assert_eq!((add(&inbox, 5).await, add(&inbox, 1).await), (5, 6));
     assert_eq!(universe.tree.disarm(), 3);
     assert_eq!(universe.row("lower").last_failure, None);
+    universe.finish().await;
+}
+
+#[actix::test]
+async fn a_child_that_hangs_keeps_what_it_was_sent_and_can_be_stopped() {
+    pause();
+    let universe = Universe::new(table());
+    let hung = universe.tree.start("node-1", Lower::new("node-1", &Arc::default()), None);
+    let other = universe.tree.start("node-2", Lower::new("node-2", &Arc::default()), None);
+    add(&hung, 5).await;
+    universe.tree.hang("lower", "node-1");
+    hung.try_send(Add(1), &Cause::own()).unwrap();
+    assert_eq!(add(&other, 5).await, 5);
+    assert_eq!(universe.row("lower").mailbox_depth, 1, "it has not been handled");
+    universe.tree.release();
+    assert_eq!(add(&hung, 1).await, 7);
+    universe.tree.hang("lower", "*");
     universe.finish().await;
 }

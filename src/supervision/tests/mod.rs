@@ -1,6 +1,5 @@
 //! The supervision tree with real actors, real panics and a paused clock.
 
-#[cfg(feature = "fault")]
 mod faults;
 mod footprint;
 mod giving_up;

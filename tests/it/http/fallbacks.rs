@@ -1,7 +1,10 @@
 //! Polls and event streams, asked in process: what is refused, and where a reader stands.
 
+use std::sync::atomic::Ordering;
+
 use actix_web::http::Method;
 use infrawatch::auth::Role;
+use infrawatch::ids::TopicName;
 use infrawatch::supervision::fault::Phase;
 use serde_json::{Value, json};
 
@@ -36,7 +39,7 @@ async fn bad_requests_are_refused_with_what_is_allowed() {
         ("topics=".to_owned(), "/topics", "one or more topics"),
         ("topics=a,,b".to_owned(), "/topics", "1 to 200 characters"),
         ("topics=a%20b".to_owned(), "/topics", "may have only"),
-        ("topics=metrics:*".to_owned(), "/topics", "wildcards"),
+        ("topics=met*rics".to_owned(), "/topics", "neither at the end"),
         (format!("topics={}", many.join(",")), "/topics", "at most 64 topics, not 65"),
         ("topics=a&since=v2~a~e~1".to_owned(), "/since", "must begin with v1~"),
         ("topics=a&since=v1~a~e".to_owned(), "/since", "in the middle"),
@@ -112,7 +115,7 @@ async fn who_is_behind_history_is_told_and_goes_on_from_now() {
 /// A topic in memory crashes while a poll waits: the poll gets the new epoch from its first message on.
 #[actix_web::test]
 async fn who_waits_when_a_topic_begins_anew_misses_nothing_of_it() {
-    let scene = Scene::open().await;
+    let scene = Scene::with(|options| options.lab = true).await;
     let published = publish(&scene, "app:a", 1).await;
     let epoch = published["epoch"].as_str().unwrap();
     let query = format!("topics=app:a&wait_s=20&since=v1~app:a~{epoch}~1");
@@ -136,4 +139,29 @@ async fn who_waits_when_a_topic_begins_anew_misses_nothing_of_it() {
         (payloads(&polled), &polled["topics"][0]["epoch"]),
         (vec![("app:a".into(), 2)], &first["epoch"])
     );
+}
+
+/// Topics that a wildcard finds are forgotten with the hub's, and begin anew when somebody uses them again.
+#[actix_web::test]
+async fn a_wildcard_keeps_no_topic_open_that_nobody_uses() {
+    let scene = Scene::open().await;
+    let broker = &scene.state.services.broker;
+    let topic = TopicName::parse("app:a").unwrap();
+    publish(&scene, "app:a", 1).await;
+    let mut polled = poll(&scene, "topics=app:*").await;
+    for n in [2, 3] {
+        let since = polled["cursor"].as_str().unwrap();
+        assert!(since.contains("~app:a~"), "{polled}");
+        broker.find(&topic).unwrap().interest().touched_ms.store(0, Ordering::Relaxed);
+        polled = poll(&scene, &format!("topics=app:*&wait_s=0&since={since}")).await;
+        broker.sweep();
+        assert!(broker.find(&topic).is_none(), "the reader keeps it");
+        let since = polled["cursor"].as_str().unwrap();
+        polled = poll(&scene, &format!("topics=app:*&wait_s=0&since={since}")).await;
+        assert_eq!((&polled["topics"], &polled["cursor"]), (&json!([]), &json!("v1~app:*")));
+        assert!(broker.find(&topic).is_none(), "the reader opens it");
+        let published = publish(&scene, "app:a", n).await;
+        polled = poll(&scene, "topics=app:*&since=v1~app:*").await;
+        assert_eq!((payloads(&polled), &published["offset"]), (vec![("app:a".into(), n)], &json!(1)));
+    }
 }

@@ -266,7 +266,8 @@ fn unpack(batch: &Value) -> Vec<Value> {
     frames.collect()
 }
 
-fn messages(frame: &Value) -> Vec<Message> {
+/// The messages in a frame.
+pub(crate) fn messages(frame: &Value) -> Vec<Message> {
     let meta = &frame["metadata"];
     let message = |from: &Value, payload: &Value| Message {
         topic: meta["topic"].as_str().unwrap().to_owned(),

@@ -13,7 +13,6 @@ use infrawatch::http::State;
 use infrawatch::hub::{Hub, HubError, HubOptions, bind};
 use infrawatch::ids::{NodeName, TopicName};
 use infrawatch::node::NodeView;
-#[cfg(feature = "fault")]
 use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{KindSnapshot, KindState, Places};
 use infrawatch::telemetry::Cause;
@@ -56,6 +55,8 @@ impl Inside {
             rate_limits: false,
             places: Places::Spread,
             clock: Clock::system(),
+            program: env!("CARGO_BIN_EXE_infrawatch").into(),
+            lab: true,
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();
@@ -132,11 +133,10 @@ impl Inside {
     }
 
     pub(crate) async fn node(&self, name: &str) -> NodeView {
-        until(name, async || self.state.fleet.view(&NodeName::parse(name).unwrap(), &Cause::own()).await)
-            .await
+        let node = NodeName::parse(name).unwrap();
+        until(name, async || self.state.fleet.view(&node, &Cause::own()).await.ok().flatten()).await
     }
 
-    #[cfg(feature = "fault")]
     /// Makes an actor crash in a phase of its life.
     pub(crate) fn crash(&self, kind: &str, instance: &str, phase: Phase) {
         let tree = &self.state.services.tree;

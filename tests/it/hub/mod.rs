@@ -15,7 +15,7 @@ mod raw;
 mod speaker;
 mod witness;
 
-pub(crate) use client::{Client, Ended};
+pub(crate) use client::{Client, Ended, Message, messages};
 pub(crate) use command::{Finished, infrawatch};
 pub(crate) use inside::Inside;
 pub(crate) use patience::{PATIENCE, until, within};

@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use infrawatch::auth::{NewToken, Role, Tokens, TopicClaims, TopicPattern};
+use infrawatch::clock::system_unix_ms;
 use infrawatch::config::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -188,6 +190,15 @@ impl Hub {
     /// A token for the agent of a node.
     pub(crate) fn agent_token(&self, node: &str) -> String {
         self.token_with(&["--role", "agent", "--node", node])
+    }
+
+    /// A token of this role and subject that may subscribe to these topics only.
+    pub(crate) fn narrow_token(&self, role: Role, subject: &str, subscribe: &[&str]) -> String {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| TopicPattern::parse(text).unwrap()).collect();
+        let topics = TopicClaims { publish: patterns(&["*"]), subscribe: patterns(subscribe) };
+        let (subject, topics) = (subject.to_owned(), Some(topics));
+        let new = NewToken { subject, role, node: None, topics, ttl_ms: 3_600_000 };
+        Tokens::open(&self.data_dir()).unwrap().issue(new, system_unix_ms()).unwrap().0
     }
 
     /// A token as the arguments say.

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::ops::From;
 use super::pipe::Pipe;
+use super::session::Former;
 use super::truth::{Asks, TopicTruth};
 
 /// What a client asked for and has no answer to.
-struct Asked {
+pub(super) struct Asked {
     recover: Option<(String, u64)>,
     asks: Asks,
     /// Whether every message after the place that it named was there for sure.
@@ -17,15 +18,15 @@ struct Asked {
 }
 
 /// A subscription that was answered.
-struct Subscription {
-    asks: Asks,
-    epoch: String,
+pub(super) struct Subscription {
+    pub(super) asks: Asks,
+    pub(super) epoch: String,
     /// Everything up to here is not this subscription's.
-    start: u64,
+    pub(super) start: u64,
     /// Where the topic stood when it began.
-    joined_at: u64,
-    last: u64,
-    seen: Vec<u64>,
+    pub(super) joined_at: u64,
+    pub(super) last: u64,
+    pub(super) seen: Vec<u64>,
     /// The first of its topic on this connection, which has stayed in one epoch: its account must come out even.
     exact: bool,
 }
@@ -38,11 +39,11 @@ pub(super) struct Link {
     parsed: u64,
     /// It has not always read everything at once.
     pub(super) was_slow: bool,
-    asked: HashMap<(String, usize), Asked>,
-    subscriptions: HashMap<usize, Subscription>,
+    pub(super) asked: HashMap<(String, usize), Asked>,
+    pub(super) subscriptions: HashMap<usize, Subscription>,
     /// By topic: messages that `lagged` has told of, and gaps that were seen.
-    told: HashMap<usize, u64>,
-    gaps: HashMap<usize, u64>,
+    pub(super) told: HashMap<usize, u64>,
+    pub(super) gaps: HashMap<usize, u64>,
     /// Where frames began that nothing critical may be behind.
     calm: Vec<u64>,
     pub(super) closed: bool,
@@ -52,21 +53,23 @@ pub(super) struct Link {
 pub(super) struct Client {
     pub(super) index: usize,
     pub(super) link: Option<Link>,
+    /// The connection before this one.
+    pub(super) former: Option<Former>,
     last: HashMap<usize, (String, u64)>,
     requests: usize,
 }
 
-type Check = Result<(), String>;
+pub(super) type Check = Result<(), String>;
 
-fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
+pub(super) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-fn text<'a>(value: &'a Value, what: &str) -> Result<&'a str, String> {
+pub(super) fn text<'a>(value: &'a Value, what: &str) -> Result<&'a str, String> {
     value.as_str().ok_or_else(|| format!("no {what}: {value}"))
 }
 
-fn number(value: &Value, what: &str) -> Result<u64, String> {
+pub(super) fn number(value: &Value, what: &str) -> Result<u64, String> {
     value.as_u64().ok_or_else(|| format!("no {what}: {value}"))
 }
 
@@ -101,7 +104,7 @@ impl Link {
 
 impl Client {
     pub(super) fn new(index: usize) -> Self {
-        Self { index, link: None, last: HashMap::new(), requests: 0 }
+        Self { index, link: None, former: None, last: HashMap::new(), requests: 0 }
     }
 
     /// The text of a request to subscribe.
@@ -185,7 +188,7 @@ impl Client {
         let frame: Value = serde_json::from_slice(payload).map_err(|e| format!("not JSON: {e}"))?;
         let meta = &frame["metadata"];
         match text(&frame["type"], "type")? {
-            "connected" => Ok(()),
+            "connected" => self.connected(&frame["payload"], truths),
             "pong" => {
                 link.calm.push(at);
                 Ok(())
@@ -366,7 +369,7 @@ impl Client {
     }
 }
 
-fn place(truths: &[TopicTruth], name: &str) -> Result<usize, String> {
+pub(super) fn place(truths: &[TopicTruth], name: &str) -> Result<usize, String> {
     truths.iter().position(|truth| truth.name == name).ok_or_else(|| format!("a message of {name}"))
 }
 

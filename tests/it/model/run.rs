@@ -157,9 +157,7 @@ impl<'a> Run<'a> {
                 if *reads_rest {
                     self.read(*client, ROOMY)?;
                 }
-                if let Some(link) = self.clients[*client].link.take() {
-                    link.pipe.cut();
-                }
+                self.clients[*client].part(*reads_rest);
             }
             Op::Crash { topic } => self.crash(*topic).await?,
         }
@@ -244,8 +242,8 @@ impl<'a> Run<'a> {
             return Err(format!("client {client}: closed without a word"));
         }
         if link.closed || !is_there {
-            link.pipe.cut();
-            self.clients[client].link = None;
+            let read_all = link.closed || bytes == ROOMY;
+            self.clients[client].part(read_all);
         }
         Ok(())
     }

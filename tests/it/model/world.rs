@@ -13,6 +13,7 @@ use infrawatch::connection::{Arrival, Identity, Shard};
 use infrawatch::http::State;
 use infrawatch::hub::{Hub, HubOptions, bind};
 use infrawatch::ids::{ClientId, TopicName};
+use infrawatch::protocol::codes::Close;
 use infrawatch::protocol::encoding::Format;
 use infrawatch::supervision::Places;
 use infrawatch::supervision::fault::Phase;
@@ -74,6 +75,8 @@ impl World {
             rate_limits: false,
             places: Places::Here,
             clock,
+            program: env!("CARGO_BIN_EXE_infrawatch").into(),
+            lab: true,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();
@@ -139,16 +142,26 @@ impl World {
             claims: Arc::new(Claims::development()),
             address: Ipv4Addr::LOCALHOST.into(),
         };
+        let clients = &self.state.services.clients;
+        let id = identity.client_id.clone();
+        let arrived = clients.arrive(&identity, self.now_ms(), usize::MAX).unwrap();
+        if let Some(seat) = arrived.takes_over.and_then(|(_, member)| self.shard.seat(member)) {
+            // Its end is on its way.
+            self.shard.end(&seat, Close::Replaced);
+        }
+        let subscriptions = clients.session(&id).unwrap().subscriptions;
         let arrival = Arrival {
             io: Box::new(pipe.clone()),
             leftover: Vec::new(),
             identity,
             format: Format::JSON,
             presets: &[],
-            resumed: Resumed::default(),
+            resumed: Resumed { resumed: arrived.resumed, subscriptions, dropped: 0 },
             response: Vec::new(),
         };
-        self.shard.admit(arrival, &Cause::own())
+        let member = self.shard.admit(arrival, &Cause::own());
+        clients.seated(&id, arrived.arrived, 0, member);
+        member
     }
 
     /// Does as if the client had sent this.

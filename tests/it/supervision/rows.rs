@@ -15,6 +15,7 @@ fn victim(kind: &str) -> &'static str {
     match kind {
         "keeper" => "keeper",
         "breakers" => "breakers",
+        "lab_faults" => "lab_faults",
         "broker" => "broker",
         "topic" => "bench:a",
         "rooms" => "rooms",
@@ -24,6 +25,7 @@ fn victim(kind: &str) -> &'static str {
         "fleet" => "fleet",
         "node" => "n1",
         "sampler" => "sampler",
+        "lab_runs" => "lab_runs",
         "lag_probe" | "shard" => "worker-0",
         "connection" => "alice",
         other => panic!("a new row {other}: name its victim, and what its crash may cost"),

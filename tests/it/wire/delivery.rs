@@ -283,6 +283,12 @@ async fn a_wildcard_names_what_is_there_and_what_comes_with_its_first_message() 
     assert_eq!(seen, [("orders:new".into(), 1), ("orders:new".into(), 4), ("orders:old".into(), 2)]);
     let ended = subscriber.request("unsubscribe", json!({ "topics": ["orders:*"] }), "unsubscribed").await;
     assert_eq!(ended["topics"], json!(["orders:*"]));
+    // Nothing more comes, neither of what it named nor of what it would name.
+    subscriber.subscribe("other:new").await;
+    for topic in ["orders:old", "orders:newer", "other:new"] {
+        publisher.publish(topic, json!("after")).await;
+    }
+    assert_eq!(subscriber.message().await.topic, "other:new");
     let error = subscriber.ask("subscribe", json!({ "topics": ["client:*"] })).await;
     assert_eq!(error["payload"]["code"], "forbidden");
 }
@@ -313,6 +319,24 @@ async fn history_is_read_forward_from_a_place_or_back_from_the_newest() {
         }
     }
     assert_eq!(seen, (1..=9).collect::<Vec<_>>());
+    // What does not fit into one answer is cut where the reader goes on.
+    for n in 1..=9 {
+        publisher.publish("app:b", json!([n, "x".repeat(60_000)])).await;
+    }
+    let epoch = reader.subscribe("app:b").await["epoch"].clone();
+    let (mut at, mut pages) = (0, 0);
+    while at < 9 {
+        let since = json!({ "epoch": epoch, "offset": at });
+        let page = reader.request("history", json!({ "topic": "app:b", "since": since }), "history").await;
+        let next = offsets(&page);
+        assert_eq!(page["truncated"], next.last() != Some(&9));
+        assert!(next.iter().copied().eq(at + 1..=at + next.len() as u64), "{next:?} after {at}");
+        at += next.len() as u64;
+        pages += 1;
+    }
+    assert!(pages > 1);
+    let newest = reader.request("history", json!({ "topic": "app:b" }), "history").await;
+    assert_eq!((offsets(&newest).last(), &newest["truncated"]), (Some(&9), &json!(true)));
     let lost = json!({ "topic": "app:a", "since": { "epoch": "another", "offset": 1 } });
     assert_eq!(reader.request("history", lost, "history").await["recovered"], false);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::hub::{Client, Hub, within};
+use crate::hub::{Client, Hub, Inside, until, within};
 
 #[tokio::test]
 async fn published_says_where_and_subscribers_get_it_unchanged() {
@@ -77,6 +77,31 @@ async fn after_unsubscribe_nothing_more_comes_of_the_topic() {
     publisher.publish("a", json!(4)).await;
     let message = subscriber.message().await;
     assert_eq!((message.payload, message.offset), (json!(4), 3));
+}
+
+/// One of two topics does not answer yet: messages of the other wait for the answer.
+#[tokio::test]
+async fn no_message_precedes_the_answer_however_long_that_takes() {
+    let hub = Inside::start();
+    let mut publisher = hub.client("publisher").await;
+    // One on each worker, so that the message has been everywhere.
+    let mut others = [hub.client("one").await, hub.client("two").await];
+    for other in &mut others {
+        other.subscribe("bench:a").await;
+    }
+    let mut client = hub.client("client").await;
+    let held = hub.hold_commits();
+    // What the store knows of it is read behind what is written.
+    let request = client.send("subscribe", json!({ "topics": ["bench:a", "deployments"] })).await;
+    until("one topic has it", async || (hub.topic("bench:a").await.subscribers == 3).then_some(())).await;
+    publisher.publish("bench:a", json!("early")).await;
+    for other in &mut others {
+        assert_eq!(other.message().await.payload, "early");
+    }
+    drop(held);
+    let first = client.next().await.unwrap();
+    assert_eq!((&first["type"], &first["metadata"]["reply_to"]), (&json!("subscribed"), &json!(request)));
+    assert_eq!(client.message().await.payload, "early");
 }
 
 const PUBLISHERS: u64 = 3;

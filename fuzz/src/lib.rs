@@ -1,0 +1,18 @@
+//! The files of the hub that read what clients send, compiled alone, without the hub: a fuzzer is then built in a
+//! minute, and instruments nothing else. `websocket` and `protocol` are links to the hub's own folders.
+#![allow(dead_code, unused_imports, reason = "not all of these files is fuzzed")]
+
+pub mod websocket;
+
+/// What of the hub's module needs nothing else of it.
+pub mod protocol {
+    pub mod client;
+    pub mod codes;
+    pub mod fuzzed;
+    pub mod msgpack;
+    pub mod priority;
+    pub mod topic_request;
+
+    /// As there.
+    pub const VERSION: u32 = 1;
+}

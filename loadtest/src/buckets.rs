@@ -1,0 +1,48 @@
+//! The bars of a histogram: edges at 1, 2 and 5 of each decade, from 10 µs to 60 s. Pure.
+
+use hdrhistogram::Histogram;
+
+use crate::result::Bucket;
+
+/// Upper edges in microseconds; what is longer than the last is in the last.
+const EDGES_US: [u64; 21] = [
+    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+    1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 60_000_000,
+];
+
+/// The bars of a histogram of nanoseconds, without the empty ones at both ends.
+pub(crate) fn of(histogram: &Histogram<u64>) -> Vec<Bucket> {
+    let mut counts = [0u64; EDGES_US.len()];
+    for value in histogram.iter_recorded() {
+        let us = value.value_iterated_to() / 1_000;
+        let place = EDGES_US.partition_point(|edge| *edge < us).min(EDGES_US.len() - 1);
+        counts[place] += value.count_since_last_iteration();
+    }
+    let (Some(first), Some(last)) =
+        (counts.iter().position(|count| *count > 0), counts.iter().rposition(|count| *count > 0))
+    else {
+        return Vec::new();
+    };
+    let bars = EDGES_US.iter().zip(counts).take(last + 1).skip(first);
+    bars.map(|(edge_us, count)| Bucket { le_ms: *edge_us as f64 / 1e3, count }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_in_one_bar_and_empty_ends_are_left_out() {
+        let mut histogram = Histogram::<u64>::new_with_bounds(1_000, 60_000_000_000, 3).unwrap();
+        assert_eq!(of(&histogram), []);
+        for (value_us, count) in [(400, 5), (900, 1), (3_000, 2), (70_000_000, 1)] {
+            histogram.saturating_record_n(value_us * 1_000, count);
+        }
+        let bars = of(&histogram);
+        assert_eq!((bars[0].le_ms, bars[0].count), (0.5, 5));
+        assert_eq!((bars[1].le_ms, bars[1].count), (1.0, 1));
+        assert_eq!((bars[2].le_ms, bars[2].count), (2.0, 0));
+        assert_eq!(bars.last().map(|bar| (bar.le_ms, bar.count)), Some((60_000.0, 1)));
+        assert_eq!(bars.iter().map(|bar| bar.count).sum::<u64>(), histogram.len());
+    }
+}

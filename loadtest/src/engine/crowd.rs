@@ -1,0 +1,378 @@
+//! All clients of a run: who comes, goes, is cut off, and what is sent. What they read is in `reading`.
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::accepted::Accepted;
+use super::books::Books;
+use super::protocol;
+use super::slot::{Fate, Role, Slot, Stage};
+use crate::frames::{self, Inflater};
+use crate::marker::{Marker, Scanner};
+use crate::net::{Peer, Poller, now_ns};
+use crate::plan::{Plan, Scenario};
+use crate::schedule::Timetable;
+
+const SCRATCH_BYTES: usize = 256 * 1024;
+/// What the kernel takes in for a client that does not read.
+const SLOW_RECEIVE_BYTES: usize = 16 * 1024;
+/// What the publisher's socket did not take; nothing is staged beyond it, and keeps its planned time.
+const UNSENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Frames without an answer of one agent; what is due beyond them is not sent and counts as lost.
+const WAITING_MAX: usize = 4_096;
+/// How often somebody who was cut off tries, and the time between two attempts.
+const ATTEMPTS_MAX: u32 = 20;
+const RETRY_NS: u64 = 250_000_000;
+/// How long a client that leaves waits for what is due to it.
+const LEAVE_NS: u64 = 5_000_000_000;
+
+/// What reading needs, apart from the clients.
+pub(super) struct Desk {
+    pub(super) scratch: Vec<u8>,
+    pub(super) inflater: Inflater,
+}
+
+/// The clients of a run. Slot 0 is the publisher.
+pub(crate) struct Crowd<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) timetable: Timetable,
+    address: SocketAddrV4,
+    pub(super) token: Option<String>,
+    /// Part of all client ids, so that two runs do not take each other's sessions over.
+    run_id: String,
+    pub(super) poller: Poller,
+    pub(crate) slots: Vec<Slot>,
+    desk: Option<Desk>,
+    pub(super) scanner: Scanner,
+    /// Frames of the publisher that are not handed to its socket yet.
+    staged: Vec<u8>,
+    text: Vec<u8>,
+    pub(crate) books: Books,
+    /// Zero of the run, on the monotonic clock.
+    pub(crate) start_ns: u64,
+    pub(crate) epoch: Option<String>,
+    pub(crate) accepted: Accepted,
+    pub(crate) published: u32,
+    pub(crate) frames: u64,
+    /// Subscribers and agents that are ready.
+    pub(crate) ready: usize,
+    /// Those between opening and being ready.
+    pub(super) underway: usize,
+    away: VecDeque<(u64, usize)>,
+    leaving: Vec<usize>,
+    pub(crate) bytes_in: u64,
+    pub(crate) delivered: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) reordered: u64,
+    pub(crate) recovered: u64,
+    pub(crate) returned: u64,
+    pub(crate) slow_closed: u64,
+    pub(crate) last_arrival_ns: u64,
+    /// When the last client became ready for the first time.
+    pub(crate) last_ready_ns: u64,
+    /// Why the first client failed or was lost.
+    pub(crate) first_failure: Option<String>,
+}
+
+impl<'p> Crowd<'p> {
+    pub(crate) fn new(plan: &'p Plan, address: SocketAddrV4, token: Option<String>) -> Result<Self> {
+        let timetable = Timetable::new(&plan.phases);
+        let books = Books::new(plan.phases.len(), timetable.end_ns())?;
+        Ok(Self {
+            plan,
+            timetable,
+            address,
+            token,
+            run_id: format!("load-{:x}-{:x}", std::process::id(), now_ns() & 0xffff_ffff),
+            poller: Poller::new()?,
+            slots: Vec::new(),
+            desk: Some(Desk { scratch: vec![0; SCRATCH_BYTES], inflater: Inflater::new() }),
+            scanner: Scanner::new(),
+            staged: Vec::new(),
+            text: Vec::new(),
+            books,
+            start_ns: now_ns(),
+            epoch: None,
+            accepted: Accepted::default(),
+            published: 0,
+            frames: 0,
+            ready: 0,
+            underway: 0,
+            away: VecDeque::new(),
+            leaving: Vec::new(),
+            bytes_in: 0,
+            delivered: 0,
+            acknowledged: 0,
+            duplicated: 0,
+            reordered: 0,
+            recovered: 0,
+            returned: 0,
+            slow_closed: 0,
+            last_arrival_ns: 0,
+            last_ready_ns: 0,
+            first_failure: None,
+        })
+    }
+
+    /// How many slots there are besides the publisher's.
+    pub(crate) fn planned(&self) -> usize {
+        self.slots.len().saturating_sub(1)
+    }
+
+    /// Whether one more may be opened now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.underway < self.plan.inflight
+    }
+
+    /// Opens a new client.
+    pub(crate) fn open(&mut self, role: Role, is_slow: bool) -> Result<()> {
+        let token = self.slots.len();
+        let mut slot = Slot::new(role, format!("{}-{token}", self.run_id));
+        slot.is_slow = is_slow;
+        if role == Role::Agent {
+            // The same nodes in every run: each new name would stay in the hub's list of nodes.
+            slot.pushed.node = format!("load-test-{token}");
+        }
+        self.slots.push(slot);
+        self.connect(token)
+    }
+
+    fn connect(&mut self, token: usize) -> Result<()> {
+        let Some(slot) = self.slots.get_mut(token) else { return Ok(()) };
+        let receive_bytes = slot.is_slow.then_some(SLOW_RECEIVE_BYTES);
+        slot.peer = Some(Peer::connect_with(self.address, token, &self.poller, receive_bytes)?);
+        (slot.stage, slot.opened_ns) = (Stage::Connecting, now_ns());
+        if slot.role != Role::Publisher {
+            self.underway += 1;
+        }
+        Ok(())
+    }
+
+    /// Opens the publisher and waits until it knows where the topic stands and may publish.
+    pub(crate) fn open_publisher(&mut self) -> Result<()> {
+        self.open(Role::Publisher, false)?;
+        let deadline_ns = now_ns() + 5_000_000_000;
+        while self.slots[0].fate == Fate::Coming {
+            if now_ns() > deadline_ns {
+                bail!("the publisher was not ready within 5 s");
+            }
+            self.poll(Duration::from_millis(10))?;
+        }
+        self.check_publisher()
+    }
+
+    /// Keeps slot 0 free when nothing is published.
+    pub(crate) fn without_publisher(&mut self) {
+        let mut slot = Slot::new(Role::Publisher, String::new());
+        slot.fate = Fate::Here;
+        self.slots.push(slot);
+    }
+
+    /// An error when the publisher is gone.
+    pub(crate) fn check_publisher(&self) -> Result<()> {
+        match self.slots.first() {
+            Some(slot) if slot.fate != Fate::Here => {
+                bail!("no publisher: {}", self.first_failure.as_deref().unwrap_or("it is gone"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a message behind those that [`Crowd::send_staged`] will send; false when too much waits already.
+    pub(crate) fn stage(&mut self, due_ns: u64) -> bool {
+        let waiting_bytes =
+            self.slots.first().and_then(|slot| slot.peer.as_ref()).map_or(0, Peer::waiting_bytes);
+        if waiting_bytes + self.staged.len() > UNSENT_BYTES_MAX {
+            return false;
+        }
+        let marker = Marker { due_ns: self.start_ns + due_ns, sequence: self.published };
+        self.text.clear();
+        protocol::write_publish(self.plan, marker, &mut self.text);
+        frames::push_masked(frames::TEXT, &self.text, &mut self.staged);
+        self.published += 1;
+        let phase = self.timetable.phase_at(due_ns);
+        self.books.published[phase] += 1;
+        true
+    }
+
+    pub(crate) fn send_staged(&mut self) -> Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let peer = self.slots.first_mut().and_then(|slot| slot.peer.as_mut()).context("no publisher")?;
+        peer.send(&self.staged, &self.poller).context("the publisher lost its connection")?;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Lets an agent send a frame, if it can.
+    pub(crate) fn push(&mut self, token: usize, due_ns: u64) {
+        self.frames += 1;
+        if self.plan.scenario == Scenario::Ingest {
+            let phase = self.timetable.phase_at(due_ns);
+            self.books.published[phase] += 1;
+        }
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        let sequence = slot.pushed.due;
+        slot.pushed.due += 1;
+        if slot.fate != Fate::Here || slot.pushed.waiting.len() >= WAITING_MAX {
+            return;
+        }
+        let Some(peer) = &mut slot.peer else { return };
+        self.text.clear();
+        protocol::write_metrics(&slot.pushed.node, sequence, self.plan.samples_per_frame, &mut self.text);
+        let mut frame = Vec::with_capacity(self.text.len() + 14);
+        frames::push_masked(frames::TEXT, &self.text, &mut frame);
+        match peer.send(&frame, &self.poller) {
+            Ok(()) => slot.pushed.waiting.push_back((sequence, self.start_ns + due_ns)),
+            Err(error) => self.lose(token, &error.into()),
+        }
+    }
+
+    /// Cuts a client off without a word; it comes back as soon as it can.
+    pub(crate) fn cut(&mut self, token: usize) {
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        slot.peer = None;
+        (slot.fate, slot.cut_ns, slot.attempts) = (Fate::Away, now_ns(), 0);
+        slot.cuts += 1;
+        self.ready -= 1;
+        self.away.push_back((0, token));
+    }
+
+    /// Lets those who were cut off come back whose time it is.
+    pub(crate) fn bring_back(&mut self) -> Result<()> {
+        for _ in 0..self.away.len() {
+            let Some((not_before_ns, token)) = self.away.pop_front() else { break };
+            if not_before_ns > now_ns() || !self.has_room() {
+                self.away.push_back((not_before_ns, token));
+                continue;
+            }
+            self.connect(token)?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody who was cut off is not back yet.
+    pub(crate) fn awaits_somebody(&self) -> bool {
+        self.slots.iter().any(|slot| slot.fate == Fate::Away)
+    }
+
+    /// Tells a client to leave: it goes when it has everything published so far.
+    pub(crate) fn leave(&mut self, token: usize) {
+        if let Some(slot) = self.slots.get_mut(token).filter(|slot| slot.stays()) {
+            (slot.until, slot.leaving_ns) = (Some(self.published), now_ns());
+            self.leaving.push(token);
+        }
+    }
+
+    /// Ends the connections of those who leave and have everything.
+    pub(crate) fn see_off(&mut self) {
+        let mut leaving = std::mem::take(&mut self.leaving);
+        leaving.retain(|token| {
+            let due = self.due(*token);
+            let Some(slot) = self.slots.get_mut(*token).filter(|slot| slot.fate == Fate::Here) else {
+                return false;
+            };
+            if u64::from(slot.received.delivered) < due && now_ns() < slot.leaving_ns + LEAVE_NS {
+                return true;
+            }
+            (slot.fate, slot.peer) = (Fate::Left, None);
+            self.ready -= 1;
+            false
+        });
+        self.leaving = leaving;
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Messages due to a subscriber so far.
+    pub(crate) fn due(&self, token: usize) -> u64 {
+        self.range(token).map_or(0, |(from, until)| self.accepted.between(from, until))
+    }
+
+    /// The numbers of the messages due to a subscriber: from one to before another.
+    pub(crate) fn range(&self, token: usize) -> Option<(u32, u32)> {
+        use super::slot::From;
+        let slot = self.slots.get(token).filter(|slot| !slot.is_slow)?;
+        let from = match slot.from? {
+            From::Offset(offset) => self.accepted.first_after(offset),
+            From::Sequence(sequence) => sequence,
+        };
+        Some((from, slot.until.unwrap_or(self.published)))
+    }
+
+    /// Lets the slow clients stop reading, or read on. Whether the hub closed one that did not read shows when it does:
+    /// it is asked for a sign of life.
+    pub(crate) fn pause_slow(&mut self, paused: bool) {
+        for token in 0..self.slots.len() {
+            let slot = &mut self.slots[token];
+            let Some(peer) = slot.peer.as_mut().filter(|_| slot.is_slow && slot.fate == Fate::Here) else {
+                continue;
+            };
+            if peer.is_paused() == paused {
+                continue;
+            }
+            let mut done = peer.pause(paused, &self.poller);
+            if !paused {
+                let mut ping = Vec::new();
+                frames::push_masked(frames::TEXT, protocol::PING.as_bytes(), &mut ping);
+                done = done.and_then(|()| peer.send(&ping, &self.poller));
+            }
+            if let Err(error) = done {
+                self.lose(token, &error.into());
+            }
+        }
+    }
+
+    /// Waits for readiness and does all work that is there.
+    pub(crate) fn poll(&mut self, timeout: Duration) -> Result<()> {
+        let mut desk = self.desk.take().context("the clients read already")?;
+        for index in 0..self.poller.wait(Some(timeout))? {
+            let Some(ready) = self.poller.ready(index) else { continue };
+            let Some(mut peer) = self.slots.get_mut(ready.token).and_then(|slot| slot.peer.take()) else {
+                continue;
+            };
+            match self.serve(&mut peer, ready, &mut desk) {
+                Ok(()) => self.slots[ready.token].peer = Some(peer),
+                Err(error) => self.lose(ready.token, &error),
+            }
+        }
+        self.desk = Some(desk);
+        Ok(())
+    }
+
+    /// A connection ended, or never came to be.
+    fn lose(&mut self, token: usize, error: &anyhow::Error) {
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        slot.peer = None;
+        let was_here = slot.fate == Fate::Here;
+        let counts = slot.role != Role::Publisher;
+        if was_here {
+            self.ready -= usize::from(counts);
+        } else {
+            self.underway -= usize::from(counts);
+        }
+        match slot.fate {
+            Fate::Here if slot.is_slow => {
+                slot.fate = Fate::Left;
+                self.slow_closed += 1;
+                return;
+            }
+            Fate::Away if slot.attempts < ATTEMPTS_MAX => {
+                slot.attempts += 1;
+                self.away.push_back((now_ns() + RETRY_NS, token));
+                return;
+            }
+            Fate::Coming => slot.fate = Fate::Failed,
+            _ => slot.fate = Fate::Lost,
+        }
+        let (role, stage) = (slot.role, slot.stage);
+        self.first_failure.get_or_insert_with(|| format!("{role:?} {token}, {stage:?}: {error:#}"));
+    }
+}

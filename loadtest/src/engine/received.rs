@@ -1,0 +1,92 @@
+//! One subscriber's place in the sequence of messages. Pure.
+
+/// What a message is to the subscriber that gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The next one, or one after a gap.
+    New,
+    /// After a later one.
+    Late,
+    /// It was there already.
+    Again,
+}
+
+/// What a subscriber has. Of the last 64 messages it is known exactly which; of older ones how many are missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Received {
+    /// The lowest number that came.
+    first: u32,
+    /// The highest number that came, and one.
+    next: u32,
+    /// Bit 0 is `next - 1`, bit 1 the one before.
+    window: u64,
+    /// Messages that came, each once.
+    pub(crate) delivered: u32,
+    pub(crate) duplicated: u32,
+    pub(crate) reordered: u32,
+}
+
+impl Received {
+    pub(crate) fn take(&mut self, sequence: u32) -> Arrival {
+        if self.window == 0 {
+            self.first = sequence;
+            self.next = sequence;
+        }
+        if sequence >= self.next {
+            let step = sequence - self.next + 1;
+            self.window = self.window.checked_shl(step).unwrap_or(0) | 1;
+            self.next = sequence + 1;
+            self.delivered += 1;
+            return Arrival::New;
+        }
+        let back = self.next - 1 - sequence;
+        let known = (back < u64::BITS).then(|| self.window & 1 << back != 0);
+        if known.unwrap_or(sequence >= self.first && self.missing() == 0) {
+            self.duplicated += 1;
+            return Arrival::Again;
+        }
+        if back < u64::BITS {
+            self.window |= 1 << back;
+        }
+        self.first = self.first.min(sequence);
+        self.delivered += 1;
+        self.reordered += 1;
+        Arrival::Late
+    }
+
+    /// Messages between the first and the last that came, and did not.
+    pub(crate) fn missing(&self) -> u32 {
+        (self.next - self.first).saturating_sub(self.delivered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_duplicates_and_disorder_are_told_apart() {
+        let far_and_back: Vec<u32> = (0..200).chain([3, 199]).collect();
+        let table: &[(&[u32], u32, u32, u32, u32)] = &[
+            (&[], 0, 0, 0, 0),
+            (&[0, 1, 2], 3, 0, 0, 0),
+            (&[0, 2, 3], 3, 0, 0, 1),
+            (&[0, 2, 1, 3], 4, 0, 1, 0),
+            (&[0, 1, 1, 2], 3, 1, 0, 0),
+            (&[0, 2, 2, 2], 2, 2, 0, 1),
+            (&[7, 8], 2, 0, 0, 0),
+            (&[7, 8, 6], 3, 0, 1, 0),
+            (&[0, 100], 2, 0, 0, 99),
+            (&[0, 100, 1], 3, 0, 1, 98),
+            (&far_and_back, 200, 2, 0, 0),
+        ];
+        for (sequences, delivered, duplicated, reordered, missing) in table {
+            let mut received = Received::default();
+            for sequence in *sequences {
+                received.take(*sequence);
+            }
+            let got = (received.delivered, received.duplicated, received.reordered, received.missing());
+            assert_eq!(got, (*delivered, *duplicated, *reordered, *missing), "{sequences:?}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Load tests of a hub, by a client of its own: nothing here is shared with the hub, so that a mistake there is not
+//! invisible. Loopback only; bounded in clients, messages and time. One thread drives all clients with epoll, so that
+//! the load test is not what is measured; every subscriber's sequence is checked for loss, repetition and order.
+//!
+//! - [`plan`]: what a run does, read from YAML
+//! - [`result`]: what it found, and the lines that tell of it while it goes on
+//! - [`run`]: carries a plan out
+//! - [`main_with`]: the command line, for the program of this crate and for `infrawatch loadtest`
+
+mod bench;
+mod buckets;
+mod cli;
+mod comparison;
+mod csv;
+mod engine;
+mod frames;
+mod html;
+mod marker;
+mod net;
+pub mod plan;
+mod plot;
+mod process;
+pub mod result;
+mod running;
+mod schedule;
+mod terminal;
+mod thresholds;
+mod upgrade;
+
+pub use cli::main_with;
+pub use engine::{Options, RunError, run};

@@ -1,0 +1,193 @@
+//! What is asked for, and the plan that the engine is given.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use serde::Serialize;
+
+use super::RunError;
+use super::limits::Limits;
+use super::run::RunId;
+use crate::auth::{NewToken, Role, TopicClaims, TopicPattern};
+
+/// What a load can do.
+pub const SCENARIOS: [&str; 9] =
+    ["paced", "fanout", "storm", "reconnect", "slow_reader", "churn", "ingest", "mixed", "soak"];
+
+/// Those whose clients send samples, which only an agent or an admin may.
+const SAMPLING: [&str; 2] = ["ingest", "mixed"];
+
+/// Topics of loads; nobody's token but theirs is narrowed to them.
+pub const LOAD_TOPICS: &str = "testing-load:*";
+
+/// What a run may take beside its phases before it counts as stuck, in seconds: clients that wait for each other,
+/// messages that are still on their way.
+const SLACK_S: u64 = 60;
+
+/// A run that is asked for; its numbers are within the [`Limits`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// What its starter calls it.
+    pub name: String,
+    /// One of [`SCENARIOS`].
+    pub scenario: &'static str,
+    /// Clients.
+    pub connections: u64,
+    /// Seconds of the steady phase.
+    pub duration_s: u64,
+    /// Messages a second.
+    pub rate_hz: u64,
+    /// Bytes of payload.
+    pub payload_bytes: u64,
+    /// How often a client reconnects, in all; of the scenario `reconnect` only.
+    pub reconnects: u64,
+}
+
+/// The plan, as the engine reads it.
+#[derive(Debug, Serialize)]
+pub struct Plan<'a> {
+    name: &'a str,
+    scenario: &'static str,
+    target: SocketAddrV4,
+    connections: u64,
+    rate_hz: u64,
+    payload_bytes: u64,
+    topic: String,
+    phases: [Phase; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconnects: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Phase {
+    name: &'static str,
+    kind: &'static str,
+    duration_s: u64,
+}
+
+impl NewRun {
+    /// The plan of this run against the hub that listens there.
+    pub fn plan(&self, id: RunId, target: SocketAddrV4, limits: &Limits) -> Plan<'_> {
+        let phase = |kind, duration_s| Phase { name: kind, kind, duration_s };
+        Plan {
+            name: &self.name,
+            scenario: self.scenario,
+            target,
+            connections: self.connections,
+            rate_hz: self.rate_hz,
+            payload_bytes: self.payload_bytes,
+            topic: format!("testing-load:{id}"),
+            phases: [phase("ramp_up", self.ramp_up_s(limits)), phase("steady", self.steady_s(limits))],
+            reconnects: (self.scenario == "reconnect").then_some(self.reconnects),
+        }
+    }
+
+    fn ramp_up_s(&self, limits: &Limits) -> u64 {
+        limits.connecting_s(self.connections).max(1)
+    }
+
+    fn steady_s(&self, limits: &Limits) -> u64 {
+        match self.scenario {
+            // They are spread over it.
+            "reconnect" => self.duration_s.max(limits.connecting_s(self.reconnects)),
+            _ => self.duration_s,
+        }
+    }
+
+    /// How long the run may take, in milliseconds; what takes longer is stuck.
+    pub fn limit_ms(&self, limits: &Limits) -> u64 {
+        (self.ramp_up_s(limits) + self.steady_s(limits) + SLACK_S) * 1_000
+    }
+
+    /// The token of its clients: for their topics only, and no longer than the run may take.
+    pub fn token(&self, id: RunId, limits: &Limits) -> NewToken {
+        let topics: Vec<TopicPattern> = TopicPattern::parse(LOAD_TOPICS).into_iter().collect();
+        let role = if SAMPLING.contains(&self.scenario) { Role::Admin } else { Role::Operator };
+        NewToken {
+            subject: format!("loadtest:{id}"),
+            role,
+            node: None,
+            topics: Some(TopicClaims { publish: topics.clone(), subscribe: topics }),
+            ttl_ms: self.limit_ms(limits) + SLACK_S * 1_000,
+        }
+    }
+}
+
+/// Where the load finds the hub that listens on `address`.
+pub fn target(address: SocketAddr) -> Result<SocketAddrV4, RunError> {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, v4.port()))
+        }
+        SocketAddr::V4(v4) if v4.ip().is_loopback() => Ok(v4),
+        // Unless the system says otherwise it takes IPv4 as well.
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, v6.port()))
+        }
+        _ => Err(RunError::Address { address }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ConnectionSection, LabSection};
+    use serde_json::json;
+
+    fn asked(scenario: &'static str) -> NewRun {
+        NewRun {
+            name: "evening".into(),
+            scenario,
+            connections: 320,
+            duration_s: 3,
+            rate_hz: 10,
+            payload_bytes: 200,
+            reconnects: 800,
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits::new(&LabSection::default(), &ConnectionSection::default(), true)
+    }
+
+    #[test]
+    fn the_ramp_up_keeps_within_the_rate_at_which_the_hub_takes_connections() {
+        let (id, target) = (RunId::fresh(), SocketAddrV4::new(Ipv4Addr::LOCALHOST, 5050));
+        let plan = serde_json::to_value(asked("paced").plan(id, target, &limits())).unwrap();
+        let expected = json!({ "name": "evening", "scenario": "paced", "target": "127.0.0.1:5050",
+            "connections": 320, "rate_hz": 10, "payload_bytes": 200, "topic": format!("testing-load:{id}"),
+            "phases": [{ "name": "ramp_up", "kind": "ramp_up", "duration_s": 2 },
+                { "name": "steady", "kind": "steady", "duration_s": 3 }] });
+        assert_eq!(plan, expected);
+        let plan = serde_json::to_value(asked("reconnect").plan(id, target, &limits())).unwrap();
+        assert_eq!((&plan["reconnects"], &plan["phases"][1]["duration_s"]), (&json!(800), &json!(5)));
+        assert_eq!(asked("paced").limit_ms(&limits()), 65_000);
+    }
+
+    #[test]
+    fn the_token_is_for_its_topics_and_outlives_the_run() {
+        let id = RunId::fresh();
+        let token = asked("paced").token(id, &limits());
+        assert_eq!((token.subject, token.role), (format!("loadtest:{id}"), Role::Operator));
+        assert!(token.ttl_ms > asked("paced").limit_ms(&limits()));
+        let topics = token.topics.unwrap();
+        for patterns in [&topics.publish, &topics.subscribe] {
+            assert!(patterns.len() == 1 && patterns[0].covers(&format!("testing-load:{id}")));
+            assert!(!patterns[0].covers("testing") && !patterns[0].covers("deployments"));
+        }
+        assert_eq!(asked("ingest").token(id, &limits()).role, Role::Admin);
+    }
+
+    #[test]
+    fn a_hub_is_found_on_loopback_or_not_at_all() {
+        for (listens, found) in [
+            ("0.0.0.0:80", Some("127.0.0.1:80")),
+            ("[::]:80", Some("127.0.0.1:80")),
+            ("127.0.0.9:80", Some("127.0.0.9:80")),
+            ("[::1]:80", None),
+            ("192.0.2.1:80", None),
+        ] {
+            let found_at = target(listens.parse().unwrap()).ok().map(|at| at.to_string());
+            assert_eq!(found_at.as_deref(), found, "{listens}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Much at once: a hot topic, a client that does not read, connections that are cut, memory.
+
+use infrawatch::telemetry::Counter;
+use serde_json::{Value, json};
+
+use super::{disable, enable, offsets, recover};
+use crate::hub::{Client, Ended, Inside, until};
+
+async fn in_order(client: &mut Client, count: u64) {
+    let first = client.message().await;
+    assert_eq!(first.payload["synthetic"], true);
+    for n in 1..count {
+        let message = client.message().await;
+        assert_eq!((message.topic.as_str(), message.offset), ("lab:hot", first.offset + n));
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_closed_and_everybody_else_gets_every_message() {
+    let hub = Inside::with(|options| {
+        options.settings.connection.outbox_bytes_max = 512 * 1024;
+        options.settings.connection.close_grace_ms = 100;
+    });
+    let mut witness = hub.client("witness").await;
+    witness.subscribe("lab:hot").await;
+    enable(&hub, "slow_consumer", json!({})).await;
+    until("the slow client is there", async || {
+        let (_, _, page) = hub.get("/api/v1/connections/list").await;
+        let rows: &[Value] = page["items"].as_array().unwrap();
+        rows.iter().any(|row| row["client_id"].as_str().unwrap().starts_with("lab-slow-")).then_some(())
+    })
+    .await;
+    let slow = || Counter::ConnectionsClosed.by_label().get("slow").copied().unwrap_or(0);
+    let before = slow();
+    enable(&hub, "hot_topic", json!({ "rate_hz": 300, "payload_bytes": 4_096 })).await;
+    in_order(&mut witness, 300).await;
+    until("the slow client is closed", async || {
+        // Read on, or the witness is slow itself.
+        in_order(&mut witness, 20).await;
+        (slow() > before).then_some(())
+    })
+    .await;
+    disable(&hub, "hot_topic").await;
+    disable(&hub, "slow_consumer").await;
+    witness.request("ping", json!({}), "pong").await;
+}
+
+#[tokio::test]
+async fn a_hot_topic_does_not_delay_what_is_critical_elsewhere() {
+    let hub = Inside::start();
+    let mut client = hub.client("alice").await;
+    client.subscribe("alerts_critical").await;
+    let run = enable(&hub, "hot_topic", json!({ "rate_hz": 2_000 })).await;
+    until("it is hot", async || (Counter::Published.total() > 200).then_some(())).await;
+    let alert = json!({ "severity": "critical", "title": "t", "message": "m" });
+    let (status, _, posted) = hub.post("/api/v1/streaming/alerts", &alert).await;
+    assert_eq!(status, 201, "{posted}");
+    assert_eq!(client.message().await.topic, "alerts_critical");
+    let ended = disable(&hub, "hot_topic").await;
+    assert_eq!(ended["id"], run["id"]);
+    assert!(ended["observed"]["now"].as_u64() > ended["observed"]["before"].as_u64(), "{ended}");
+}
+
+#[tokio::test]
+async fn who_is_cut_comes_back_with_its_session_and_without_a_gap() {
+    let hub = Inside::with(|options| options.settings.topic.flush_interval_ms = 0);
+    let mut clients = Vec::new();
+    for n in 0..6 {
+        let mut client = hub.client(&format!("c-{n}")).await;
+        client.subscribe("bench:a").await;
+        clients.push(client);
+    }
+    let at = clients[0].publish("bench:a", json!(1)).await;
+    for client in &mut clients {
+        assert_eq!(offsets(client, "bench:a", 1).await, [1]);
+    }
+    enable(&hub, "reconnect_storm", json!({ "connections": 4 })).await;
+    let gone = async || hub.state.services.clients.counts().0;
+    until("four are cut", async || (gone().await == 2).then_some(())).await;
+    let mut publisher = hub.client("publisher").await;
+    publisher.publish("bench:a", json!(2)).await;
+    let mut cut = 0;
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send("ping", json!({})).await;
+        let id = client.send("ping", json!({})).await;
+        if client.answer_or_end(&id).await.is_none() {
+            assert_eq!(client.ended().await, Ended::Cut, "without a close frame");
+            *client = hub.client(&format!("c-{n}")).await;
+            assert_eq!(client.connected["payload"]["resumed"], true, "{}", client.connected);
+            recover(client, "bench:a", &at["epoch"], 1).await;
+            cut += 1;
+        }
+        assert_eq!(offsets(client, "bench:a", 1).await, [2]);
+    }
+    assert_eq!(cut, 4);
+}
+
+#[tokio::test]
+async fn messages_go_on_under_memory_pressure_and_it_is_given_back() {
+    const MIB: u64 = 1 << 20;
+    let hub = Inside::start();
+    let mut client = hub.client("alice").await;
+    client.subscribe("bench:a").await;
+    let run = enable(&hub, "memory_pressure", json!({ "mib": 64 })).await;
+    let before = run["observed"]["before"].as_u64().unwrap();
+    let (_, _, told) = hub.get("/api/sim/status").await;
+    let held = told["active"][0]["observed"]["now"].as_u64().unwrap();
+    assert!(held > before + 48 * MIB, "{told}");
+    client.publish("bench:a", json!(1)).await;
+    assert_eq!(offsets(&mut client, "bench:a", 1).await, [1]);
+    let ended = disable(&hub, "memory_pressure").await;
+    assert!(ended["observed"]["now"].as_u64().unwrap() < held - 32 * MIB, "{ended}");
+}
