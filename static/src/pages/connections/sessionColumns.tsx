@@ -14,23 +14,23 @@ export function sessionColumns(own_id: string | null, may_disconnect: boolean) {
   return [
     column.accessor('client_id', {
       header: 'Client',
-      size: 182,
+      size: 222,
       cell: (cell) => (
         <span className="client-cell">
           <span className="mono" title={cell.getValue()}>{cell.getValue()}</span>
-          {cell.getValue() === own_id && <span className="tag">this browser</span>}
+          {cell.getValue() === own_id && <span className="tag" title="This browser">you</span>}
         </span>
       ),
     }),
     column.accessor('state', { header: 'State', size: 126, cell: (cell) => <Status word={cell.getValue()} /> }),
     column.accessor('subject', {
-      header: 'Subject', size: 150,
+      header: 'Subject', size: 140,
       cell: (cell) => <>{cell.getValue()} <span className="muted">{cell.row.original.role}</span></>,
     }),
     column.accessor('since', { ...NUMBER, header: 'For', size: 92, cell: (cell) => <Age at={cell.getValue()} /> }),
-    column.accessor('remote_address', { header: 'Address', size: 128, cell: (cell) => cell.getValue() ?? UNKNOWN }),
+    column.accessor('remote_address', { header: 'Address', size: 110, cell: (cell) => cell.getValue() ?? UNKNOWN }),
     column.accessor((session) => session.topics.length + session.rooms.length, {
-      id: 'topics', header: 'Topics', size: 118,
+      id: 'topics', header: 'Topics', size: 106,
       cell: (cell) => <Names topics={cell.row.original.topics} rooms={cell.row.original.rooms} />,
     }),
     column.accessor('bytes_in', { ...NUMBER, header: 'In', size: 82, cell: (cell) => bytes(cell.getValue()) }),

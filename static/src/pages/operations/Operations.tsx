@@ -9,7 +9,7 @@ import './operations.css';
 import { SupervisionTable } from './SupervisionTable';
 
 const CHECK_NAMES: Readonly<Record<string, string>> = {
-  store: 'Store', disk_space: 'Disk space', memory: 'Memory', mailboxes: 'Mailboxes', event_loop: 'Event loop',
+  breakers: 'Breakers', store: 'Store', disk_space: 'Disk space', memory: 'Memory', mailboxes: 'Mailboxes', event_loop: 'Event loop',
 };
 
 export default function Operations(): ReactNode {
