@@ -49,7 +49,7 @@ install_suite() {
 
 start_echo() {
   local binary address
-  cargo build --locked --workspace --all-features --profile "$profile" --example echo
+  cargo build --locked --workspace --profile "$profile" --example echo
   binary=$(binary_dir "$profile")/examples/echo
   coproc echo_server { exec "$binary" 127.0.0.1:0; }
   # shellcheck disable=SC2154 # made by coproc
