@@ -78,6 +78,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
         clock: Clock::manual(1_795_223_722_042).0,
         // Nobody asks for a load test.
         program: "infrawatch".into(),
+        lab: false,
     };
     let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let hub = Hub::start(options, listener).await.unwrap();

@@ -12,8 +12,8 @@ use parking_lot::RwLock;
 use super::Services;
 use super::shard::Shard;
 use super::shard_actor::{
-    CloseMember, CloseSome, ConnectionRow, CutSome, DepthSnapshot, Drain, LateCloses, ShardActor, ShardDepths,
-    ShardSnapshot, Tell,
+    CloseMember, CloseSome, ConnectionRow, CutSome, DepthSnapshot, Drain, LateCloses, ShardActor,
+    ShardDepths, ShardSnapshot, Tell,
 };
 use crate::protocol::codes::Close;
 use crate::protocol::frame::SharedFrame;

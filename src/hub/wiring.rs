@@ -1,6 +1,7 @@
 //! Which part knows which, and the start of what exists once.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use crate::auth::Auth;
 use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
+use crate::config::LabSection;
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::fault::Faults;
 use crate::http::{Desk, State, alerts};
@@ -69,28 +71,16 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let fleet =
         Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
-    let auth = Arc::new(auth);
-    let load_tests = LoadTests::new(LoadTestsArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        broker: broker.clone(),
-        auth: auth.clone(),
-        limits: Limits::new(&settings.lab, &settings.connection, rate_limits),
-        settings: settings.lab,
-        address,
-        program,
-        clock: clock.clone(),
-    });
     let shards = Shards::default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
-    let services = Services {
+    let services = Arc::new(Services {
         broker,
         breakers,
         latency: Latency::default(),
         rooms,
         documents,
         ingest,
-        auth,
+        auth: Arc::new(auth),
         clients: Clients::new(shards.clone()),
         store: store.clone(),
         tree,
@@ -99,11 +89,11 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
         faults,
-    };
+    });
     Arc::new(State {
-        services: Arc::new(services),
+        load_tests: load_tests(&services, settings.lab, address, program),
+        services,
         shards,
-        load_tests,
         fleet,
         store,
         settings: settings.http,
@@ -118,6 +108,20 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         scenarios,
         desk,
         draining: watch::Sender::new(false),
+    })
+}
+
+fn load_tests(services: &Services, settings: LabSection, address: SocketAddr, program: PathBuf) -> LoadTests {
+    LoadTests::new(LoadTestsArgs {
+        tree: services.tree.clone(),
+        store: services.store.clone(),
+        broker: services.broker.clone(),
+        auth: services.auth.clone(),
+        limits: Limits::new(&settings, &services.settings, services.rate_limits),
+        settings,
+        address,
+        program,
+        clock: services.clock.clone(),
     })
 }
 

@@ -1,6 +1,5 @@
 //! Load tests: measured by a process of their own, one at a time, told, kept, and never left behind.
 
-#[cfg(feature = "fault")]
 mod crashes;
 mod ends;
 mod engines;

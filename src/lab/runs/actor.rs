@@ -336,8 +336,7 @@ impl Actor for LabActor {
         let snapshot = self.shared.args.tree.snapshot();
         let failure =
             snapshot.into_iter().find(|row| row.kind == Self::KIND).and_then(|row| row.last_failure);
-        let reason =
-            failure.map_or_else(|| "for an unknown reason".to_owned(), |failure| failure.reason.to_string());
+        let reason = failure.map_or_else(|| "for an unknown reason".to_owned(), |failure| failure.reason);
         let life = Lifecycle::abandoned(run, &format!("the lab crashed: {reason}"), self.now_ms());
         self.active = Some(Active { life, new: None, reins: None, deadline: None, cause: Cause::own() });
         self.keep(ctx);
