@@ -193,7 +193,7 @@ test('the palette finds pages, nodes, topics and actions, by keyboard alone', as
   await page.goto(hub.url('/operations?range=5m'));
   await waitForPhase(page, 'live');
   await page.keyboard.press('Control+k');
-  const box = page.getByRole('combobox');
+  const box = page.getByRole('dialog').getByRole('combobox');
   await box.waitFor();
   await page.waitForFunction(() => document.activeElement?.getAttribute('role') === 'combobox');
   await page.keyboard.type('web-1');

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import './palette.css';
 import { Icon } from '../icons';
 import { ranked, type Command } from './ranking';
@@ -19,10 +19,15 @@ export default function PaletteList({ close, showKeys }: PaletteListProps): Reac
   const list = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLInputElement>(null);
   // The dialog looked for something to focus before this was loaded.
-  useEffect(() => box.current?.focus(), []);
+  useEffect(() => {
+    box.current?.focus();
+  }, []);
   const shown = ranked(useCommands(showKeys), text);
   const active = Math.min(chosen, shown.length - 1);
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' }), [active, text]);
+  useEffect(() => {
+    // What this returns is a promise in newer browsers, which is no clean-up.
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+  }, [active, text]);
   const run = (command: Command | undefined): void => {
     if (command === undefined) return;
     close();
@@ -56,7 +61,7 @@ export default function PaletteList({ close, showKeys }: PaletteListProps): Reac
               // The box has the focus and the keys; the list is for the pointer.
               // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
               <div key={command.id} id={`${list_id}-${index}`} role="option" aria-selected={index === active} className="palette-item" data-command={command.id}
-                onClick={() => run(command)} onPointerMove={() => setChosen(index)}>
+                onClick={() => run(command)} onPointerMove={(event) => moved(event) && setChosen(index)}>
                 <span className="palette-label">{command.label}</span>
                 {group === 'Nodes' || group === 'Topics' ? <span className="muted">{command.detail}</span> : null}
                 {command.keys !== undefined && <kbd>{command.keys}</kbd>}
@@ -69,6 +74,11 @@ export default function PaletteList({ close, showKeys }: PaletteListProps): Reac
       <p className="visually-hidden" role="status">{shown.length === 0 ? 'Nothing found' : `${shown.length} found`}</p>
     </>
   );
+}
+
+/** Whether the pointer moved, rather than the list under it. */
+function moved({ movementX, movementY }: PointerEvent): boolean {
+  return movementX !== 0 || movementY !== 0;
 }
 
 function targetOf(key: string, here: number, size: number): number | null {
