@@ -124,8 +124,8 @@ test('no page keeps the browser busy', async () => {
     await waitForPhase(page, 'live');
     await page.locator('.skeleton').first().waitFor({ state: 'detached' });
     const first = await read();
-    // Each page hears of the hub again and again, the Live Console over its socket alone: twice is a while of ordinary life.
-    if (path === '/console') await published(tab, 4);
+    // Each page hears of the hub again and again, two of them over the socket alone: twice is a while of ordinary life.
+    if (path === '/console' || path === '/testing') await published(tab, 4);
     else for (let seen = 0; seen < 2; seen += 1) await page.waitForResponse((response) => response.url().includes('/api/'), { timeout: 15_000 });
     const last = await read();
     const share = (last.ScriptDuration - first.ScriptDuration) / (last.Timestamp - first.Timestamp);

@@ -66,7 +66,7 @@ impl Message for Drain {
 }
 
 /// The actor.
-pub struct LabActor {
+pub struct RunsActor {
     active: Option<Active>,
     shared: Arc<Shared>,
 }
@@ -100,7 +100,7 @@ struct Over<'a> {
     run: &'a StoredRun,
 }
 
-impl LabActor {
+impl RunsActor {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { active: None, shared }
     }
@@ -262,7 +262,7 @@ impl LabActor {
     }
 }
 
-impl Handler<Queued<Start>> for LabActor {
+impl Handler<Queued<Start>> for RunsActor {
     type Result = ResponseActFuture<Self, Result<StoredRun, RunError>>;
 
     fn handle(&mut self, queued: Queued<Start>, _ctx: &mut Self::Context) -> Self::Result {
@@ -278,7 +278,7 @@ impl Handler<Queued<Start>> for LabActor {
     }
 }
 
-impl Handler<Queued<Stop>> for LabActor {
+impl Handler<Queued<Stop>> for RunsActor {
     type Result = bool;
 
     fn handle(&mut self, queued: Queued<Stop>, ctx: &mut Self::Context) -> bool {
@@ -291,7 +291,7 @@ impl Handler<Queued<Stop>> for LabActor {
     }
 }
 
-impl Handler<Queued<Drain>> for LabActor {
+impl Handler<Queued<Drain>> for RunsActor {
     type Result = ();
 
     fn handle(&mut self, _queued: Queued<Drain>, ctx: &mut Self::Context) {
@@ -299,7 +299,7 @@ impl Handler<Queued<Drain>> for LabActor {
     }
 }
 
-impl StreamHandler<Event> for LabActor {
+impl StreamHandler<Event> for RunsActor {
     fn handle(&mut self, event: Event, ctx: &mut Self::Context) {
         match event {
             Event::Line(line) => self.said(&line),
@@ -317,7 +317,7 @@ impl StreamHandler<Event> for LabActor {
     fn finished(&mut self, _ctx: &mut Self::Context) {}
 }
 
-impl Restart for LabActor {
+impl Restart for RunsActor {
     const KIND: &'static str = "lab_runs";
 
     fn fresh(&self) -> Self {
@@ -325,9 +325,9 @@ impl Restart for LabActor {
     }
 }
 
-supervised!(LabActor);
+supervised!(RunsActor);
 
-impl Actor for LabActor {
+impl Actor for RunsActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-use super::actor::{Drain, LabActor, Start, Stop};
+use super::actor::{Drain, RunsActor, Start, Stop};
 use super::limits::Limits;
 use super::plan::NewRun;
 use super::run::{RunId, Status, StoredRun};
@@ -63,7 +63,7 @@ pub(super) struct Shared {
     pub(super) idle: watch::Sender<bool>,
     /// The hub stops: no more runs.
     pub(super) closing: AtomicBool,
-    inbox: OnceLock<Inbox<LabActor>>,
+    inbox: OnceLock<Inbox<RunsActor>>,
 }
 
 pub(super) struct Standing {
@@ -108,7 +108,7 @@ impl LoadTests {
             shared.standing.lock().take();
             shared.idle.send_replace(true);
         });
-        let start = || self.0.args.tree.start("lab_runs", LabActor::new(self.0.clone()), Some(on_give_up));
+        let start = || self.0.args.tree.start("lab_runs", RunsActor::new(self.0.clone()), Some(on_give_up));
         self.0.inbox.get_or_init(start);
     }
 
@@ -180,7 +180,7 @@ impl LoadTests {
         }
     }
 
-    fn inbox(&self) -> Result<&Inbox<LabActor>, RunError> {
+    fn inbox(&self) -> Result<&Inbox<RunsActor>, RunError> {
         self.0.inbox.get().ok_or(RunError::Overloaded)
     }
 }

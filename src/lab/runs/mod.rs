@@ -25,7 +25,7 @@ use crate::auth::AuthError;
 use crate::protocol::codes::Code;
 use crate::store::StoreError;
 
-pub use actor::LabActor;
+pub use actor::RunsActor;
 pub use figures::{Detail, Figures};
 pub use handle::{LoadTests, LoadTestsArgs};
 pub use limits::Limits;
