@@ -310,18 +310,24 @@ impl Outbox {
         self.is_over = true;
     }
 
-    /// Fills `slices` with what goes out next, at most `bytes_max` of it; returns how many are filled.
+    /// Fills `slices` with what goes out next; returns how many are filled. What is begun, control and what is
+    /// critical is whole; less urgent frames only fill that up to `bytes_max`.
     pub fn head<'a>(&'a self, slices: &mut [IoSlice<'a>], bytes_max: usize) -> usize {
+        let [critical, less_urgent @ ..] = &self.lanes;
         let begun = std::iter::once(&self.begun).filter(|b| !b.is_empty());
-        let data = self.lanes.iter().flatten().filter(|w| !self.is_stale(w)).map(|w| &w.entry.frame);
+        let frame = |waiting: &'a Waiting| (!self.is_stale(waiting)).then_some(&waiting.entry.frame);
+        let urgent = begun.chain(&self.control).chain(critical.iter().filter_map(frame));
+        let frames = urgent
+            .map(|frame| (frame, true))
+            .chain(less_urgent.iter().flatten().filter_map(frame).map(|frame| (frame, false)));
         let (mut filled, mut room) = (0, bytes_max);
-        for (slice, frame) in slices.iter_mut().zip(begun.chain(&self.control).chain(data)) {
-            let part = frame.get(..room).unwrap_or(frame);
+        for (slice, (frame, is_urgent)) in slices.iter_mut().zip(frames) {
+            let part = if is_urgent { frame } else { frame.get(..room).unwrap_or(frame) };
             if part.is_empty() {
                 break;
             }
             *slice = IoSlice::new(part);
-            room -= part.len();
+            room = room.saturating_sub(part.len());
             filled += 1;
         }
         filled

@@ -27,7 +27,7 @@ use crate::websocket::close_frame;
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
 
-/// Bytes of what waits that one write hands to the kernel. It takes whole writes while less than
+/// To so many bytes a write is filled up with what is not urgent. The kernel takes whole writes while less than
 /// `TCP_NOTSENT_LOWAT` waits in it, and what it has nothing overtakes.
 const WRITE_BYTES_MAX: usize = 16 * 1024;
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use memchr::memmem;
-use rustix::net::{self, AddressFamily, SocketType, sockopt};
+use socket2::{Domain, Socket, Type};
 
 use crate::bench::hub::Hub;
 use crate::frames::{self, Frame};
 use crate::upgrade;
 
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 /// What the client's kernel takes in while nobody reads: small, because no server can overtake what is there.
 const RECEIVE_BYTES: usize = 16 * 1024;
+/// Segments as on Ethernet: with those of loopback, which are as long as such a window, TCP waits for its timers.
+const SEGMENT_BYTES: u32 = 1_448;
 /// Whatever is waited for comes within this time, or not at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,9 +32,10 @@ impl Dialogue {
     /// Connects and waits for the greeting. The kernel takes in only so much while nobody reads: what waits is
     /// to wait in the hub.
     pub(crate) fn open(hub: &Hub, client_id: &str) -> Result<Self> {
-        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-        sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BYTES)?;
-        net::connect(&socket, &hub.address)?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_recv_buffer_size(RECEIVE_BYTES)?;
+        socket.set_tcp_mss(SEGMENT_BYTES)?;
+        socket.connect(&hub.address.into())?;
         let mut stream = prepared(socket.into())?;
         let (host, path) = (hub.address.to_string(), format!("/ws/{client_id}"));
         stream.write_all(upgrade::request(&path, &host, Some(&hub.token), false).as_bytes())?;
