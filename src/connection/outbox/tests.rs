@@ -47,7 +47,7 @@ fn only_what_is_not_urgent_is_cut_to_the_size_of_a_write() {
     push(&mut outbox, 3, Priority::Critical, "critical");
     outbox.push_control("!".into()).unwrap();
     assert_eq!(head(&outbox), b"rmal!critical");
-    outbox.advance(12);
+    outbox.advance("rmal!critical".len());
     assert_eq!(head(&outbox), b"low");
 }
 
