@@ -8,18 +8,21 @@
 //! - [`main_with`]: the command line, for the program of this crate and for `infrawatch loadtest`
 
 mod bench;
-mod buckets;
 mod cli;
+mod clients;
 mod comparison;
 mod csv;
 mod engine;
 mod frames;
 mod html;
+mod latencies;
 mod marker;
 mod net;
 pub mod plan;
 mod plot;
 mod process;
+mod protocol;
+mod received;
 pub mod result;
 mod running;
 mod schedule;

@@ -29,6 +29,13 @@ impl Marker {
         out.resize(end, b'x');
     }
 
+    /// The same as a string of JSON.
+    pub(crate) fn write_quoted(self, payload_bytes: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        self.write(payload_bytes, out);
+        out.push(b'"');
+    }
+
     fn read(digits: &[u8]) -> Option<Self> {
         let due_ns = hex(digits.get(..16)?)?;
         let sequence = u32::try_from(hex(digits.get(16..24)?)?).ok()?;
