@@ -75,9 +75,10 @@ impl Staged {
         self.frames.len()
     }
 
-    /// Sends them all; none is left whatever becomes of it.
-    pub(crate) fn send(&mut self, peer: &mut Peer, poller: &Poller) -> io::Result<()> {
-        let sent = if self.frames.is_empty() { Ok(()) } else { peer.send(&self.frames, poller) };
+    /// Sends them all, if the connection is there; none is left whatever becomes of it.
+    pub(crate) fn send(&mut self, link: Option<&mut Link>, poller: &Poller) -> io::Result<()> {
+        let link = link.filter(|_| !self.frames.is_empty());
+        let sent = link.map_or(Ok(()), |link| link.peer.send(&self.frames, poller));
         self.frames.clear();
         sent
     }

@@ -25,10 +25,7 @@ pub(crate) fn ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {
 
 /// What a result tells of a histogram.
 pub(crate) fn percentiles(histogram: &Histogram<u64>) -> Latency {
-    let ms = |quantile| ms(histogram, quantile);
-    if histogram.is_empty() {
-        return Latency::default();
-    }
+    let ms = |quantile| (!histogram.is_empty()).then(|| ms(histogram, quantile));
     Latency { p50_ms: ms(0.5), p95_ms: ms(0.95), p99_ms: ms(0.99), p999_ms: ms(0.999), max_ms: ms(1.0) }
 }
 

@@ -1,6 +1,7 @@
-//! Load tests of a hub, by a client of its own: nothing here is shared with the hub, so that a mistake there is not
-//! invisible. Loopback only; bounded in clients, messages and time. One thread drives all clients with epoll, so that
-//! the load test is not what is measured; every subscriber's sequence is checked for loss, repetition and order.
+//! Load tests of a hub, by a client of its own: nothing here is taken from the hub, so that a mistake there is not
+//! invisible. What the hub takes from here are plans, which it writes, and results, which it shows. Loopback only;
+//! bounded in clients, messages and time. One thread drives all clients with epoll, so that the load test is not what
+//! is measured; every subscriber's sequence is checked for loss, repetition and order.
 //!
 //! - [`plan`]: what a run does, read from YAML
 //! - [`result`]: what it found, and the lines that tell of it while it goes on

@@ -134,8 +134,7 @@ impl<'t> Swarm<'t> {
 
     pub(crate) fn send_staged(&mut self) -> Result<()> {
         let link = self.clients.get_mut(self.target.subs).and_then(|client| client.link.as_mut());
-        let sent = link.map(|link| self.staged.send(&mut link.peer, &self.sockets.poller));
-        sent.unwrap_or(Ok(())).context("the publisher lost its connection")
+        self.staged.send(link, &self.sockets.poller).context("the publisher lost its connection")
     }
 
     /// What the publisher's socket did not take yet, in bytes.
@@ -155,8 +154,9 @@ impl<'t> Swarm<'t> {
             (_, Stage::Greeted, Heard::Connected) => {
                 let client = &self.clients[token];
                 // Nobody else publishes to the topic: the first message has offset 1 and number 0.
-                let missed = self.returns.epoch.as_deref().zip(Some(client.received.next().into()));
-                let request = protocol::subscribe(TOPIC, missed.filter(|_| client.returns));
+                let epoch = self.returns.epoch.as_deref().filter(|_| client.returns);
+                let recover = epoch.map(|epoch| (epoch, client.received.next().into()));
+                let request = protocol::subscribe(TOPIC, recover);
                 link.stage = Stage::Subscribing;
                 link.say(frames::TEXT, request.as_bytes(), &self.sockets.poller)?;
             }
@@ -164,8 +164,8 @@ impl<'t> Swarm<'t> {
                 if self.returns.epoch.is_none() {
                     self.returns.epoch = protocol::position(payload).map(|(epoch, _)| epoch);
                 }
-                let is_told_so = self.clients[token].returns && !protocol::recovered(payload);
-                self.returns.not_recovered += usize::from(is_told_so);
+                let missed = self.clients[token].returns && !protocol::recovered(payload);
+                self.returns.not_recovered += usize::from(missed);
                 self.becomes_ready(link, token);
             }
             _ => {}

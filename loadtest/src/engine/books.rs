@@ -100,8 +100,8 @@ impl Books {
             connected,
             published_per_s: per_s(published - self.point_mark.published, since_ns),
             deliveries_per_s: per_s(delivered - self.point_mark.delivered, since_ns),
-            p50_ms: recent.p50_ms,
-            p99_ms: recent.p99_ms,
+            p50_ms: recent.p50_ms.unwrap_or_default(),
+            p99_ms: recent.p99_ms.unwrap_or_default(),
         });
         self.point_mark = Mark { at_ns, published, delivered };
         if let Some(Usage { cpu_s, rss_bytes }) = server {
@@ -150,7 +150,8 @@ mod tests {
         books.turn(1_000_000_000, 2, 3).unwrap();
         books.point(5, Some(Usage { cpu_s: 1.25, rss_bytes: 20 }), || 8);
         assert_eq!((books.phase(0).0, books.phase(1).0), (1, 2));
-        assert!((4.9..5.1).contains(&books.recent().p50_ms) && (2.9..3.1).contains(&books.all().p50_ms));
+        let p50s = [books.recent().p50_ms, books.all().p50_ms].map(Option::unwrap);
+        assert!((4.9..5.1).contains(&p50s[0]) && (2.9..3.1).contains(&p50s[1]), "{p50s:?}");
         assert_eq!(books.buckets().iter().map(|bucket| bucket.count).sum::<u64>(), 3);
         assert_eq!(books.timeline.len(), 2);
         assert_eq!((books.timeline[1].at_s, books.timeline[1].deliveries_per_s), (1.0, 2.0));

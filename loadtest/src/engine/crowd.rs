@@ -187,8 +187,7 @@ impl<'p> Crowd<'p> {
 
     pub(crate) fn send_staged(&mut self) -> Result<()> {
         let link = self.slots.first_mut().and_then(|slot| slot.link.as_mut());
-        let sent = link.map(|link| self.staged.send(&mut link.peer, &self.sockets.poller));
-        sent.unwrap_or(Ok(())).context("the publisher lost its connection")
+        self.staged.send(link, &self.sockets.poller).context("the publisher lost its connection")
     }
 
     /// Lets an agent send a frame, if it can.
@@ -204,10 +203,9 @@ impl<'p> Crowd<'p> {
         if slot.fate != Fate::Here || slot.pushed.waiting.len() >= WAITING_MAX {
             return;
         }
-        let Some(link) = &mut slot.link else { return };
         let (node, samples) = (&slot.pushed.node, self.plan.samples_per_frame);
         self.pushing.stage(|out| protocol::write_metrics(node, sequence, samples, out));
-        match self.pushing.send(&mut link.peer, &self.sockets.poller) {
+        match self.pushing.send(slot.link.as_mut(), &self.sockets.poller) {
             Ok(()) => slot.pushed.waiting.push_back((sequence, self.start_ns + due_ns)),
             Err(error) => self.lose(token, Stage::Ready, &error.into()),
         }
