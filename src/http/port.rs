@@ -1,7 +1,6 @@
 //! What one worker does with the streams of the port: plain requests go to the application, upgrades to a
 //! [`Doorkeeper`], which takes the stream for good.
 
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,9 +19,6 @@ const REQUEST_MS_MAX: u64 = 5_000;
 
 /// How long an idle HTTP connection is kept, in milliseconds.
 const KEEP_ALIVE_MS: u64 = 15_000;
-
-/// Unsent bytes in the kernel above which a socket is not writable: what is critical can overtake the rest.
-const NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
 
 /// Takes the upgrade requests of one worker, which do not pass the application.
 pub trait Doorkeeper: 'static {
@@ -70,15 +66,6 @@ where
         }))
         .finish(map_config(app, |_| AppConfig::default()))
         .tcp()
-}
-
-/// No delay for small frames, little in the kernel that cannot be overtaken.
-///
-/// # Errors
-/// What the kernel says; the stream works without, less well.
-pub fn prepare(io: &TcpStream) -> io::Result<()> {
-    io.set_nodelay(true)?;
-    SockRef::from(io).set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)
 }
 
 /// The values of a header, written in small letters, that are text.

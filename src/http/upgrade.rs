@@ -15,12 +15,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::origin::{is_loopback_host, origin_allowed};
-use super::port::{Doorkeeper, headers, prepare};
+use super::port::{Doorkeeper, headers};
 use super::state::State;
 use crate::auth::Claims;
 use crate::connection::clients::Arrival as ClientArrival;
 use crate::connection::requests::Resumed;
 use crate::connection::session::Personal;
+use crate::connection::stream::prepare;
 use crate::connection::{self, Arrival, Identity, Shard};
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
@@ -226,7 +227,7 @@ impl Door {
         }
         let client_id = identity.client_id.clone();
         let arrived = arrival.arrived;
-        let io = connection::stream(io, &client_id, self.state.services.faults.as_ref());
+        let io = connection::client_stream(io, &client_id, self.state.services.faults.as_ref());
         let arrival = Arrival { io, leftover, identity, format, presets, resumed, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);
