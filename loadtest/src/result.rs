@@ -375,6 +375,16 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_measured_is_null_and_what_is_missing_is_nothing() {
+        let none = serde_json::to_value(Latency::default()).unwrap();
+        assert!(none["p50_ms"].is_null() && none["max_ms"].is_null(), "{none}");
+        assert_eq!(serde_json::from_value::<Latency>(none).unwrap(), Latency::default());
+        let some: Progress = serde_json::from_str(r#"{"lost":3,"latency":{"p99_ms":4.5}}"#).unwrap();
+        let latency = Latency { p99_ms: Some(4.5), ..Latency::default() };
+        assert_eq!(some, Progress { lost: 3, latency, ..Progress::default() });
+    }
+
+    #[test]
     fn the_names_are_those_of_the_contract() {
         let line = serde_json::to_value(Line::Result(Box::new(RunResult::example()))).unwrap();
         assert_eq!(line["type"], "result");
