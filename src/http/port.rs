@@ -11,7 +11,6 @@ use actix_service::{ServiceFactory, fn_service, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error};
-use socket2::SockRef;
 use tokio::net::TcpStream;
 
 /// How long a client may take to send a request's head, in milliseconds.
@@ -27,12 +26,10 @@ pub trait Doorkeeper: 'static {
     fn enter(&self, request: Request, io: TcpStream, leftover: Vec<u8>) -> impl Future<Output = ()>;
 }
 
-/// The service of one worker. A stream that does not take what is sent for `write_deadline_ms` is ended by the
-/// kernel.
+/// The service of one worker.
 pub fn service<T, B>(
     app: App<T>,
     doorkeeper: Rc<impl Doorkeeper>,
-    write_deadline_ms: u64,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
     T: ServiceFactory<
@@ -49,13 +46,6 @@ where
         .h1_allow_half_closed(false)
         .keep_alive(Duration::from_millis(KEEP_ALIVE_MS))
         .client_request_timeout(Duration::from_millis(REQUEST_MS_MAX))
-        .on_connect_ext(move |io: &TcpStream, _extensions| {
-            // Nobody reads the body of an answer for a client that does not take it: the kernel ends it.
-            let limit = Duration::from_millis(write_deadline_ms);
-            if let Err(error) = SockRef::from(io).set_tcp_user_timeout(Some(limit)) {
-                tracing::debug!(%error, "socket options");
-            }
-        })
         .upgrade(fn_service(move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
             let doorkeeper = doorkeeper.clone();
             async move {

@@ -21,7 +21,6 @@ use crate::auth::Claims;
 use crate::connection::clients::Arrival as ClientArrival;
 use crate::connection::requests::Resumed;
 use crate::connection::session::Personal;
-use crate::connection::stream::prepare;
 use crate::connection::{self, Arrival, Identity, Shard};
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Code;
@@ -222,9 +221,6 @@ impl Door {
     async fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
         let Admitted { identity, arrival, format, presets, response } = admitted;
         let resumed = self.resume(&identity, &arrival, cause).await;
-        if let Err(error) = prepare(&io) {
-            tracing::debug!(cause = %cause, %error, "socket options");
-        }
         let client_id = identity.client_id.clone();
         let arrived = arrival.arrived;
         let io = connection::client_stream(io, &client_id, self.state.services.faults.as_ref());
