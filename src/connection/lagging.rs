@@ -120,6 +120,10 @@ impl<Io: SocketIo> SocketIo for Lagging<Io> {
             Some(taken) => Ok(taken),
         }
     }
+
+    fn take_the_rest(&self) {
+        self.io.take_the_rest();
+    }
 }
 
 impl<Io: SocketIo> AsyncRead for Lagging<Io> {

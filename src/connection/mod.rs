@@ -33,6 +33,7 @@ pub mod shard;
 pub mod shard_actor;
 mod shards;
 pub mod socket;
+mod socket_io;
 pub mod socket_task;
 mod tampering;
 pub mod throttle;

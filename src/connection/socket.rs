@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::outbox::{Bounds, Entry, Full, Lag, NO_TOPIC, Outbox};
 use crate::config::ConnectionSection;
@@ -24,32 +22,14 @@ use crate::telemetry::Counter;
 use crate::topic::{Bundle, Class};
 use crate::websocket::close_frame;
 
+pub use super::socket_io::SocketIo;
+
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
 
 /// To so many bytes a write is filled up with what is not urgent. The kernel takes whole writes while less than
 /// `TCP_NOTSENT_LOWAT` waits in it, and what it has nothing overtakes.
 const WRITE_BYTES_MAX: usize = 16 * 1024;
-
-/// What the hub needs of a byte stream: TCP, TLS, or a pipe in a test.
-pub trait SocketIo: AsyncRead + AsyncWrite + Unpin {
-    /// Writes what fits at once, never waits: `WouldBlock` when nothing fits.
-    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut context = Context::from_waker(Waker::noop());
-        match Pin::new(self).poll_write_vectored(&mut context, parts) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl SocketIo for TcpStream {
-    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write_vectored(parts)
-    }
-}
-
-impl SocketIo for tokio::io::DuplexStream {}
 
 /// A message that came from the client and waits for its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,12 +233,15 @@ impl Socket {
         }
     }
 
-    /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame.
+    /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame. A client that does
+    /// not read now finds it when it does, as long as the kernel keeps it.
     pub fn close(&self, close: Close) {
         if self.phase.get() != Phase::Open {
             return;
         }
         self.outbox_mut().drop_data();
+        self.forget_inbound();
+        self.io.borrow().take_the_rest();
         self.send_control(close_frame(close.code(), close.name()));
         if self.phase.get() == Phase::Open {
             self.phase.set(Phase::Closing(close));
@@ -338,6 +321,13 @@ impl Socket {
         self.inbound.borrow_mut().push_back(inbound);
     }
 
+    /// Nobody takes what waits. Reading goes on to the client's own end: what the kernel still has of a client when
+    /// its stream is dropped makes it reset the connection, and the close frame is lost.
+    fn forget_inbound(&self) {
+        *self.inbound.borrow_mut() = VecDeque::new();
+        self.inbound_bytes.set(0);
+    }
+
     fn count_out(&self, written: usize) {
         self.bytes_out.set(self.bytes_out.get() + written as u64);
         Counter::BytesOut.add(written as u64);
@@ -353,7 +343,7 @@ impl Socket {
         self.outbox.borrow().as_deref().map(read).unwrap_or_default()
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }
