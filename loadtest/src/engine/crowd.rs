@@ -41,6 +41,8 @@ pub(crate) struct Crowd<'p> {
     pub(super) timetable: Timetable,
     address: SocketAddrV4,
     pub(super) token: Option<String>,
+    /// What agents say of their nodes.
+    about_nodes: String,
     /// Part of all client ids, so that two runs do not take each other's sessions over.
     run_id: String,
     pub(super) poller: Poller,
@@ -87,6 +89,7 @@ impl<'p> Crowd<'p> {
             timetable,
             address,
             token,
+            about_nodes: protocol::about_nodes(plan),
             run_id: format!("load-{:x}-{:x}", std::process::id(), now_ns() & 0xffff_ffff),
             poller: Poller::new()?,
             slots: Vec::new(),
@@ -134,7 +137,7 @@ impl<'p> Crowd<'p> {
         let mut slot = Slot::new(role, format!("{}-{token}", self.run_id));
         slot.is_slow = is_slow;
         if role == Role::Agent {
-            // The same nodes in every run: each new name would stay in the hub's list of nodes.
+            // The hub forgets them when the run is over; history, which it keeps, has the same names in every run.
             slot.pushed.node = format!("load-test-{token}");
         }
         self.slots.push(slot);
@@ -224,7 +227,8 @@ impl<'p> Crowd<'p> {
         }
         let Some(peer) = &mut slot.peer else { return };
         self.text.clear();
-        protocol::write_metrics(&slot.pushed.node, sequence, self.plan.samples_per_frame, &mut self.text);
+        let (node, samples) = (&slot.pushed.node, self.plan.samples_per_frame);
+        protocol::write_metrics(node, &self.about_nodes, sequence, samples, &mut self.text);
         let mut frame = Vec::with_capacity(self.text.len() + 14);
         frames::push_masked(frames::TEXT, &self.text, &mut frame);
         match peer.send(&frame, &self.poller) {

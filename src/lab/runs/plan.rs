@@ -64,6 +64,11 @@ struct Phase {
     duration_s: u64,
 }
 
+/// The topic of a run's messages; what its nodes are labelled with.
+pub(super) fn topic_of(id: RunId) -> String {
+    format!("testing-load:{id}")
+}
+
 impl NewRun {
     /// The plan of this run against the hub that listens there.
     pub fn plan(&self, id: RunId, target: SocketAddrV4, limits: &Limits) -> Plan<'_> {
@@ -75,7 +80,7 @@ impl NewRun {
             connections: self.connections,
             rate_hz: self.rate_hz,
             payload_bytes: self.payload_bytes,
-            topic: format!("testing-load:{id}"),
+            topic: topic_of(id),
             phases: [phase("ramp_up", self.ramp_up_s(limits)), phase("steady", self.steady_s(limits))],
             reconnects: (self.scenario == "reconnect").then_some(self.reconnects),
         }
