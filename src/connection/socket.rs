@@ -196,7 +196,7 @@ impl Socket {
         let mut rest = frame;
         if self.outbox_bytes() == 0 {
             match self.write_now(&[IoSlice::new(&rest)]) {
-                Ok(written) if written == rest.len() => return,
+                Ok(written) if written == rest.len() => return self.control_is_out(),
                 Ok(0) | Err(()) => {}
                 Ok(written) => {
                     self.outbox_mut().begin(rest.split_off(written), NO_TOPIC, 0);
@@ -209,6 +209,14 @@ impl Socket {
             return self.cut(Close::Slow);
         }
         self.wake();
+    }
+
+    fn control_is_out(&self) {
+        let mut place = self.outbox.borrow_mut();
+        if let Some(outbox) = &mut *place {
+            outbox.control_is_out();
+        }
+        place.take_if(|outbox| outbox.is_spent());
     }
 
     /// Writes what fits; an error of the stream ends the connection.
