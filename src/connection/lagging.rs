@@ -127,6 +127,10 @@ impl<Io: SocketIo> SocketIo for Lagging<Io> {
         }
         self.io.write_urgent(parts)
     }
+
+    fn take_the_rest(&self) {
+        self.io.take_the_rest();
+    }
 }
 
 impl<Io: SocketIo> AsyncRead for Lagging<Io> {

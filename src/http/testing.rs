@@ -1,7 +1,10 @@
 //! Load tests: started, stopped, read.
 
+use std::ops::RangeInclusive;
+
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
+use serde::Serialize;
 
 use super::body::{Body, Fields};
 use super::guard::Caller;
@@ -50,6 +53,71 @@ pub struct NewReconnects {
     connections: Option<u64>,
     /// Whether the answer is the run when it is over; true when left out.
     wait: Option<bool>,
+}
+
+/// The least and the most that may be asked for.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = LoadTestBound)]
+pub struct Bound {
+    /// The least.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+}
+
+impl From<&RangeInclusive<u64>> for Bound {
+    fn from(range: &RangeInclusive<u64>) -> Self {
+        Self { min: *range.start(), max: *range.end() }
+    }
+}
+
+/// What this hub takes of a load test: the section `[lab]` of its settings, within its own limits.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct LoadTestLimits {
+    /// Clients.
+    pub connections: Bound,
+    /// How long messages are published, in seconds.
+    pub duration_s: Bound,
+    /// Messages a second.
+    pub rate_hz: Bound,
+    /// Bytes of their payload.
+    pub payload_bytes: Bound,
+    /// How often clients reconnect in all.
+    pub reconnects: Bound,
+    /// What is different for one scenario, each in turn.
+    pub scenarios: Vec<ScenarioLimits>,
+}
+
+/// What this hub takes of one scenario.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ScenarioLimits {
+    /// The scenario.
+    pub name: &'static str,
+    /// Clients at most.
+    pub connections_max: u64,
+    /// Why it is refused whatever its numbers; null when it is not.
+    pub refusal: Option<&'static str>,
+}
+
+/// The bounds of what may be asked for.
+#[utoipa::path(get, path = "/api/v1/testing/limits", tag = "testing",
+    responses((status = 200, body = LoadTestLimits, description = "The bounds"), super::openapi::Refused))]
+pub async fn limits(state: web::Data<State>, caller: Caller) -> Result<web::Json<LoadTestLimits>, Problem> {
+    allow(permission::may_subscribe(&caller.0, None, TOPIC), "read load tests")?;
+    let limits = state.load_tests.limits();
+    let scenarios = Scenario::ALL.into_iter().map(|scenario| ScenarioLimits {
+        name: scenario.name(),
+        connections_max: *limits.connections_of(scenario).end(),
+        refusal: limits.refusal(scenario),
+    });
+    Ok(web::Json(LoadTestLimits {
+        connections: (&limits.connections).into(),
+        duration_s: (&limits.duration_s).into(),
+        rate_hz: (&limits.rate_hz).into(),
+        payload_bytes: (&limits.payload_bytes).into(),
+        reconnects: (&limits.reconnects).into(),
+        scenarios: scenarios.collect(),
+    }))
 }
 
 /// Puts load on this hub, by a process of its own: clients that publish to each other and count what arrives. One at

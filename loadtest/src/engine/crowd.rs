@@ -35,6 +35,8 @@ pub(crate) struct Crowd<'p> {
     pub(super) timetable: Timetable,
     address: SocketAddrV4,
     pub(super) token: Option<String>,
+    /// What agents say of their nodes.
+    about_nodes: String,
     /// Part of all client ids, so that two runs do not take each other's sessions over.
     run_id: String,
     pub(super) sockets: Sockets,
@@ -80,6 +82,7 @@ impl<'p> Crowd<'p> {
             timetable,
             address,
             token,
+            about_nodes: protocol::about_nodes(plan),
             run_id: format!("load-{:x}-{:x}", std::process::id(), now_ns() & 0xffff_ffff),
             sockets: Sockets::new()?,
             slots: Vec::new(),
@@ -124,7 +127,7 @@ impl<'p> Crowd<'p> {
         let mut slot = Slot::new(role, format!("{}-{token}", self.run_id));
         slot.is_slow = is_slow;
         if role == Role::Agent {
-            // The same nodes in every run: each new name would stay in the hub's list of nodes.
+            // The hub forgets them when the run is over; history, which it keeps, has the same names in every run.
             slot.pushed.node = format!("load-test-{token}");
         }
         self.slots.push(slot);
@@ -203,8 +206,8 @@ impl<'p> Crowd<'p> {
         if slot.fate != Fate::Here || slot.pushed.waiting.len() >= WAITING_MAX {
             return;
         }
-        let (node, samples) = (&slot.pushed.node, self.plan.samples_per_frame);
-        self.pushing.stage(|out| protocol::write_metrics(node, sequence, samples, out));
+        let (node, about, samples) = (&slot.pushed.node, &self.about_nodes, self.plan.samples_per_frame);
+        self.pushing.stage(|out| protocol::write_metrics(node, about, sequence, samples, out));
         match self.pushing.send(slot.link.as_mut(), &self.sockets.poller) {
             Ok(()) => slot.pushed.waiting.push_back((sequence, self.start_ns + due_ns)),
             Err(error) => self.lose(token, Stage::Ready, &error.into()),

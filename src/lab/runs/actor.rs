@@ -225,6 +225,7 @@ impl RunsActor {
             standing.run = run.clone();
         }
         let args = &self.shared.args;
+        args.fleet.test_over(&plan::topic_of(run.id), &active.cause);
         let kept = run.record().map(|record| args.store.put_load_test(record, args.settings.runs_max));
         let kept = async move { kept?.await.map_err(RunError::from) };
         ctx.spawn(kept.into_actor(self).map(|kept, actor, ctx| match kept {

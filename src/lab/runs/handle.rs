@@ -18,6 +18,7 @@ use crate::auth::Auth;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::LabSection;
+use crate::node::Fleet;
 use crate::store::Store;
 use crate::supervision::{AskError, Inbox, Tree};
 use crate::telemetry::Cause;
@@ -36,6 +37,8 @@ pub struct LoadTestsArgs {
     pub store: Store,
     /// Publishes how they go.
     pub broker: Broker,
+    /// Forgets their nodes.
+    pub fleet: Fleet,
     /// Signs their tokens.
     pub auth: Arc<Auth>,
     /// Bounds.

@@ -56,7 +56,8 @@ impl Limits {
     /// Why the hub would refuse what a scenario does, whatever its numbers.
     pub fn refusal(&self, scenario: Scenario) -> Option<&'static str> {
         (scenario == Scenario::Fanout && self.frames_per_s.is_some()).then_some(
-            "must not be fanout, which publishes as fast as it goes, while connection.frames_per_s limits that;              paced publishes at a rate",
+            "must not be fanout, which publishes as fast as it goes, while connection.frames_per_s limits that; \
+             paced publishes at a rate",
         )
     }
 

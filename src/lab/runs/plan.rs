@@ -36,6 +36,11 @@ pub struct NewRun {
     pub reconnects: u64,
 }
 
+/// The topic of a run's messages; what its nodes are labelled with.
+pub(super) fn topic_of(id: RunId) -> String {
+    format!("testing-load:{id}")
+}
+
 impl NewRun {
     /// The plan of this run against the hub that listens there.
     pub fn plan(&self, id: RunId, target: SocketAddrV4, limits: &Limits) -> Plan {
@@ -52,7 +57,7 @@ impl NewRun {
             connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
             rate_hz: self.rate_hz as f64,
             payload_bytes: usize::try_from(self.payload_bytes).unwrap_or(usize::MAX),
-            topic: format!("testing-load:{id}"),
+            topic: topic_of(id),
             phases: phases.map(|(kind, duration_s)| phase(kind, duration_s)).to_vec(),
             reconnects: u32::try_from(self.reconnects).unwrap_or(u32::MAX),
             ..Plan::of(self.scenario)

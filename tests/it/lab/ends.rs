@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Engine, asked, begin, carry_out, hub_on, look, over, progress, result, stop, waiting};
-use crate::hub::{Hub, until, within};
+use crate::hub::{Client, Hub, until, within};
 
 #[tokio::test]
 async fn one_run_at_a_time_until_it_is_stopped() {
@@ -132,12 +132,19 @@ async fn a_run_whose_hub_was_killed_is_failed_at_the_next_start() {
     let client = reqwest::Client::new();
     let token = hub.token("operator");
     let url = format!("http://{}/api/v1/testing", hub.address);
-    let body = json!({ "name": "evening", "connections": 5, "duration_s": 30, "wait": false });
+    let body =
+        json!({ "name": "evening", "connections": 5, "duration_s": 30, "wait": false, "scenario": "ingest" });
     let answer = client.post(format!("{url}/start")).bearer_auth(&token).json(&body).send().await.unwrap();
     assert_eq!(answer.status(), 202);
     let run: Value = answer.json().await.unwrap();
     let connections = "infrawatch_connections_active";
     until("the load is there", async || (hub.metric(connections).await >= 5).then_some(())).await;
+    let mut agent = Client::open(&hub, "agent", &hub.agent_token("web-1")).await;
+    agent
+        .request("metrics", json!({ "node": "web-1", "names": ["load1"], "values": [1] }), "metrics_ack")
+        .await;
+    let online = "infrawatch_nodes{state=\"online\"}";
+    until("its nodes are there", async || (hub.metric(online).await == 6).then_some(())).await;
     hub.process.kill();
     hub.start_again();
     // What the first client has of the former hub is dead.
@@ -147,6 +154,14 @@ async fn a_run_whose_hub_was_killed_is_failed_at_the_next_start() {
     let why = "the hub ended before the run did";
     assert_eq!((&found["status"], &found["failure"]), (&json!("failed"), &json!(why)), "{found}");
     assert!(found["ended_at"].is_string());
+    until("the fleet without its nodes", async || {
+        let nodes = client.get(format!("http://{}/api/v1/nodes", hub.address)).bearer_auth(&token).send();
+        let nodes: Value = nodes.await.unwrap().json().await.unwrap();
+        let ids: Vec<_> = nodes["items"].as_array().unwrap().iter().map(|node| &node["id"]).collect();
+        assert!(ids.is_empty() || ids == ["web-1"], "{ids:?}");
+        (!ids.is_empty()).then_some(())
+    })
+    .await;
 }
 
 /// Time goes by at once, once the run is under way.
