@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::{Command, ExitCode};
 
-use super::Case;
 use super::comparison::{Numbers, compare};
+use super::{Case, growth};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.toml");
 
@@ -74,14 +74,17 @@ fn count_all(cases: &[Case]) -> Outcome<Numbers> {
     })
 }
 
-/// Compares with the numbers in the repository.
+/// Compares with the numbers in the repository; fails when a case has grown by more than 5 %, or costs more than another
+/// allows it.
 pub(super) fn check(cases: &[Case]) -> ExitCode {
     let checked = || -> Outcome<bool> {
         let committed = std::fs::read_to_string(FILE).map_err(|error| format!("{FILE}: {error}"))?;
         let known: Numbers = toml::from_str(&committed).map_err(|error| format!("{FILE}: {error}"))?;
-        let comparison = compare(&known, &count_all(cases)?);
+        let found = count_all(cases)?;
+        let comparison = compare(&known, &found);
         println!("{}", comparison.lines.join("\n"));
-        Ok(!comparison.fails)
+        let is_too_steep = growth::compare(&found.instructions);
+        Ok(!comparison.fails && !is_too_steep)
     };
     exit(checked())
 }
@@ -89,12 +92,14 @@ pub(super) fn check(cases: &[Case]) -> ExitCode {
 /// Writes the numbers of this build to the repository.
 pub(super) fn update(cases: &[Case]) -> ExitCode {
     let updated = || -> Outcome<bool> {
-        let numbers = toml::to_string(&count_all(cases)?)?;
+        let numbers = count_all(cases)?;
+        let is_over = growth::compare(&numbers.instructions);
+        let numbers = toml::to_string(&numbers)?;
         let head = "# Instructions of the hot paths, counted by valgrind in a release build. `make bench-check` compares,\n\
                     # `make bench-check ARGS=--update` writes this file anew.\n\n";
         std::fs::write(FILE, format!("{head}{numbers}"))?;
         println!("{numbers}");
-        Ok(true)
+        Ok(!is_over)
     };
     exit(updated())
 }

@@ -9,6 +9,7 @@ mod codec;
 mod comparison;
 mod delivery;
 mod encode;
+mod growth;
 mod instructions;
 mod seed;
 mod whole_hub;

@@ -12,10 +12,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::outbox::{Bounds, Entry, Full, Lag, NO_TOPIC, Outbox};
+use super::stream::SocketIo;
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
@@ -27,29 +26,8 @@ use crate::websocket::close_frame;
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
 
-/// To so many bytes a write is filled up with what is not urgent. The kernel takes whole writes while less than
-/// `TCP_NOTSENT_LOWAT` waits in it, and what it has nothing overtakes.
+/// To so many bytes a write is filled up with what is not urgent: a kernel that is not full takes whole writes.
 const WRITE_BYTES_MAX: usize = 16 * 1024;
-
-/// What the hub needs of a byte stream: TCP, TLS, or a pipe in a test.
-pub trait SocketIo: AsyncRead + AsyncWrite + Unpin {
-    /// Writes what fits at once, never waits: `WouldBlock` when nothing fits.
-    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut context = Context::from_waker(Waker::noop());
-        match Pin::new(self).poll_write_vectored(&mut context, parts) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl SocketIo for TcpStream {
-    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write_vectored(parts)
-    }
-}
-
-impl SocketIo for tokio::io::DuplexStream {}
 
 /// A message that came from the client and waits for its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,6 +173,9 @@ impl Socket {
         }
         let lost = outbox.has_dropped();
         drop(outbox);
+        if parcels.iter().any(|parcel| parcel.entry.priority == Priority::Critical) {
+            self.hurry();
+        }
         self.wake();
         if lost { Sent::Lost } else { Sent::Whole }
     }
@@ -229,6 +210,19 @@ impl Socket {
             return self.cut(Close::Slow);
         }
         self.wake();
+    }
+
+    /// Hands what is urgent to the stream's reserve: else it waits until the client makes room and the task is woken.
+    fn hurry(&self) {
+        let mut outbox = self.outbox_mut();
+        let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+        let filled = outbox.head(&mut slices, 0);
+        let written = self.io.borrow_mut().write_urgent(slices.get(..filled).unwrap_or_default());
+        // An error is the task's to find.
+        if let Ok(written) = written {
+            self.count_out(written);
+            outbox.advance(written);
+        }
     }
 
     /// Writes what fits; an error of the stream ends the connection.
@@ -391,3 +385,6 @@ impl Socket {
         self.inbound_bytes.get()
     }
 }
+
+#[cfg(test)]
+mod tests;
