@@ -56,7 +56,8 @@ async fn what_a_scenario_has_started_ends_with_it() {
     let hub = Inside::with(|options| {
         options.settings.topic.flush_interval_ms = 0;
         // Who does not read is not closed for that.
-        options.settings.connection.pong_grace_ms = 60_000;
+        let connection = &mut options.settings.connection;
+        (connection.ping_interval_ms, connection.pong_grace_ms) = (3_600_000, 600_000);
     });
     let mut client = hub.client("alice").await;
     client.subscribe("lab:hot").await;
@@ -100,7 +101,8 @@ async fn who_is_cut_comes_back_with_its_session_and_without_a_gap() {
     let hub = Inside::with(|options| {
         options.settings.topic.flush_interval_ms = 0;
         // Nobody is closed because this test does not answer its pings.
-        options.settings.connection.pong_grace_ms = 60_000;
+        let connection = &mut options.settings.connection;
+        (connection.ping_interval_ms, connection.pong_grace_ms) = (3_600_000, 600_000);
     });
     let mut clients = Vec::new();
     for n in 0..6 {
