@@ -14,7 +14,7 @@ use bytes::Bytes;
 use infrawatch::config::ConnectionSection;
 use infrawatch::connection::socket::{Inbound, Socket};
 use infrawatch::connection::socket_task::{Scratch, SocketOwner, SocketTask, scratch};
-use infrawatch::http::port::{self, Doorkeeper, headers, prepare};
+use infrawatch::http::port::{self, Doorkeeper, headers};
 use infrawatch::hub::bind;
 use infrawatch::protocol::codes::Close;
 use infrawatch::protocol::encoding::{Encoding, Format};
@@ -54,9 +54,6 @@ impl Doorkeeper for EchoDoor {
                 return;
             }
         };
-        if let Err(error) = prepare(&io) {
-            eprintln!("socket options: {error}");
-        }
         let deflate_bytes_min = handshake.deflate.map(|_| 0);
         let format = Format { encoding: Encoding::Json, deflate_bytes_min };
         let socket = Rc::new(Socket::new(Box::new(io), format, &self.settings));
@@ -109,9 +106,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("ws://{}", listener.local_addr()?);
     let server = Server::build().workers(1).listen("echo", listener, || {
         let settings = settings();
-        let write_deadline_ms = settings.write_deadline_ms;
         let door = Rc::new(EchoDoor { settings, scratch: scratch() });
-        port::service(App::new(), door, write_deadline_ms)
+        port::service(App::new(), door)
     })?;
     Ok(server.run().await?)
 }

@@ -8,6 +8,7 @@
 mod codec;
 mod delivery;
 mod encode;
+mod growth;
 mod instructions;
 mod seed;
 mod whole_hub;

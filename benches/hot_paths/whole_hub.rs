@@ -14,10 +14,11 @@ use infrawatch::auth::Claims;
 use infrawatch::clock::Clock;
 use infrawatch::config::Settings;
 use infrawatch::connection::requests::Resumed;
-use infrawatch::connection::socket::{Inbound, SocketIo};
+use infrawatch::connection::socket::Inbound;
+use infrawatch::connection::stream::SocketIo;
 use infrawatch::connection::{Arrival, Identity, Shard};
 use infrawatch::hub::{Hub, HubOptions, bind};
-use infrawatch::ids::ClientId;
+use infrawatch::ids::{ClientId, TopicName};
 use infrawatch::protocol::encoding::Format;
 use infrawatch::supervision::Places;
 use infrawatch::telemetry::Cause;
@@ -28,9 +29,16 @@ use super::Case;
 use super::encode::payload;
 
 pub(super) const CASES: &[Case] = &[
-    Case { name: "hub/critical_to_1", make: || publish(1, 1, "critical") },
-    Case { name: "hub/critical_to_100", make: || publish(100, 1, "critical") },
-    Case { name: "hub/64_normal_to_100", make: || publish(100, 64, "normal") },
+    Case { name: "hub/critical_to_1", make: || publish(1, 1, "critical", 0) },
+    Case { name: "hub/critical_to_100", make: || publish(100, 1, "critical", 0) },
+    Case { name: "hub/critical_to_400", make: || publish(400, 1, "critical", 0) },
+    Case { name: "hub/critical_to_1000", make: || publish(1_000, 1, "critical", 0) },
+    Case { name: "hub/critical_to_4000", make: || publish(4_000, 1, "critical", 0) },
+    Case {
+        name: "hub/critical_to_100_beside_99000_idle_topics",
+        make: || publish(100, 1, "critical", 99_000),
+    },
+    Case { name: "hub/64_normal_to_100", make: || publish(100, 64, "normal", 0) },
 ];
 
 /// Longer than a normal message may wait for others.
@@ -109,7 +117,7 @@ async fn pass(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
-fn publish(subscribers: usize, messages: usize, priority: &str) -> Box<dyn FnMut()> {
+fn publish(subscribers: usize, messages: usize, priority: &str, idle_topics: usize) -> Box<dyn FnMut()> {
     let system = System::with_tokio_rt(|| {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().start_paused(true).build().unwrap()
@@ -117,6 +125,10 @@ fn publish(subscribers: usize, messages: usize, priority: &str) -> Box<dyn FnMut
     let directory = tempfile::tempdir().unwrap();
     let (hub, shard) = system.block_on(start_hub(directory.path()));
     let publisher = system.block_on(async {
+        for n in 0..idle_topics {
+            let name = TopicName::parse(&format!("idle:{n}")).unwrap();
+            hub.state().services.broker.open(&name).unwrap();
+        }
         for n in 0..subscribers {
             let member = connect(&shard, &format!("subscriber-{n}"));
             tell(&shard, member, r#"{"type":"subscribe","topics":["bench:hot"]}"#);

@@ -88,7 +88,7 @@ impl Shard {
                         not_whole.push((seat.clone(), sent));
                     }
                 }
-                members.fed.clone()
+                members.fed.iter().copied().collect::<Vec<u32>>()
             };
             self.note_latency(&outgoing);
             not_whole.into_iter().for_each(|(seat, sent)| self.after(&seat, sent));

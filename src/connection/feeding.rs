@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::rc::Rc;
 
+use thin_vec::ThinVec;
+
 use super::feed::{Feed, Item};
 use super::history::HistoryItem;
 use super::hold::Answer;
@@ -188,6 +190,10 @@ impl Shard {
         let mut feeds = seat.feeds.borrow_mut();
         if let Some(at) = feeds.iter().position(|feed| feed.topic == topic && feed.is_done()) {
             feeds.swap_remove(at);
+            if feeds.is_empty() {
+                // An idle connection holds no memory for feeds.
+                *feeds = ThinVec::new();
+            }
             self.roster.borrow_mut().make_plain(topic, seat.member.slot);
         }
     }

@@ -14,7 +14,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::socket::SocketIo;
+use super::stream::SocketIo;
 use crate::fault::{Faults, Point};
 use crate::ids::ClientId;
 use crate::telemetry::Counter;
@@ -23,7 +23,7 @@ use crate::telemetry::Counter;
 const HELD_BYTES_MAX: usize = 256 * 1024;
 
 /// The stream of a client: as it is, or one that can be made slow.
-pub fn stream<Io: SocketIo + 'static>(
+pub fn client_stream<Io: SocketIo + 'static>(
     io: Io,
     client: &ClientId,
     faults: Option<&Arc<Faults>>,
@@ -123,6 +123,13 @@ impl<Io: SocketIo> SocketIo for Lagging<Io> {
 
     fn take_the_rest(&self) {
         self.io.take_the_rest();
+    }
+
+    fn write_urgent(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.held.is_empty() || self.faults.latency_ms(&self.client).is_some() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.io.write_urgent(parts)
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`feed`]: one subscriber's way to one topic: what it missed, its filter, its rate (pure; [`throttle`])
 //! - [`roster`]: who subscribes to what on a worker (pure)
 //! - [`wheel`]: when to ping whom (pure)
+//! - [`stream`]: what the hub needs of the TCP stream
 //! - [`socket`]: the bytes of one connection: direct writes, the task that reads and flushes
 //! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines; [`Shards`] are all workers'
 //! - [`actor`]: one actor a connection: what the client asks for
@@ -33,8 +34,8 @@ pub mod shard;
 pub mod shard_actor;
 mod shards;
 pub mod socket;
-mod socket_io;
 pub mod socket_task;
+pub mod stream;
 mod tampering;
 pub mod throttle;
 pub mod wheel;
@@ -58,7 +59,7 @@ use crate::telemetry::Latency;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
-pub use lagging::stream;
+pub use lagging::client_stream;
 pub use shard::{Arrival, Shard};
 pub use shard_actor::{ShardActor, ShardSnapshot};
 pub use shards::{ShardHandle, Shards};

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexSet;
+
 use crate::topic::Position;
 
 /// The members of one topic on this worker, by slot.
 #[derive(Debug, Default)]
 pub struct Members {
     /// Get every bundle as it is.
-    pub plain: Vec<u32>,
+    pub plain: IndexSet<u32>,
     /// Have a feed in between.
-    pub fed: Vec<u32>,
+    pub fed: IndexSet<u32>,
     /// Where the last bundle ended that was handed on.
     pub at: Option<Position>,
 }
@@ -28,24 +30,15 @@ impl Roster {
     /// Adds a member with a feed; `false` when it is one already.
     pub fn join(&mut self, topic: u32, slot: u32) -> bool {
         let members = self.0.entry(topic).or_default();
-        if members.fed.contains(&slot) {
-            return false;
-        }
-        if let Some(at) = members.plain.iter().position(|s| *s == slot) {
-            members.plain.swap_remove(at);
-            members.fed.push(slot);
-            return false;
-        }
-        members.fed.push(slot);
-        true
+        let is_plain = members.plain.swap_remove(&slot);
+        members.fed.insert(slot) && !is_plain
     }
 
     /// The member's feed is done.
     pub fn make_plain(&mut self, topic: u32, slot: u32) {
         let Some(members) = self.0.get_mut(&topic) else { return };
-        if let Some(at) = members.fed.iter().position(|s| *s == slot) {
-            members.fed.swap_remove(at);
-            members.plain.push(slot);
+        if members.fed.swap_remove(&slot) {
+            members.plain.insert(slot);
         }
     }
 
@@ -53,9 +46,7 @@ impl Roster {
     pub fn leave(&mut self, topic: u32, slot: u32) {
         let Some(members) = self.0.get_mut(&topic) else { return };
         for slots in [&mut members.plain, &mut members.fed] {
-            if let Some(at) = slots.iter().position(|s| *s == slot) {
-                slots.swap_remove(at);
-            }
+            slots.swap_remove(&slot);
         }
         if members.plain.is_empty() && members.fed.is_empty() {
             self.0.remove(&topic);
@@ -75,7 +66,7 @@ mod tests {
         roster.make_plain(1, 5);
         assert!(!roster.join(1, 5), "subscribed again with another feed");
         let members = roster.of(1).unwrap();
-        assert_eq!((&members.plain[..], &members.fed[..]), (&[][..], &[5][..]));
+        assert_eq!((members.plain.len(), members.fed.contains(&5)), (0, true));
         roster.leave(1, 5);
         assert!(roster.of(1).is_none());
     }

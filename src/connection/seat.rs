@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use thin_vec::ThinVec;
 
 use super::Identity;
 use super::actor::ConnectionActor;
@@ -22,6 +23,9 @@ use crate::supervision::Inbox;
 use crate::telemetry::{Cause, Counter};
 use crate::topic::{Member, Position, TopicHandle};
 
+/// A list that most connections have nothing in: one word of memory then.
+type Seldom<T> = RefCell<ThinVec<T>>;
+
 /// One connection in the worker's table.
 pub struct Seat {
     /// Which tenant of the slot.
@@ -35,19 +39,19 @@ pub struct Seat {
     /// Subscribed topics, and where each stood then.
     pub topics: RefCell<Vec<(TopicHandle, Position)>>,
     /// Topics that do not simply reach the socket.
-    pub(super) feeds: RefCell<Vec<Feed>>,
+    pub(super) feeds: Seldom<Feed>,
     /// The session has what this connection knew.
     pub(super) handed_over: Cell<bool>,
     /// Topics of which a fault has withheld a message, with the offset of the first.
-    pub(super) withheld: RefCell<Vec<(u32, u64)>>,
+    pub(super) withheld: Seldom<(u32, u64)>,
     /// A feed waits for the outbox to empty.
     pub(super) feeds_wait: Cell<bool>,
     /// Wildcard subscriptions.
-    pub(super) wildcards: RefCell<Vec<(TopicPattern, FeedOptions)>>,
+    pub(super) wildcards: Seldom<(TopicPattern, FeedOptions)>,
     /// Rooms it is in.
-    pub rooms: RefCell<Vec<RoomName>>,
+    pub rooms: Seldom<RoomName>,
     /// Requests whose answer comes before messages.
-    pub(super) holds: RefCell<Vec<Hold>>,
+    pub(super) holds: Seldom<Hold>,
     /// Its actor; set right after the seat is taken.
     pub(super) actor: RefCell<Option<Inbox<ConnectionActor>>>,
     /// A wake-up is on its way to the actor.
@@ -151,7 +155,7 @@ impl Seat {
         let hold = holds.remove(at);
         if holds.is_empty() {
             // An idle connection holds no memory for requests.
-            *holds = Vec::new();
+            *holds = ThinVec::new();
         }
         hold
     }

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::outbox::{Bounds, Entry, Full, Lag, NO_TOPIC, Outbox};
+use super::stream::SocketIo;
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
@@ -22,34 +23,15 @@ use crate::telemetry::Counter;
 use crate::topic::{Bundle, Class};
 use crate::websocket::close_frame;
 
-pub use super::socket_io::SocketIo;
+mod inbound;
+
+pub use inbound::Inbound;
 
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
 
-/// To so many bytes a write is filled up with what is not urgent. The kernel takes whole writes while less than
-/// `TCP_NOTSENT_LOWAT` waits in it, and what it has nothing overtakes.
+/// To so many bytes a write is filled up with what is not urgent: a kernel that is not full takes whole writes.
 const WRITE_BYTES_MAX: usize = 16 * 1024;
-
-/// A message that came from the client and waits for its owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inbound {
-    /// A text message.
-    Text(Box<str>),
-    /// A binary message.
-    Binary(Box<[u8]>),
-}
-
-impl Inbound {
-    /// Bytes that it is counted with: a message without any takes a place in the queue all the same.
-    fn bytes(&self) -> usize {
-        let payload_bytes = match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        };
-        size_of::<Self>() + payload_bytes
-    }
-}
 
 /// How far a connection is from its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,6 +157,9 @@ impl Socket {
         }
         let lost = outbox.has_dropped();
         drop(outbox);
+        if parcels.iter().any(|parcel| parcel.entry.priority == Priority::Critical) {
+            self.hurry();
+        }
         self.wake();
         if lost { Sent::Lost } else { Sent::Whole }
     }
@@ -217,6 +202,19 @@ impl Socket {
             outbox.control_is_out();
         }
         place.take_if(|outbox| outbox.is_spent());
+    }
+
+    /// Hands what is urgent to the stream's reserve: else it waits until the client makes room and the task is woken.
+    fn hurry(&self) {
+        let mut outbox = self.outbox_mut();
+        let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+        let filled = outbox.head(&mut slices, 0);
+        let written = self.io.borrow_mut().write_urgent(slices.get(..filled).unwrap_or_default());
+        // An error is the task's to find.
+        if let Ok(written) = written {
+            self.count_out(written);
+            outbox.advance(written);
+        }
     }
 
     /// Writes what fits; an error of the stream ends the connection.
@@ -389,3 +387,6 @@ impl Socket {
         self.inbound_bytes.get()
     }
 }
+
+#[cfg(test)]
+mod tests;

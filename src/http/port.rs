@@ -1,7 +1,6 @@
 //! What one worker does with the streams of the port: plain requests go to the application, upgrades to a
 //! [`Doorkeeper`], which takes the stream for good.
 
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use actix_service::{ServiceFactory, fn_service, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error};
-use socket2::SockRef;
 use tokio::net::TcpStream;
 
 /// How long a client may take to send a request's head, in milliseconds.
@@ -21,9 +19,6 @@ const REQUEST_MS_MAX: u64 = 5_000;
 /// How long an idle HTTP connection is kept, in milliseconds.
 const KEEP_ALIVE_MS: u64 = 15_000;
 
-/// Unsent bytes in the kernel above which a socket is not writable: what is critical can overtake the rest.
-const NOTSENT_LOWAT_BYTES: u32 = 16 * 1024;
-
 /// Takes the upgrade requests of one worker, which do not pass the application.
 pub trait Doorkeeper: 'static {
     /// Takes a request with its stream and what came behind its head; returns when the connection lives on its
@@ -31,12 +26,10 @@ pub trait Doorkeeper: 'static {
     fn enter(&self, request: Request, io: TcpStream, leftover: Vec<u8>) -> impl Future<Output = ()>;
 }
 
-/// The service of one worker. A stream that does not take what is sent for `write_deadline_ms` is ended by the
-/// kernel.
+/// The service of one worker.
 pub fn service<T, B>(
     app: App<T>,
     doorkeeper: Rc<impl Doorkeeper>,
-    write_deadline_ms: u64,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 where
     T: ServiceFactory<
@@ -53,13 +46,6 @@ where
         .h1_allow_half_closed(false)
         .keep_alive(Duration::from_millis(KEEP_ALIVE_MS))
         .client_request_timeout(Duration::from_millis(REQUEST_MS_MAX))
-        .on_connect_ext(move |io: &TcpStream, _extensions| {
-            // Nobody reads the body of an answer for a client that does not take it: the kernel ends it.
-            let limit = Duration::from_millis(write_deadline_ms);
-            if let Err(error) = SockRef::from(io).set_tcp_user_timeout(Some(limit)) {
-                tracing::debug!(%error, "socket options");
-            }
-        })
         .upgrade(fn_service(move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
             let doorkeeper = doorkeeper.clone();
             async move {
@@ -70,15 +56,6 @@ where
         }))
         .finish(map_config(app, |_| AppConfig::default()))
         .tcp()
-}
-
-/// No delay for small frames, little in the kernel that cannot be overtaken.
-///
-/// # Errors
-/// What the kernel says; the stream works without, less well.
-pub fn prepare(io: &TcpStream) -> io::Result<()> {
-    io.set_nodelay(true)?;
-    SockRef::from(io).set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)
 }
 
 /// The values of a header, written in small letters, that are text.

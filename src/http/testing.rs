@@ -6,7 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use super::body::Body;
+use super::body::{Body, Fields};
 use super::guard::Caller;
 use super::page::{Asked as AskedPage, Page};
 use super::problem::Problem;
@@ -15,7 +15,7 @@ use super::state::State;
 use super::trace::Asked;
 use crate::auth::permission;
 use crate::lab::runs::actor::TOPIC;
-use crate::lab::runs::{Limits, NewRun, RunId, SCENARIOS, StoredRun};
+use crate::lab::runs::{NewRun, RunId, Scenario, StoredRun};
 use crate::protocol::codes::Code;
 
 /// Longest name, in bytes.
@@ -105,10 +105,10 @@ pub struct ScenarioLimits {
 pub async fn limits(state: web::Data<State>, caller: Caller) -> Result<web::Json<LoadTestLimits>, Problem> {
     allow(permission::may_subscribe(&caller.0, None, TOPIC), "read load tests")?;
     let limits = state.load_tests.limits();
-    let scenarios = SCENARIOS.into_iter().map(|name| ScenarioLimits {
-        name,
-        connections_max: *limits.connections_of(name).end(),
-        refusal: limits.refusal(name),
+    let scenarios = Scenario::ALL.into_iter().map(|scenario| ScenarioLimits {
+        name: scenario.name(),
+        connections_max: *limits.connections_of(scenario).end(),
+        refusal: limits.refusal(scenario),
     });
     Ok(web::Json(LoadTestLimits {
         connections: (&limits.connections).into(),
@@ -134,7 +134,8 @@ pub async fn start(
 ) -> Result<HttpResponse, Problem> {
     let limits = state.load_tests.limits();
     let mut fields = body.fields(false)?;
-    let scenario = fields.optional_word("scenario", &SCENARIOS).unwrap_or("paced");
+    let named = fields.optional_word("scenario", &Scenario::ALL.map(Scenario::name));
+    let scenario = named.and_then(Scenario::named).unwrap_or(Scenario::Paced);
     let new = NewRun {
         name: fields.text("name", 1..=NAME_BYTES_MAX).unwrap_or_default(),
         scenario,
@@ -147,9 +148,7 @@ pub async fn start(
     if let Some(why) = limits.refusal(scenario) {
         fields.refuse("scenario", why);
     }
-    let wait = fields.flag_or("wait", true);
-    fields.check()?;
-    carry_out(&state, &caller, within(new, limits), wait, &asked).await
+    carry_out(&state, &caller, fields, new, &asked).await
 }
 
 /// Cuts off clients and lets them reconnect, again and again while messages are published: how many come back, how
@@ -168,16 +167,14 @@ pub async fn reconnect(
     let mut fields = body.fields(true)?;
     let new = NewRun {
         name: "rapid reconnects".to_owned(),
-        scenario: "reconnect",
+        scenario: Scenario::Reconnect,
         connections: fields.number("connections", limits.connections.clone(), 20),
         duration_s: 3,
         rate_hz: 50,
         payload_bytes: 200,
         reconnects: fields.number("reconnects", limits.reconnects.clone(), 200),
     };
-    let wait = fields.flag_or("wait", true);
-    fields.check()?;
-    carry_out(&state, &caller, within(new, limits), wait, &asked).await
+    carry_out(&state, &caller, fields, new, &asked).await
 }
 
 /// Ends a run before its time; it is over soon after.
@@ -190,7 +187,7 @@ pub async fn stop(
     id: web::Path<String>,
     asked: Asked,
 ) -> Result<HttpResponse, Problem> {
-    allow(permission::may_cause(&caller.0, TOPIC), "stop load tests")?;
+    may_cause(&caller, "stop")?;
     state.load_tests.stop(run_id(&id)?, &asked.0).await?;
     Ok(HttpResponse::Accepted().finish())
 }
@@ -205,7 +202,7 @@ pub async fn list(
 ) -> Result<web::Json<Page<StoredRun>>, Problem> {
     let page = AskedPage::read(&mut query, |key| RunId::parse(key).is_some());
     query.check()?;
-    allow(permission::may_subscribe(&caller.0, None, TOPIC), "read load tests")?;
+    may_read(&caller)?;
     let runs = state.load_tests.page(page.after.as_deref(), page.limit + 1).await?;
     Ok(web::Json(page.page(runs, |run| run.id.to_string())))
 }
@@ -219,21 +216,34 @@ pub async fn one(
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<web::Json<StoredRun>, Problem> {
-    allow(permission::may_subscribe(&caller.0, None, TOPIC), "read load tests")?;
+    may_read(&caller)?;
     Ok(web::Json(state.load_tests.one(run_id(&id)?).await?))
 }
 
+/// Starts a run with what is left of the fields of its request.
 async fn carry_out(
     state: &State,
     caller: &Caller,
+    mut fields: Fields<'_>,
     new: NewRun,
-    wait: bool,
     asked: &Asked,
 ) -> Result<HttpResponse, Problem> {
-    allow(permission::may_cause(&caller.0, TOPIC), "start load tests")?;
+    let wait = fields.flag_or("wait", true);
+    fields.check()?;
+    may_cause(caller, "start")?;
     if state.is_draining() {
         return Err(Problem::new(Code::Draining, "the hub is stopping"));
     }
+    let limits = state.load_tests.limits();
+    // What was left out is also within the bounds.
+    let new = NewRun {
+        duration_s: new.duration_s.min(*limits.duration_s.end()),
+        rate_hz: new.rate_hz.min(*limits.rate_hz.end()),
+        payload_bytes: new.payload_bytes.min(*limits.payload_bytes.end()),
+        connections: new.connections.min(*limits.connections.end()),
+        reconnects: new.reconnects.min(*limits.reconnects.end()),
+        ..new
+    };
     let started = state.load_tests.start(new, &caller.0.sub, &asked.0).await?;
     let location = (header::LOCATION, format!("/api/v1/testing/runs/{}", started.run.id));
     if wait {
@@ -242,26 +252,17 @@ async fn carry_out(
     Ok(HttpResponse::Accepted().insert_header(location).json(started.run))
 }
 
-/// What was left out is also within the bounds.
-fn within(new: NewRun, limits: &Limits) -> NewRun {
-    NewRun {
-        duration_s: new.duration_s.min(*limits.duration_s.end()),
-        rate_hz: new.rate_hz.min(*limits.rate_hz.end()),
-        payload_bytes: new.payload_bytes.min(*limits.payload_bytes.end()),
-        connections: new.connections.min(*limits.connections.end()),
-        reconnects: new.reconnects.min(*limits.reconnects.end()),
-        ..new
-    }
+fn may_cause(caller: &Caller, what: &str) -> Result<(), Problem> {
+    allow(permission::may_cause(&caller.0, TOPIC), what)
+}
+
+fn may_read(caller: &Caller) -> Result<(), Problem> {
+    allow(permission::may_subscribe(&caller.0, None, TOPIC), "read")
 }
 
 fn allow(is_allowed: bool, what: &str) -> Result<(), Problem> {
-    match is_allowed {
-        true => Ok(()),
-        false => Err(Problem::new(
-            Code::Forbidden,
-            format!("the token is not for topic {TOPIC}: it may not {what}"),
-        )),
-    }
+    let why = || format!("the token is not for topic {TOPIC}: it may not {what} load tests");
+    is_allowed.then_some(()).ok_or_else(|| Problem::new(Code::Forbidden, why()))
 }
 
 fn run_id(text: &str) -> Result<RunId, Problem> {

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::origin::{is_loopback_host, origin_allowed};
-use super::port::{Doorkeeper, headers, prepare};
+use super::port::{Doorkeeper, headers};
 use super::state::State;
 use crate::auth::Claims;
 use crate::connection::clients::Arrival as ClientArrival;
@@ -221,12 +221,9 @@ impl Door {
     async fn admit(&self, io: TcpStream, leftover: Vec<u8>, admitted: Admitted, cause: &Cause) {
         let Admitted { identity, arrival, format, presets, response } = admitted;
         let resumed = self.resume(&identity, &arrival, cause).await;
-        if let Err(error) = prepare(&io) {
-            tracing::debug!(cause = %cause, %error, "socket options");
-        }
         let client_id = identity.client_id.clone();
         let arrived = arrival.arrived;
-        let io = connection::stream(io, &client_id, self.state.services.faults.as_ref());
+        let io = connection::client_stream(io, &client_id, self.state.services.faults.as_ref());
         let arrival = Arrival { io, leftover, identity, format, presets, resumed, response };
         let member = self.shard.admit(arrival, cause);
         self.state.services.clients.seated(&client_id, arrived, self.worker, member);

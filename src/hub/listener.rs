@@ -5,10 +5,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_server::Server;
 use actix_web::web;
+use socket2::SockRef;
 
+use crate::connection::stream;
 use crate::http::port;
 use crate::http::upgrade::{Door, address_limiter};
 use crate::http::{self, LagActor, State};
@@ -23,6 +26,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // The standard library listens with a backlog of 128; a reconnect storm needs more.
     rustix::net::listen(&listener, i32::try_from(BACKLOG).unwrap_or(i32::MAX))?;
     listener.set_nonblocking(true)?;
+    stream::prepare(&listener)?;
     Ok(listener)
 }
 
@@ -32,7 +36,9 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
     let next_worker = Arc::new(AtomicUsize::new(0));
     let connections_max = state.services.settings.connections_max;
     let workers = state.workers;
-    let write_deadline_ms = state.services.settings.write_deadline_ms;
+    // Nobody reads the body of an answer for a client that does not take it: the kernel ends its stream.
+    let write_deadline = Duration::from_millis(state.services.settings.write_deadline_ms);
+    SockRef::from(&listener).set_tcp_user_timeout(Some(write_deadline))?;
     Ok(Server::build()
         .workers(workers)
         .backlog(BACKLOG)
@@ -48,7 +54,7 @@ pub(super) fn serve(state: &Arc<State>, listener: TcpListener) -> io::Result<Ser
             let shard = state.shards.start(worker, services);
             let door = Rc::new(Door { state: state.clone(), shard, worker, limiter: limiter.clone() });
             let data = web::Data::from(state.clone());
-            port::service(http::app(data), door, write_deadline_ms)
+            port::service(http::app(data), door)
         })?
         .run())
 }

@@ -31,7 +31,7 @@ async fn what_is_out_of_bounds_is_refused_with_the_bound() {
         (json!({ "rate_hz": "fast" }), "/rate_hz", "1 to 1000"),
         (json!({ "payload_bytes": 31 }), "/payload_bytes", "32 to 16384"),
         (json!({ "payload_bytes": 16_385 }), "/payload_bytes", "32 to 16384"),
-        (json!({ "scenario": "attack" }), "/scenario", "paced, fanout, storm"),
+        (json!({ "scenario": "attack" }), "/scenario", "fanout, paced, storm"),
         (json!({ "scenario": "fanout" }), "/scenario", "connection.frames_per_s"),
         (json!({ "reconnects": 5_001, "scenario": "reconnect" }), "/reconnects", "1 to 5000"),
         (json!({ "wait": 1 }), "/wait", "true or false"),

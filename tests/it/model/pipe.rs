@@ -6,8 +6,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use infrawatch::connection::socket::SocketIo;
+use infrawatch::connection::stream::SocketIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that it holds beyond its room when they are urgent.
+const RESERVE_BYTES: usize = 600;
 
 #[derive(Default)]
 struct Kernel {
@@ -23,10 +26,10 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn write(&mut self, parts: &[IoSlice<'_>]) -> usize {
+    fn write(&mut self, room: usize, parts: &[IoSlice<'_>]) -> usize {
         let mut written = 0;
         for part in parts {
-            let taken = part.len().min(self.room.saturating_sub(self.held.len()));
+            let taken = part.len().min(room.saturating_sub(self.held.len()));
             self.held.extend_from_slice(&part[..taken]);
             written += taken;
             if taken < part.len() {
@@ -107,7 +110,8 @@ impl AsyncWrite for Pipe {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut kernel = self.0.borrow_mut();
-        match kernel.write(parts) {
+        let room = kernel.room;
+        match kernel.write(room, parts) {
             _ if kernel.cut => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             0 => {
                 kernel.writer = Some(context.waker().clone());
@@ -130,13 +134,24 @@ impl AsyncWrite for Pipe {
     }
 }
 
-impl SocketIo for Pipe {
-    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+impl Pipe {
+    fn write(&self, reserve: usize, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut kernel = self.0.borrow_mut();
-        match kernel.write(parts) {
+        let room = kernel.room + reserve;
+        match kernel.write(room, parts) {
             _ if kernel.cut => Err(io::ErrorKind::BrokenPipe.into()),
             0 => Err(io::ErrorKind::WouldBlock.into()),
             written => Ok(written),
         }
+    }
+}
+
+impl SocketIo for Pipe {
+    fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(0, parts)
+    }
+
+    fn write_urgent(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(RESERVE_BYTES, parts)
     }
 }

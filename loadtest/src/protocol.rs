@@ -1,4 +1,4 @@
-//! What the clients of a plan say and what they look for in the answers. Pure.
+//! What the clients of a hub say and what they look for in the answers. Pure.
 //!
 //! Answers are searched, not parsed: a subscriber reads up to millions of frames a second, and what is looked for
 //! cannot stand in the payload, which is a marker and filler.
@@ -7,15 +7,17 @@ use std::io::Write as _;
 
 use memchr::memmem;
 
-use crate::marker::Marker;
-use crate::plan::{Plan, Priority};
+use crate::plan::Plan;
 
 /// Asks for a topic; with a position also for what came after it.
 pub(crate) fn subscribe(topic: &str, recover: Option<(&str, u64)>) -> String {
-    let recover = recover.map_or_else(String::new, |(epoch, offset)| {
-        format!(r#","recover":{{"epoch":"{epoch}","offset":{offset}}}"#)
-    });
-    format!(r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{{"topic":"{topic}"{recover}}}]}}}}"#)
+    let topic = recover.map_or_else(
+        || format!(r#""{topic}""#),
+        |(epoch, offset)| {
+            format!(r#"{{"topic":"{topic}","recover":{{"epoch":"{epoch}","offset":{offset}}}}}"#)
+        },
+    );
+    format!(r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{topic}]}}}}"#)
 }
 
 /// Silence after which a node of a load test is gone, at least, in milliseconds.
@@ -28,16 +30,21 @@ pub(crate) fn unsubscribe(topic: &str) -> String {
     format!(r#"{{"type":"unsubscribe","id":"u","payload":{{"topics":["{topic}"]}}}}"#)
 }
 
-/// Appends a request to publish; its id is the number of the message.
-pub(crate) fn write_publish(plan: &Plan, marker: Marker, out: &mut Vec<u8>) {
-    let (sequence, topic, priority) = (marker.sequence, &plan.topic, Priority::name(plan.priority));
+/// Appends a request to publish what `data` appends, which is JSON.
+pub(crate) fn write_publish(
+    id: u32,
+    topic: &str,
+    priority: &str,
+    data: impl FnOnce(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
     // Writing to a vector cannot fail.
     let _ = write!(
         out,
-        r#"{{"type":"publish","id":"{sequence}","payload":{{"topic":"{topic}","priority":"{priority}","data":""#
+        r#"{{"type":"publish","id":"{id}","payload":{{"topic":"{topic}","priority":"{priority}","data":"#
     );
-    marker.write(plan.payload_bytes, out);
-    out.extend_from_slice(br#""}}"#);
+    data(out);
+    out.extend_from_slice(b"}}");
 }
 
 /// What every frame of an agent says of its node: that it is made up, and for which test, so that the hub forgets it
@@ -147,15 +154,15 @@ pub(crate) fn complaint(payload: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::marker::Marker;
     use crate::plan::Scenario;
     use serde_json::Value;
 
     #[test]
     fn requests_are_json_with_the_fields_of_the_protocol() {
-        let plan = Plan { payload_bytes: 300, ..Plan::of(Scenario::Paced) };
         let marker = Marker { due_ns: 5, sequence: 3 };
         let (mut publish, mut metrics) = (Vec::new(), Vec::new());
-        write_publish(&plan, marker, &mut publish);
+        write_publish(3, "t", "critical", |out| marker.write_quoted(300, out), &mut publish);
         let slow = Plan { connections: 50, rate_hz: 10.0, ..Plan::of(Scenario::Ingest) };
         write_metrics("n-1", &about_nodes(&slow), 9, 3, &mut metrics);
         let publish: Value = serde_json::from_slice(&publish).unwrap();
