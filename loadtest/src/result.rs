@@ -304,7 +304,7 @@ pub struct Progress {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
     /// About twice a second.
-    Progress(Progress),
+    Progress(Box<Progress>),
     /// The last line.
     Result(Box<RunResult>),
 }
@@ -337,12 +337,9 @@ impl RunResult {
                 deliveries_per_s: 250.0,
                 latency,
             }],
-            thresholds: vec![ThresholdResult {
-                name: "p99_ms".into(),
-                limit: 50.0,
-                measured: 4.0,
-                held: true,
-            }],
+            thresholds: [("p99_ms".into(), 50.0, 4.0, true)]
+                .map(|(name, limit, measured, held)| ThresholdResult { name, limit, measured, held })
+                .to_vec(),
             histogram: vec![Bucket { le_ms: 1.0, count: 600 }, Bucket { le_ms: 10.0, count: 400 }],
             reconnects: None,
             failure: None,
@@ -366,7 +363,7 @@ mod tests {
     #[test]
     fn a_line_comes_back_as_it_was() {
         for line in [
-            Line::Progress(Progress { phase: "steady".into(), delivered: 300, ..Progress::default() }),
+            Line::Progress(Box::new(Progress { delivered: 300, ..Progress::default() })),
             Line::Result(Box::new(RunResult::example())),
         ] {
             let text = serde_json::to_string(&line).unwrap();
@@ -380,8 +377,7 @@ mod tests {
         assert!(none["p50_ms"].is_null() && none["max_ms"].is_null(), "{none}");
         assert_eq!(serde_json::from_value::<Latency>(none).unwrap(), Latency::default());
         let some: Progress = serde_json::from_str(r#"{"lost":3,"latency":{"p99_ms":4.5}}"#).unwrap();
-        let latency = Latency { p99_ms: Some(4.5), ..Latency::default() };
-        assert_eq!(some, Progress { lost: 3, latency, ..Progress::default() });
+        assert_eq!((some.lost, some.latency.p50_ms, some.latency.p99_ms), (3, None, Some(4.5)));
     }
 
     #[test]

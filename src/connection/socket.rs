@@ -8,30 +8,45 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::outbox::{Bounds, Entry, Full, Lag, NO_TOPIC, Outbox};
+use super::outbox::{Bounds, Entry, Lag, NO_TOPIC, Outbox};
+use super::parcel::Parcel;
 use super::stream::SocketIo;
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
 use crate::protocol::priority::Priority;
 use crate::telemetry::Counter;
-use crate::topic::{Bundle, Class};
 use crate::websocket::close_frame;
-
-mod inbound;
-
-pub use inbound::Inbound;
 
 /// Frames that one write hands to the kernel.
 const SLICES_PER_WRITE: usize = 64;
 
 /// To so many bytes a write is filled up with what is not urgent: a kernel that is not full takes whole writes.
 const WRITE_BYTES_MAX: usize = 16 * 1024;
+
+/// A message that came from the client and waits for its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inbound {
+    /// A text message.
+    Text(Box<str>),
+    /// A binary message.
+    Binary(Box<[u8]>),
+}
+
+impl Inbound {
+    /// Bytes that it is counted with: a message without any takes a place in the queue all the same.
+    fn bytes(&self) -> usize {
+        let payload_bytes = match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        };
+        size_of::<Self>() + payload_bytes
+    }
+}
 
 /// How far a connection is from its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,33 +57,6 @@ pub enum Phase {
     Closing(Close),
     /// Nothing more is read or written.
     Gone(Close),
-}
-
-/// A frame on its way into sockets.
-#[derive(Debug, Clone)]
-pub struct Parcel {
-    /// The frame, in the encoding of these sockets.
-    pub entry: Entry,
-    /// What it was made of, where that can be sent piece by piece.
-    pub bundle: Option<Arc<Bundle>>,
-}
-
-impl Parcel {
-    /// Into an outbox. Newest values go in one by one when the client is behind, so that newer ones replace them.
-    fn queue(&self, outbox: &mut Outbox, format: Format) -> Result<(), Full> {
-        let bundle =
-            self.bundle.as_ref().filter(|bundle| bundle.class == Class::Latest && outbox.conflates());
-        let Some(bundle) = bundle else { return outbox.push(self.entry.clone()) };
-        bundle.messages.iter().try_for_each(|message| {
-            outbox.push(Entry {
-                offset: message.offset,
-                messages: 1,
-                key: Some(message.key.clone().unwrap_or_else(|| Arc::from(""))),
-                frame: message.frame.get(format).clone(),
-                ..self.entry.clone()
-            })
-        })
-    }
 }
 
 /// What became of a frame.
@@ -196,14 +184,6 @@ impl Socket {
         self.wake();
     }
 
-    fn control_is_out(&self) {
-        let mut place = self.outbox.borrow_mut();
-        if let Some(outbox) = &mut *place {
-            outbox.control_is_out();
-        }
-        place.take_if(|outbox| outbox.is_spent());
-    }
-
     /// Hands what is urgent to the stream's reserve: else it waits until the client makes room and the task is woken.
     fn hurry(&self) {
         let mut outbox = self.outbox_mut();
@@ -215,6 +195,14 @@ impl Socket {
             self.count_out(written);
             outbox.advance(written);
         }
+    }
+
+    fn control_is_out(&self) {
+        let mut place = self.outbox.borrow_mut();
+        if let Some(outbox) = &mut *place {
+            outbox.control_is_out();
+        }
+        place.take_if(|outbox| outbox.is_spent());
     }
 
     /// Writes what fits; an error of the stream ends the connection.

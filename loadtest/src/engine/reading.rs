@@ -96,7 +96,7 @@ impl Crowd<'_> {
             }
             (Role::Publisher, Stage::Unsubscribing, Heard::Unsubscribed) => self.becomes_ready(link, token),
             (Role::Subscriber, Stage::Subscribing, Heard::Subscribed) => {
-                self.subscribed(link, token, payload)
+                self.subscribed(link, token, payload);
             }
             _ => {}
         }

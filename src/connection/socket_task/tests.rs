@@ -1,41 +1,76 @@
 //! One socket over a pipe or over TCP: order, bounds, and the end.
 
+mod endings;
+
 use super::*;
 use crate::connection::outbox::{Entry, NO_TOPIC};
-use crate::connection::socket::{Parcel, Sent};
+use crate::connection::parcel::Parcel;
+use crate::connection::socket::Sent;
 use crate::protocol::encoding::Format;
 use crate::protocol::priority::Priority;
 use crate::websocket::close_frame;
 use bytes::Bytes;
-use socket2::SockRef;
 use std::cell::Cell;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::net::{TcpListener, TcpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 #[derive(Default)]
 struct Witness {
     inbound: Cell<u32>,
-    gone: Cell<Option<Close>>,
+    flushed: Cell<u32>,
+    gone: RefCell<Vec<Close>>,
 }
 
 impl SocketOwner for Rc<Witness> {
     fn inbound(&self) {
         self.inbound.set(self.inbound.get() + 1);
     }
-    fn flushed(&self) {}
+    fn flushed(&self) {
+        self.flushed.set(self.flushed.get() + 1);
+    }
     fn gone(&self, close: Close) {
-        self.gone.set(Some(close));
+        self.gone.borrow_mut().push(close);
     }
 }
 
 /// A socket over a pipe that takes `pipe_bytes`: any stream that is read and written goes the same way.
 fn start(pipe_bytes: usize, settings: &ConnectionSection) -> (DuplexStream, Rc<Socket>, Rc<Witness>) {
+    start_behind(Vec::new(), pipe_bytes, settings)
+}
+
+/// The same, with bytes that came right behind the handshake.
+fn start_behind(
+    leftover: Vec<u8>,
+    pipe_bytes: usize,
+    settings: &ConnectionSection,
+) -> (DuplexStream, Rc<Socket>, Rc<Witness>) {
     let (client, server) = tokio::io::duplex(pipe_bytes);
     let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, settings));
     let owner = Rc::new(Witness::default());
-    let task = SocketTask::new(socket.clone(), Vec::new(), owner.clone(), settings, &scratch());
+    let task = SocketTask::new(socket.clone(), leftover, owner.clone(), settings, &scratch());
     tokio::task::spawn_local(task);
     (client, socket, owner)
+}
+
+impl Witness {
+    /// What it was told of the end, once nothing moves any more.
+    async fn ended(&self) -> Vec<Close> {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        self.gone.borrow().clone()
+    }
+}
+
+/// All that the client reads until the stream ends, which must come.
+async fn to_the_end(client: &mut DuplexStream) -> Vec<u8> {
+    let mut read = Vec::new();
+    let whole = tokio::time::timeout(Duration::from_secs(10), client.read_to_end(&mut read)).await;
+    assert!(whole.is_ok(), "the stream does not end after {read:?}");
+    read
 }
 
 fn send(socket: &Socket, topic: u32, priority: Priority, frame: &Bytes) {
@@ -93,16 +128,24 @@ async fn a_client_that_never_reads_is_closed_when_its_outbox_is_full() {
         assert_eq!(socket.phase(), Phase::Closing(Close::Slow));
         assert!(socket.outbox_bytes() < 100, "its data is dropped at once");
         socket.cut(Close::GoingAway);
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
-        assert_eq!(owner.gone.get(), Some(Close::Slow), "the first cause is the cause");
+        assert_eq!(owner.ended().await, [Close::Slow], "the first cause is the cause");
     })
     .await;
 }
 
-/// A text message of a client, masked with zeros.
+/// A frame of a client, masked with zeros.
+fn from_client(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    [&[0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
+}
+
+/// A text message of a client.
 fn masked(text: &str) -> Vec<u8> {
-    [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()
+    from_client(1, text.as_bytes())
+}
+
+/// The close frame of the hub.
+fn farewell(close: Close) -> Bytes {
+    close_frame(close.code(), close.name())
 }
 
 #[tokio::test]
@@ -169,92 +212,152 @@ async fn nobody_gets_what_comes_behind_the_hubs_close() {
         tokio::task::yield_now().await;
         socket.close(Close::BadFrames);
         client.write_all(&masked("too late")).await.unwrap();
-        client.write_all(&CLOSE).await.unwrap();
-        while owner.gone.get().is_none() {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!((owner.inbound.get(), owner.gone.get()), (0, Some(Close::BadFrames)));
+        client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await.unwrap();
+        assert_eq!((owner.ended().await, owner.inbound.get()), (vec![Close::BadFrames], 0));
         assert!(socket.take_inbound().is_none());
     })
     .await;
 }
 
-/// A close frame of a client, masked with zeros, without a reason.
-const CLOSE: [u8; 6] = [0x88, 0x80, 0, 0, 0, 0];
-
-/// All that the hub says to its end, but for the close frame that it must end with.
-async fn ends_with(client: &mut (impl AsyncRead + Unpin), close: Close) -> Vec<u8> {
-    let mut read = Vec::new();
-    client.read_to_end(&mut read).await.unwrap();
-    let told = close_frame(close.code(), close.name());
-    assert!(read.ends_with(&told), "{read:?} does not end with {told:?}");
-    read.truncate(read.len() - told.len());
-    read
-}
-
 #[tokio::test]
-async fn whoever_ends_as_well_is_still_told_why() {
-    for with_a_close_frame in [true, false] {
+async fn what_came_with_the_handshake_is_read_first() {
+    let (early, later) = (masked("early"), masked("later"));
+    // Whole, and cut within its frame.
+    for cut in [early.len(), 3] {
         run(async {
-            let (mut client, socket, owner) = start(4, &ConnectionSection::default());
-            send(&socket, 1, Priority::Normal, &"begun".into());
-            socket.close(Close::Slow);
-            // The two pass each other on the way.
-            if with_a_close_frame {
-                client.write_all(&CLOSE).await.unwrap();
-            } else {
-                client.shutdown().await.unwrap();
-            }
-            tokio::task::yield_now().await;
-            drop(socket);
-            assert_eq!(ends_with(&mut client, Close::Slow).await, b"begun");
-            assert_eq!(owner.gone.get(), Some(Close::Slow));
+            let (mut client, socket, owner) =
+                start_behind(early[..cut].to_vec(), 1 << 20, &ConnectionSection::default());
+            client.write_all(&[&early[cut..], &later].concat()).await.unwrap();
+            assert_eq!(owner.ended().await, []);
+            let read = [socket.take_inbound(), socket.take_inbound(), socket.take_inbound()];
+            let text = |text: &str| Some(Inbound::Text(text.into()));
+            assert_eq!(read, [text("early"), text("later"), None]);
         })
         .await;
     }
 }
 
-/// What the kernel has and nobody has read makes it reset the connection, and what is on its way is lost.
-#[tokio::test]
-async fn a_client_that_talks_and_does_not_listen_is_told_why_when_it_does() {
+#[tokio::test(start_paused = true)]
+async fn a_close_is_answered_and_then_the_stream_ends() {
     run(async {
-        let settings = ConnectionSection {
-            inbound_bytes_max: 60,
-            outbox_bytes_max: 64 * 1024,
-            ..ConnectionSection::default()
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let narrow = TcpSocket::new_v4().unwrap();
-        narrow.set_recv_buffer_size(4 * 1024).unwrap();
-        let mut client = narrow.connect(listener.local_addr().unwrap()).await.unwrap();
-        let (server, _) = listener.accept().await.unwrap();
-        SockRef::from(&server).set_tcp_notsent_lowat(16 * 1024).unwrap();
-        let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
-        let owner = Rc::new(Witness::default());
-        let task = SocketTask::new(socket.clone(), Vec::new(), owner.clone(), &settings, &scratch());
-        let task = tokio::task::spawn_local(task);
-        // More than the owner takes.
-        for _ in 0..100 {
-            client.write_all(&masked("are you there?")).await.unwrap();
-        }
-        while owner.inbound.get() == 0 {
-            tokio::task::yield_now().await;
-        }
-        while socket.phase() == Phase::Open {
-            send(&socket, 1, Priority::Normal, &vec![b'x'; 8 * 1024].into());
-            tokio::task::yield_now().await;
-        }
-        while socket.outbox_bytes() > 0 {
-            tokio::task::yield_now().await;
-        }
-        let heard = socket.bytes_in.get();
-        // The deadline of its closing, long after.
-        socket.cut(Close::GoingAway);
-        drop(socket);
-        task.await.unwrap();
-        let sent = ends_with(&mut client, Close::Slow).await;
-        assert!(sent.iter().all(|byte| *byte == b'x') && sent.len() % (8 * 1024) == 0);
-        assert_eq!(heard, 100 * masked("are you there?").len() as u64);
+        let (mut client, _socket, owner) = start(1 << 20, &ConnectionSection::default());
+        client.write_all(&from_client(8, &1000_u16.to_be_bytes())).await.unwrap();
+        assert_eq!(to_the_end(&mut client).await, farewell(Close::Normal));
+        drop(client);
+        assert_eq!(owner.ended().await, [Close::Normal]);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_its_own_close_the_hub_sends_nothing_and_waits_for_the_answer() {
+    run(async {
+        let (mut client, socket, owner) = start(1 << 20, &ConnectionSection::default());
+        tokio::task::yield_now().await;
+        socket.close(Close::BadFrames);
+        socket.send_one(Priority::Critical, &"too late".into());
+        client.write_all(&from_client(9, b"are you there")).await.unwrap();
+        assert_eq!(to_the_end(&mut client).await, farewell(Close::BadFrames));
+        assert_eq!(owner.ended().await, [], "the client has not answered");
+        client.write_all(&from_client(8, b"")).await.unwrap();
+        assert_eq!(owner.ended().await, [Close::BadFrames]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_without_a_word_is_told_once() {
+    run(async {
+        let (client, socket, owner) = start(1 << 20, &ConnectionSection::default());
+        tokio::task::yield_now().await;
+        drop(client);
+        socket.send_one(Priority::Normal, &"unheard".into());
+        assert_eq!(socket.phase(), Phase::Gone(Close::GoingAway), "the stream refuses it");
+        assert_eq!(owner.ended().await, [Close::GoingAway]);
+        let (client, _socket, owner) = start(1 << 20, &ConnectionSection::default());
+        tokio::task::yield_now().await;
+        drop(client);
+        assert_eq!(owner.ended().await, [Close::GoingAway]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_close_is_answered_before_it() {
+    run(async {
+        let settings = ConnectionSection::default();
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
+        let owner = Echo(socket.clone());
+        tokio::task::spawn_local(SocketTask::new(socket, Vec::new(), owner, &settings, &scratch()));
+        client.write_all(&[masked("hi"), from_client(8, b"")].concat()).await.unwrap();
+        let expected = [b"\x81\x02hi", &*farewell(Close::Normal)].concat();
+        assert_eq!(to_the_end(&mut client).await, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_whole_however_little_the_stream_takes() {
+    run(async {
+        let (mut client, socket, owner) = start(5, &ConnectionSection::default());
+        socket.awaits_pong.set(true);
+        client.write_all(&from_client(9, b"0123456789")).await.unwrap();
+        let mut read = [0; 12];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, *b"\x8a\x0a0123456789");
+        assert!(socket.awaits_pong.get() && owner.flushed.get() > 0);
+        client.write_all(&from_client(10, b"")).await.unwrap();
+        assert_eq!(owner.ended().await, []);
+        assert!(!socket.awaits_pong.get(), "a pong came");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_pings_and_does_not_read_is_cut_as_slow() {
+    run(async {
+        let settings = ConnectionSection { control_bytes_max: 64, ..ConnectionSection::default() };
+        let (mut client, socket, owner) = start(40, &settings);
+        // Its end of the pipe ends with the task.
+        drop(socket);
+        for _ in 0..20 {
+            if client.write_all(&from_client(9, b"0123456789")).await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(owner.ended().await, [Close::Slow]);
+    })
+    .await;
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_always_has_more_leaves_others_their_turn() {
+    const MESSAGES: usize = 100;
+    let (mut client, server) = tokio::io::duplex(1 << 20);
+    let settings = ConnectionSection::default();
+    let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
+    let message = masked("0123456789");
+    client.write_all(&message.repeat(MESSAGES)).await.unwrap();
+    // A read a message.
+    let scratch = Rc::new(RefCell::new(vec![0; message.len()]));
+    let owner = Rc::new(Witness::default());
+    let mut task = SocketTask::new(socket.clone(), Vec::new(), owner.clone(), &settings, &scratch);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    for turn in 1..=MESSAGES / READS_PER_TURN {
+        assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(owner.inbound.get() as usize, turn * READS_PER_TURN);
+        assert!(wakes.0.load(Ordering::Relaxed) >= turn, "it goes on by itself");
+    }
 }

@@ -68,8 +68,8 @@ impl Figures {
 
 impl Detail {
     /// As [`Figures::so_far`].
-    pub fn so_far(progress: Progress) -> Self {
-        Self { histogram: progress.histogram, ..Self::default() }
+    pub fn so_far(progress: &Progress) -> Self {
+        Self { histogram: progress.histogram.clone(), ..Self::default() }
     }
 }
 

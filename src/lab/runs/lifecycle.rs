@@ -63,7 +63,7 @@ pub struct Lifecycle {
     run: StoredRun,
     stage: Stage,
     stop: Option<Stop>,
-    progress: Option<Progress>,
+    progress: Option<Box<Progress>>,
     outcome: Option<Box<Outcome>>,
     unreadable_lines: u64,
     /// When the next message about the progress may go out.
@@ -142,7 +142,7 @@ impl Lifecycle {
     pub fn show(&self, run: &mut StoredRun) {
         if let Some(progress) = &self.progress {
             run.figures = Figures::so_far(progress, self.run.figures.connections.planned);
-            run.detail = Some(Detail::so_far(progress.clone()));
+            run.detail = Some(Detail::so_far(progress));
         }
     }
 
@@ -191,7 +191,7 @@ impl Lifecycle {
             None => self
                 .progress
                 .take()
-                .map(|progress| (Figures::so_far(&progress, planned), Detail::so_far(progress))),
+                .map(|progress| (Figures::so_far(&progress, planned), Detail::so_far(&progress))),
         };
         if let Some((figures, detail)) = known {
             // Of a run that was cut short nobody knows who would have got everything.

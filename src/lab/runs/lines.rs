@@ -11,7 +11,7 @@ use super::run::Status;
 #[derive(Debug)]
 pub enum Line {
     /// How it goes.
-    Progress(Progress, Box<RawValue>),
+    Progress(Box<Progress>, Box<RawValue>),
     /// How it went.
     Result(Box<Outcome>),
 }
@@ -40,7 +40,7 @@ pub struct Outcome {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase", tag = "type")]
 enum Told {
-    Progress(Progress),
+    Progress(Box<Progress>),
     Result(Box<Outcome>),
 }
 

@@ -20,6 +20,10 @@ async fn one_run_at_a_time_until_it_is_stopped() {
         assert_eq!((status, &problem["code"]), (409, &json!("run_in_progress")), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(&id), "{problem}");
     }
+    let other = uuid::Uuid::now_v7().to_string();
+    let (status, problem) = stop(&hub, &other).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{problem}");
+    assert_eq!(look(&hub, &id).await["status"], "running", "another one was to be stopped");
     assert_eq!(stop(&hub, &id).await.0, 202);
     let run = within("the answer", started).await.unwrap();
     assert_eq!(
@@ -164,10 +168,8 @@ async fn a_run_whose_hub_was_killed_is_failed_at_the_next_start() {
     .await;
 }
 
-/// Time goes by at once, once the run is under way.
-#[actix_web::test]
-async fn a_run_that_is_late_is_ended() {
-    let engine = Engine::endless();
+/// A run when so many seconds have gone by at once and its engine was told to go.
+async fn after(seconds: u64, engine: &Engine) -> Value {
     let scene = crate::http::Scene::with(|options| options.program = engine.program()).await;
     let mut body = asked(25, 3);
     body["wait"] = false.into();
@@ -176,21 +178,24 @@ async fn a_run_that_is_late_is_ended() {
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     engine.process().await;
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(50)).await;
+    tokio::time::advance(Duration::from_secs(seconds)).await;
     tokio::time::resume();
-    let look = async || scene.get(&format!("/api/v1/testing/runs/{id}")).await.json();
-    let alive = rustix::process::test_kill_process(engine.process().await);
-    assert_eq!(
-        (alive, &look().await["status"]),
-        (Ok(()), &json!("running")),
-        "4 s are planned, and 60 are given"
-    );
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(15)).await;
-    tokio::time::resume();
+    engine.go();
     engine.is_gone().await;
-    let run =
-        until("the run is over", async || Some(look().await).filter(|run| run["status"] != "running")).await;
+    let look = async || scene.get(&format!("/api/v1/testing/runs/{id}")).await.json();
+    until("the run is over", async || Some(look().await).filter(|run| run["status"] != "running")).await
+}
+
+#[actix_web::test]
+async fn a_run_that_is_late_is_ended() {
+    let run = after(65, &Engine::endless()).await;
     let why = "it took much longer than planned and was ended";
     assert_eq!((&run["status"], &run["failure"]), (&json!("failed"), &json!(why)), "{run}");
+}
+
+/// 4 s are planned, and 60 are given.
+#[actix_web::test]
+async fn a_run_that_takes_a_while_longer_goes_on_to_its_end() {
+    let run = after(60, &Engine::patient()).await;
+    assert_eq!((&run["status"], &run["failure"]), (&json!("completed"), &Value::Null), "{run}");
 }
