@@ -205,7 +205,7 @@ proptest! {
             fired_at_ms: alert.fired_at_ms,
             acknowledged: alert.acknowledged_by.clone().zip(alert.acknowledged_at_ms),
             resolved: alert.resolved_by.clone().zip(alert.resolved_at_ms),
-            reason: alert.reason.clone(),
+            reason: alert.reason,
         };
         prop_assert_eq!(replay(&history), Some(expected));
         // A step that is missing, other than the last, is noticed.
