@@ -59,6 +59,7 @@ mod tests {
             (Severity::Warning, 0, 1, 2.0, 60),
             (Severity::Critical, 0, 1, 0.0, 0),
             (Severity::Info, 0, 0, f64::NAN, 10),
+            (Severity::Info, 0, 9_000, 1.0, 25),
         ];
         for (severity, duration_ms, nodes, weight, expected) in rows {
             assert_eq!(
