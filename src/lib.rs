@@ -16,6 +16,7 @@
 //! lab                             what is done to a hub on purpose: load tests, fault scenarios
 //! connection                      one client: socket, outbox, session
 //! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
+//! alert                           an alert's life, and what holds it back
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
 //! breaker                         what rests when it fails, and what happens meanwhile
@@ -24,6 +25,7 @@
 //! ```
 
 pub mod agent;
+pub mod alert;
 pub mod auth;
 pub mod breaker;
 pub mod broker;

@@ -16,11 +16,12 @@ use super::query::Query;
 use super::rooms::json_text;
 use super::state::State;
 use super::trace::Asked;
+use crate::alert::{SEVERITIES, Severity};
 use crate::auth::permission;
 use crate::clock::rfc3339;
 use crate::protocol::codes::Code;
 
-pub use broadcast::{Alert, Queue, SEVERITIES, Severity, Taken, post, release};
+pub use broadcast::{Alert, Queue, Taken, post, release};
 
 /// Longest title, message and service, in bytes; most labels, longest label.
 const TITLE_BYTES_MAX: usize = 256;

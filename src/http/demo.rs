@@ -7,13 +7,14 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use super::alerts::{self, Alert, SEVERITIES, Severity};
+use super::alerts::{self, Alert};
 use super::body::Body;
 use super::e2e::Turn;
 use super::guard::Caller;
 use super::problem::Problem;
 use super::state::State;
 use super::trace::Asked;
+use crate::alert::{SEVERITIES, Severity};
 use crate::auth::permission;
 use crate::clock::rfc3339;
 use crate::ids::NodeName;

@@ -19,19 +19,20 @@ pub struct Migration {
 }
 
 macro_rules! migrations {
-    ($($version:literal $name:literal),* $(,)?) => {
-        &[$(Migration {
+    ($($zeros:literal: $($version:literal $name:literal),+);+ $(;)?) => {
+        &[$($(Migration {
             version: $version,
             name: $name,
-            sql: include_str!(concat!("../../migrations/sqlite/000", $version, "_", $name, ".sql")),
-        }),*]
+            sql: include_str!(concat!("../../migrations/sqlite/", $zeros, $version, "_", $name, ".sql")),
+        }),+),+]
     };
 }
 
 /// All migrations, oldest first.
 pub const MIGRATIONS: &[Migration] = migrations![
-    1 "samples", 2 "events", 3 "nodes", 4 "sessions", 5 "users", 6 "session_state", 7 "documents",
-    8 "held_alerts", 9 "load_test_runs",
+    "000": 1 "samples", 2 "events", 3 "nodes", 4 "sessions", 5 "users", 6 "session_state", 7 "documents",
+        8 "held_alerts", 9 "load_test_runs";
+    "00": 10 "alerts";
 ];
 
 const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -1,5 +1,5 @@
 //! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users, tokens, load
-//! tests.
+//! tests, rules, alerts.
 //!
 //! - One writer thread behind a bounded queue. It takes everything that waits, applies it in one
 //!   transaction (a savepoint for each request), commits once with `synchronous = FULL`, and then
@@ -9,8 +9,11 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`.
+//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
+//! `rules`, `alerts`, `alert_search`, `policies`.
 
+mod alert_search;
+mod alerts;
 mod connection;
 mod directory;
 mod documents;
@@ -22,8 +25,10 @@ mod held_alerts;
 mod load_tests;
 mod migration;
 mod nodes;
+mod policies;
 mod reader;
 mod request;
+mod rules;
 mod sample_encoding;
 mod sample_sets;
 mod samples;
@@ -49,6 +54,8 @@ use tokio::time::Instant;
 use crate::breaker::Breakers;
 use crate::fault::Faults;
 
+pub use alert_search::{AlertCursor, AlertFilter, AlertHour, AlertSort, AlertStatistics};
+pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};
@@ -58,7 +65,9 @@ pub use held_alerts::HeldAlert;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
+pub use policies::{PolicyKind, PolicyRecord, PolicyWrite};
 pub use request::Reply;
+pub use rules::{RuleRecord, RuleState, RuleWrite, Written};
 pub use sample_sets::Column;
 pub use samples::{SampleFrame, SampleQuery};
 pub use sessions::SessionRecord;

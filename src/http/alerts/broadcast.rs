@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::alert::Severity;
 use crate::breaker::Subsystem;
 use crate::broker::{Draft, Guarded};
 use crate::clock::rfc3339;
@@ -24,47 +25,6 @@ use crate::topic::TopicError;
 
 /// Alerts of the queue that are read at once.
 const PART_MAX: usize = 50;
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// Somebody must act now.
-    Critical,
-    /// Something does not work.
-    Error,
-    /// Something will not work for long.
-    Warning,
-    /// Good to know.
-    Info,
-}
-
-/// The names on the wire, worst first.
-pub const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
-
-impl Severity {
-    /// Worst first.
-    pub const ALL: [Self; 4] = [Self::Critical, Self::Error, Self::Warning, Self::Info];
-
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        SEVERITIES[self as usize]
-    }
-
-    /// The severity of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
-    }
-
-    /// Where alerts of this severity are published.
-    pub fn topic(self) -> TopicName {
-        TopicName::well_known(match self {
-            Self::Critical => "alerts_critical",
-            Self::Error => "alerts_error",
-            Self::Warning => "alerts_warning",
-            Self::Info => "alerts_info",
-        })
-    }
-}
 
 /// An alert as it is broadcast.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use super::Step;
 use super::loopback::{Loopback, in_time};
+use crate::alert::Severity;
 use crate::auth::{NewToken, Role};
 use crate::broker::Draft;
-use crate::http::alerts::{self, Alert, Severity};
+use crate::http::alerts::{self, Alert};
 use crate::http::demo;
 use crate::http::state::State;
 use crate::ids::TopicName;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::Connection;
 
-use super::super::{Column, Event, Store, StoreOptions};
+use super::super::{AlertRecord, Column, Event, Store, StoreOptions, TransitionRecord};
 
 const DIRECTORY: &str = "INFRAWATCH_TEST_CRASH_DIRECTORY";
 const ROUND: &str = "INFRAWATCH_TEST_CRASH_ROUND";
@@ -82,7 +82,12 @@ async fn write(store: Store, round: u64, writer: u64) {
         (0..20).map(|n| Column { name: format!("metric_{n}"), labels: Default::default() }).collect();
     let topic = format!("room:{round}-{writer}");
     for n in 1.. {
-        let id = if writer.is_multiple_of(2) {
+        let id = if writer.is_multiple_of(4) {
+            // Opened, then resolved: two steps of one alert.
+            let (alert, version) = (format!("alert-{round}-{writer}-{}", (n - 1) / 2), (n - 1) % 2 + 1);
+            store.transition(alert_at(&alert, version), step_at(version)).await.unwrap();
+            format!("{alert} {version}")
+        } else if writer.is_multiple_of(2) {
             let (node, ts_ms) = (format!("node-{writer}"), round * 1_000_000 + n);
             store.append_frame(&node, ts_ms, columns.clone(), &[n as f64 / 3.0; 20]).await.unwrap();
             format!("{node} {ts_ms}")
@@ -104,6 +109,46 @@ async fn write(store: Store, round: u64, writer: u64) {
     }
 }
 
+fn alert_at(id: &str, version: u64) -> AlertRecord {
+    AlertRecord {
+        id: id.to_owned(),
+        version,
+        fingerprint: id.to_owned(),
+        rule_id: None,
+        rule_name: None,
+        state: state_at(version).into(),
+        severity: 0,
+        score: 0,
+        service: None,
+        title: String::new(),
+        message: String::new(),
+        labels: Default::default(),
+        started_at_ms: version,
+        fired_at_ms: None,
+        acknowledged_at_ms: None,
+        resolved_at_ms: None,
+        resolved_by: None,
+        detail: "{}".into(),
+    }
+}
+
+fn step_at(version: u64) -> TransitionRecord {
+    TransitionRecord {
+        version,
+        at_ms: version,
+        from: None,
+        to: state_at(version).into(),
+        actor: "alice".into(),
+        reason: String::new(),
+        value: None,
+        comment: None,
+    }
+}
+
+fn state_at(version: u64) -> &'static str {
+    if version == 1 { "firing" } else { "resolved" }
+}
+
 fn kept(path: &Path) -> HashSet<String> {
     // Opening the store is what a hub does after a crash; the check is that nothing is broken.
     drop(Store::open(path, &StoreOptions::default(), 0).unwrap());
@@ -113,9 +158,19 @@ fn kept(path: &Path) -> HashSet<String> {
     for sql in [
         "SELECT name || ' ' || ts_ms FROM samples JOIN sample_nodes ON id = node_id",
         "SELECT id FROM events",
+        "SELECT alert_id || ' ' || version FROM alert_state_history",
     ] {
         let mut statement = connection.prepare(sql).unwrap();
         kept.extend(statement.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap));
     }
+    let apart: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM alerts LEFT JOIN alert_state_history AS step
+             ON alert_id = id AND step.version = alerts.version WHERE to_state IS NOT state",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(apart, 0, "alerts without the step that made them what they are");
     kept
 }

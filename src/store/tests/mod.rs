@@ -1,5 +1,6 @@
 //! Tests of the whole store: group commit, failures, and each domain over a real file.
 
+mod alerts;
 mod crash;
 mod documents;
 mod events;
@@ -7,6 +8,7 @@ mod failures;
 mod group_commit;
 mod load_tests;
 mod records;
+mod rules;
 mod samples;
 
 use std::path::PathBuf;
