@@ -16,6 +16,8 @@
 //! lab                             what is done to a hub on purpose: load tests, fault scenarios
 //! connection                      one client: socket, outbox, session
 //! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
+//! rule                            which samples breach what somebody asked for, and for how long
+//! alert                           what came of it: severity, life cycle
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
 //! breaker                         what rests when it fails, and what happens meanwhile
@@ -24,6 +26,7 @@
 //! ```
 
 pub mod agent;
+pub mod alert;
 pub mod auth;
 pub mod breaker;
 pub mod broker;
@@ -40,6 +43,7 @@ pub mod lab;
 pub mod node;
 pub mod protocol;
 pub mod room;
+pub mod rule;
 pub mod store;
 pub mod supervision;
 pub mod sync;

@@ -1,0 +1,5 @@
+//! Alerts: entities with a life cycle, born from rules or posted from outside.
+
+mod severity;
+
+pub use severity::Severity;
