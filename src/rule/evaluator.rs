@@ -28,7 +28,7 @@ type Cells = HashMap<Joined, Box<Cell>, BuildHasherDefault<Precomputed>>;
 pub struct Evaluator {
     rule: Arc<Rule>,
     cells: Cells,
-    series_max: usize,
+    pub(super) series_max: usize,
     /// Of an absence: stands for a series that nobody has seen.
     implied: Option<Joined>,
     /// The first tick.

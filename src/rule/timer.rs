@@ -123,7 +123,8 @@ impl Clock {
     ) -> Option<(u64, Lapse)> {
         let acts = match self.phase {
             Phase::Pending => true,
-            Phase::Firing => times.no_data == NoData::Ok,
+            // With `alert` it goes on, but the silence is noted: it would fire anew after an auto-resolve.
+            Phase::Firing => times.no_data != NoData::Keep,
             Phase::Ok => times.no_data == NoData::Alert,
         };
         let is_ending = acts && may_end && !self.is_silent;
