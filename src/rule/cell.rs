@@ -79,8 +79,10 @@ impl Cell {
         value: f64,
         out: &mut Vec<Step>,
     ) {
-        if cx.rule.is_composite() {
+        if self.seen_ms.is_some() {
             self.advance(cx, at_ms.saturating_sub(1), false, out);
+        }
+        if cx.rule.is_composite() {
             return self.observe_joined(cx, metric, at_ms, value, out);
         }
         let Some(Leaf { kind, .. }) = cx.rule.leaves().first() else { return };
@@ -88,14 +90,13 @@ impl Cell {
         if is_lost || self.seen_ms.is_some_and(|seen_ms| at_ms <= seen_ms) {
             return;
         }
-        self.advance(cx, at_ms.saturating_sub(1), false, out);
         self.seen_ms = Some(at_ms);
         let verdict = condition::feed(kind, &mut self.memory, at_ms, value);
         self.holds = verdict.holds;
         let times = &cx.rule.times;
         if value.is_nan() {
             let change = self.clock.end(at_ms, times);
-            return self.tell(cx, at_ms, change, Cause::Ended, out);
+            return self.tell(cx, change, Cause::Ended, out);
         }
         self.value = verdict.value;
         if self.is_of_the_past(cx, at_ms) {
@@ -106,7 +107,7 @@ impl Cell {
                 Some(holds) => condition::cause(kind, &self.memory, holds, verdict.value),
                 None => Cause::Ended,
             };
-            self.tell(cx, at_ms, Some(change), cause, out);
+            self.tell(cx, Some(change), cause, out);
         }
     }
 
@@ -146,7 +147,7 @@ impl Cell {
         let change = self.clock.judge(at_ms, holds, &cx.rule.times);
         let of = u8::try_from(cx.rule.leaves().len()).unwrap_or(u8::MAX);
         let cause = if holds.is_some() { Cause::Composite { holding, of } } else { Cause::Ended };
-        self.tell(cx, at_ms, change, cause, out);
+        self.tell(cx, change, cause, out);
     }
 
     /// Lets happen what happens up to a time without a sample.
@@ -172,7 +173,7 @@ impl Cell {
                             after_ms: cx.rule.times.auto_resolve_ms.unwrap_or_default(),
                         },
                     };
-                    self.tell(cx, at_ms, change, cause, out);
+                    self.tell(cx, change, cause, out);
                 }
                 Event::Absent | Event::Held if cx.rule.is_composite() => self.judge_joined(cx, at_ms, out),
                 Event::Absent | Event::Held => {
@@ -181,7 +182,7 @@ impl Cell {
                     self.holds = Some(true);
                     let cause =
                         Cause::Absence { absent_ms: at_ms - self.seen_ms.unwrap_or(at_ms).min(at_ms) };
-                    self.tell(cx, at_ms, change, cause, out);
+                    self.tell(cx, change, cause, out);
                 }
             }
         }
@@ -232,7 +233,7 @@ impl Cell {
     /// Stops, because it stood for others that are there now.
     pub(super) fn stop(&mut self, cx: &Context<'_>, at_ms: u64, out: &mut Vec<Step>) {
         let change = self.clock.stop(at_ms);
-        self.tell(cx, at_ms, change, Cause::Seen, out);
+        self.tell(cx, change, Cause::Seen, out);
     }
 
     /// The newest reason, for whoever asks.
@@ -249,8 +250,8 @@ impl Cell {
         Some(Reason { cause, holds, held_ms: 0 })
     }
 
-    fn tell(&self, cx: &Context<'_>, at_ms: u64, change: Option<Change>, cause: Cause, out: &mut Vec<Step>) {
-        let Some(Change { from, to, held_ms }) = change else { return };
+    fn tell(&self, cx: &Context<'_>, change: Option<Change>, cause: Cause, out: &mut Vec<Step>) {
+        let Some(Change { from, to, at_ms, held_ms }) = change else { return };
         let holds = to != Phase::Ok;
         let held_ms =
             if holds && !matches!(cause, Cause::NoData { .. } | Cause::Ended) { held_ms } else { 0 };

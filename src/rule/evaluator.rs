@@ -66,7 +66,8 @@ impl Evaluator {
         if value.is_infinite() {
             return;
         }
-        if self.feed(series, at_ms, value, out) || !self.rule.wants(series) {
+        // What nobody knows cannot end.
+        if self.feed(series, at_ms, value, out) || value.is_nan() || !self.rule.wants(series) {
             return;
         }
         if self.admit(series, at_ms, out) {

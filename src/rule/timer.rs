@@ -42,6 +42,8 @@ impl fmt::Display for Phase {
 pub(super) struct Change {
     pub(super) from: Phase,
     pub(super) to: Phase,
+    /// When; never before the phase that it ends began, however late a sample comes.
+    pub(super) at_ms: u64,
     /// How long the series was in `from` while the condition held.
     pub(super) held_ms: u64,
 }
@@ -100,17 +102,18 @@ impl Clock {
             Phase::Firing if at_ms.saturating_sub(self.told_ms) >= TOLD_APART_MS => {
                 self.told_ms = at_ms;
                 let held_ms = at_ms.saturating_sub(self.since_ms);
-                Some(Change { from: Phase::Firing, to: Phase::Firing, held_ms })
+                Some(Change { from: Phase::Firing, to: Phase::Firing, at_ms, held_ms })
             }
             Phase::Firing => None,
         }
     }
 
     fn go(&mut self, to: Phase, at_ms: u64) -> Change {
+        let at_ms = at_ms.max(self.since_ms);
         let from = std::mem::replace(&mut self.phase, to);
         let held_ms = if from == Phase::Ok { 0 } else { at_ms.saturating_sub(self.since_ms) };
         (self.since_ms, self.told_ms, self.miss_since_ms) = (at_ms, at_ms, None);
-        Change { from, to, held_ms }
+        Change { from, to, at_ms, held_ms }
     }
 
     /// What happens next, and when, if no sample comes. Silence counts from `floor_ms` on: nobody listened before.

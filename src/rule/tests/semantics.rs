@@ -112,7 +112,7 @@ fn every_comparison() {
 fn the_end_of_a_series() {
     let with = |no_data: &str| json!({"no_data": no_data, "no_data_seconds": 60, "for_duration_seconds": 10});
     let fires: &[Do] = &[S(1, 90.0), S(11, 90.0), S(20, f64::NAN), S(30, 10.0)];
-    let silent: &[Do] = &[S(1, 90.0), S(11, 90.0), T(70), T(71), T(500)];
+    let silent: &[Do] = &[T(1), S(1, 90.0), S(11, 90.0), T(70), T(71), T(500)];
     check(
         &[
             ("kept", with("keep"), fires, &["1 ok>pending", "11 pending>firing", "30 firing>ok"]),
@@ -128,7 +128,7 @@ fn the_end_of_a_series() {
             (
                 "silence drops it as well",
                 with("keep"),
-                &[S(1, 90.0), T(61)],
+                &[T(1), S(1, 90.0), T(61)],
                 &["1 ok>pending", "61 pending>ok"],
             ),
             (
@@ -153,12 +153,12 @@ fn the_end_of_a_series() {
                 "alert, a sample too old to end it",
                 with("alert"),
                 &[T(1), S(1, 10.0), T(100), S(30, 10.0), S(41, 10.0)],
-                &["61 ok>firing", "41 firing>ok"],
+                &["61 ok>firing", "61 firing>ok"],
             ),
             (
                 "alert, and a lasting silence fires once",
                 json!({"no_data": "alert", "no_data_seconds": 60, "auto_resolve_seconds": 100}),
-                &[S(1, 90.0), T(500), T(900)],
+                &[T(1), S(1, 90.0), T(500), T(900)],
                 &["1 ok>firing", "101 firing>ok"],
             ),
             ("infinity is ignored", json!({}), &[S(1, f64::INFINITY)], &[]),
@@ -182,7 +182,7 @@ fn auto_resolve_runs_from_the_last_breach() {
             (
                 "without samples",
                 auto.clone(),
-                &[S(1, 90.0), S(5, 90.0), T(64), T(65), T(99)],
+                &[T(1), S(1, 90.0), S(5, 90.0), T(64), T(65), T(99)],
                 &["1 ok>firing", "5 firing", "65 firing>ok"],
             ),
             (
