@@ -133,7 +133,7 @@ impl Cell {
         let Some(seen) = leaves.feed(cx.rule, metric, at_ms, value) else { return };
         self.seen_ms = self.seen_ms.max(Some(at_ms));
         self.value = if seen.is_nan() { self.value } else { seen };
-        if !is_past && let Some(complete_ms) = leaves.open(cx.rule, at_ms) {
+        if !is_past && let Some(complete_ms) = leaves.open(cx.rule, at_ms, cx.floor_ms) {
             self.judge_joined(cx, complete_ms, out);
         }
     }

@@ -1,7 +1,7 @@
 //! Several conditions on one label set. Pure.
 //!
-//! Samples of one moment come one after the other, so a moment is judged when all conditions have theirs, when a
-//! later sample comes, or a second later at a tick: otherwise `a or b` would not hold for an instant while one takes
+//! Samples of one moment come one after the other, so a moment is judged when those that are missing could change
+//! nothing, when a later sample comes, or a second later at a tick: otherwise `a or b` would not hold for an instant while one takes
 //! over from the other. A condition without a sample for five minutes is unknown.
 
 use serde::{Deserialize, Serialize};
@@ -67,16 +67,19 @@ impl Leaves {
         seen
     }
 
-    /// Something new is known of a moment; that moment, if all is known of it.
-    pub(super) fn open(&mut self, rule: &Rule, at_ms: u64) -> Option<u64> {
+    /// Something new is known of a moment; that moment, if what is not known of it yet could change nothing.
+    pub(super) fn open(&mut self, rule: &Rule, at_ms: u64, floor_ms: u64) -> Option<u64> {
         let open_ms = at_ms.max(self.judged_ms).max(self.open_ms.unwrap_or_default());
         self.open_ms = Some(open_ms);
         let is_awaited = |(state, leaf): (&LeafState, &condition::Leaf)| {
-            let is_fresh = |last_ms: u64| last_ms < open_ms && open_ms - last_ms <= FRESH_MS;
-            state.is_wanted && !leaf.is_absence() && state.at_ms.is_some_and(is_fresh)
+            state.is_wanted && !leaf.is_absence() && state.at_ms != Some(open_ms)
         };
         let is_complete = !self.leaves.iter().zip(rule.leaves()).any(is_awaited);
-        is_complete.then_some(open_ms)
+        let known = |number: usize| {
+            let is_awaited = is_awaited((self.leaves.get(number)?, rule.leaves().get(number)?));
+            self.truth_of(rule, number, open_ms, floor_ms).filter(|_| !is_awaited)
+        };
+        (is_complete || rule.tree.truth(&known).is_some()).then_some(open_ms)
     }
 
     pub(super) fn open_ms(&self) -> Option<u64> {
@@ -97,19 +100,19 @@ impl Leaves {
 
     /// What all say together at a time, and which of them hold. Absence counts from `floor_ms` on.
     pub(super) fn truth(&self, rule: &Rule, at_ms: u64, floor_ms: u64) -> (Option<bool>, u16) {
-        let truth_of = |number: usize| {
-            let (state, leaf) = (self.leaves.get(number)?, rule.leaves().get(number)?);
-            let last_ms = state.at_ms.filter(|_| state.is_wanted)?;
-            match leaf.kind {
-                LeafKind::Absence { absent_ms } => {
-                    Some(last_ms.max(floor_ms).saturating_add(absent_ms) <= at_ms)
-                }
-                _ => state.holds.filter(|_| at_ms.saturating_sub(last_ms) <= FRESH_MS),
-            }
-        };
+        let truth_of = |number: usize| self.truth_of(rule, number, at_ms, floor_ms);
         let bits = (0..self.leaves.len()).filter(|number| truth_of(*number) == Some(true));
         let holding = bits.fold(0_u16, |bits, number| bits | 1_u16.checked_shl(number as u32).unwrap_or(0));
         (rule.tree.truth(&truth_of), holding)
+    }
+
+    fn truth_of(&self, rule: &Rule, number: usize, at_ms: u64, floor_ms: u64) -> Option<bool> {
+        let (state, leaf) = (self.leaves.get(number)?, rule.leaves().get(number)?);
+        let last_ms = state.at_ms.filter(|_| state.is_wanted)?;
+        match leaf.kind {
+            LeafKind::Absence { absent_ms } => Some(last_ms.max(floor_ms).saturating_add(absent_ms) <= at_ms),
+            _ => state.holds.filter(|_| at_ms.saturating_sub(last_ms) <= FRESH_MS),
+        }
     }
 
     /// When the next condition begins to hold because samples stay away.

@@ -59,8 +59,8 @@ fn fed(rule: &Arc<Rule>, samples: &[(u64, f64)], strewn: &[u8], until: u64) -> V
         evaluator.observe(&one, at * 1_000, *value, &mut out);
         match strewn.next() {
             Some(0) => evaluator.tick(at * 1_000, &mut out),
-            Some(1) => evaluator.observe(&one, (at - 1) * 1_000 + 500, 150.0, &mut out),
-            Some(2) => evaluator.observe(&one, at * 1_000, 0.0, &mut out),
+            Some(1) if !value.is_nan() => evaluator.observe(&one, (at - 1) * 1_000 + 500, 150.0, &mut out),
+            Some(2) if !value.is_nan() => evaluator.observe(&one, at * 1_000, 0.0, &mut out),
             _ => {}
         }
     }
