@@ -7,31 +7,15 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::{Command, ExitCode};
 
-use serde::{Deserialize, Serialize};
-
+use super::comparison::{Numbers, compare};
 use super::{Case, growth};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.toml");
-
-/// What a case may grow before the check fails, in percent.
-const GROWTH_PERCENT_MAX: f64 = 5.0;
 
 /// Runs before the count: tables and allocators have grown then.
 const WARM_UP_RUNS: u32 = 8;
 /// Runs that are counted together.
 const RUNS: u32 = 32;
-
-/// The numbers in the repository.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Numbers {
-    /// The compiler that they are of.
-    rustc: String,
-    /// The CPU's architecture, and whether it has AVX2, by which libraries choose their code.
-    cpu: String,
-    /// Instructions a run, by case.
-    instructions: BTreeMap<String, u64>,
-}
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -90,45 +74,19 @@ fn count_all(cases: &[Case]) -> Outcome<Numbers> {
     })
 }
 
-/// Prints a table; whether a case is over its bound, or not in the table.
-fn compare(known: &Numbers, found: &Numbers) -> bool {
-    let mut is_over = false;
-    println!("{:<32} {:>12} {:>12} {:>8}", "instructions a run", "committed", "now", "change");
-    for (name, now) in &found.instructions {
-        let Some(before) = known.instructions.get(name) else {
-            println!("{name:<32} {:>12} {now:>12}          not committed", "-");
-            is_over = true;
-            continue;
-        };
-        let percent = (*now as f64 / *before as f64 - 1.0) * 100.0;
-        let verdict = match percent {
-            _ if percent > GROWTH_PERCENT_MAX => "  more than allowed",
-            _ if percent < -GROWTH_PERCENT_MAX => "  better: make bench-check ARGS=--update",
-            _ => "",
-        };
-        println!("{name:<32} {before:>12} {now:>12} {percent:>+7.1}%{verdict}");
-        is_over |= percent > GROWTH_PERCENT_MAX;
-    }
-    is_over
-}
-
 /// Compares with the numbers in the repository; fails when a case has grown by more than 5 %, or costs more than another
 /// allows it.
 pub(super) fn check(cases: &[Case]) -> ExitCode {
     let checked = || -> Outcome<bool> {
-        let known: Numbers = toml::from_str(&std::fs::read_to_string(FILE)?)?;
+        let committed = std::fs::read_to_string(FILE).map_err(|error| format!("{FILE}: {error}"))?;
+        let known: Numbers = toml::from_str(&committed).map_err(|error| format!("{FILE}: {error}"))?;
         let found = count_all(cases)?;
-        let is_over = compare(&known, &found);
-        if growth::compare(&found.instructions) {
-            return Ok(true);
-        }
-        let comparable = (&known.rustc, &known.cpu) == (&found.rustc, &found.cpu);
-        if !comparable {
-            println!("the committed numbers are of {} on {}: this only warns", known.rustc, known.cpu);
-        }
-        Ok(comparable && is_over)
+        let comparison = compare(&known, &found);
+        println!("{}", comparison.lines.join("\n"));
+        let is_too_steep = growth::compare(&found.instructions);
+        Ok(!comparison.fails && !is_too_steep)
     };
-    exit(checked().map(|is_over| !is_over))
+    exit(checked())
 }
 
 /// Writes the numbers of this build to the repository.

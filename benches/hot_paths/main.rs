@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measuring program")]
 
 mod codec;
+mod comparison;
 mod delivery;
 mod encode;
 mod growth;

@@ -73,11 +73,11 @@ fn rows(a: &RunResult, b: &RunResult) -> Vec<Row> {
         ("duplicated", |r| r.messages.duplicated as f64),
         ("reordered", |r| r.messages.reordered as f64),
         ("deliveries/s", |r| r.deliveries_per_s),
-        ("p50 ms", |r| r.latency.p50_ms),
-        ("p95 ms", |r| r.latency.p95_ms),
-        ("p99 ms", |r| r.latency.p99_ms),
-        ("p99.9 ms", |r| r.latency.p999_ms),
-        ("max ms", |r| r.latency.max_ms),
+        ("p50 ms", |r| r.latency.p50_ms.unwrap_or_default()),
+        ("p95 ms", |r| r.latency.p95_ms.unwrap_or_default()),
+        ("p99 ms", |r| r.latency.p99_ms.unwrap_or_default()),
+        ("p99.9 ms", |r| r.latency.p999_ms.unwrap_or_default()),
+        ("max ms", |r| r.latency.max_ms.unwrap_or_default()),
         ("bytes in", |r| r.bytes_in as f64),
         ("server CPU s/million", |r| r.server_cpu_s_per_million.unwrap_or_default()),
     ];
@@ -87,7 +87,8 @@ fn rows(a: &RunResult, b: &RunResult) -> Vec<Row> {
         let Some(other) = b.phases.iter().find(|other| other.name == phase.name) else { continue };
         let name = |figure: &str| format!("{}: {figure}", phase.name);
         if phase.published + other.published > 0 {
-            rows.push(Row { name: name("p99 ms"), a: phase.latency.p99_ms, b: other.latency.p99_ms });
+            let [a, b] = [phase, other].map(|phase| phase.latency.p99_ms.unwrap_or_default());
+            rows.push(Row { name: name("p99 ms"), a, b });
             rows.push(Row {
                 name: name("deliveries/s"),
                 a: phase.deliveries_per_s,
@@ -139,8 +140,8 @@ mod tests {
     fn what_differs_is_marked_and_the_rest_is_not() {
         let a = RunResult::example();
         let mut b = a.clone();
-        b.latency.p99_ms = 8.0;
-        b.phases[0].latency.p99_ms = 8.0;
+        b.latency.p99_ms = Some(8.0);
+        b.phases[0].latency.p99_ms = Some(8.0);
         let table = table(&a, &b);
         let marked: Vec<&str> = table.lines().filter(|line| line.starts_with('*')).collect();
         assert_eq!(marked.len(), 3, "two figures and the legend: {table}");

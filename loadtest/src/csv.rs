@@ -15,7 +15,8 @@ fn quoted(text: &str) -> String {
 
 fn latency(latency: &Latency) -> String {
     let Latency { p50_ms, p95_ms, p99_ms, p999_ms, max_ms } = latency;
-    format!("{p50_ms:.3},{p95_ms:.3},{p99_ms:.3},{p999_ms:.3},{max_ms:.3}")
+    let cell = |ms: &Option<f64>| ms.map(|ms| format!("{ms:.3}")).unwrap_or_default();
+    [p50_ms, p95_ms, p99_ms, p999_ms, max_ms].map(cell).join(",")
 }
 
 /// The table with its head.

@@ -29,6 +29,13 @@ impl Marker {
         out.resize(end, b'x');
     }
 
+    /// The same as a string of JSON.
+    pub(crate) fn write_quoted(self, payload_bytes: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        self.write(payload_bytes, out);
+        out.push(b'"');
+    }
+
     fn read(digits: &[u8]) -> Option<Self> {
         let due_ns = hex(digits.get(..16)?)?;
         let sequence = u32::try_from(hex(digits.get(16..24)?)?).ok()?;
@@ -36,15 +43,25 @@ impl Marker {
     }
 }
 
+/// What each byte is as a digit; above 15 what is none. A table, because this is on the way of every delivery.
+const DIGITS: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
 fn hex(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |value, digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(value << 4 | u64::from(digit))
-    })
+    let (mut value, mut all) = (0, 0);
+    for digit in digits {
+        let digit = DIGITS[usize::from(*digit)];
+        value = value << 4 | u64::from(digit);
+        all |= digit;
+    }
+    (all < 16).then_some(value)
 }
 
 /// Finds markers; made once, because the search is prepared.

@@ -116,13 +116,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Begins to connect; the socket becomes writable when that is done.
-    pub(crate) fn connect(address: SocketAddrV4, token: usize, poller: &Poller) -> io::Result<Self> {
-        Self::connect_with(address, token, poller, None)
-    }
-
-    /// The same with a bound on what the kernel takes in while nobody reads, in bytes.
-    pub(crate) fn connect_with(
+    /// Begins to connect; the socket becomes writable when that is done. With a bound on what the kernel takes in
+    /// while nobody reads, in bytes.
+    pub(crate) fn connect(
         address: SocketAddrV4,
         token: usize,
         poller: &Poller,

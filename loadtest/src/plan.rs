@@ -90,6 +90,11 @@ impl Scenario {
         Self::Soak,
     ];
 
+    /// The scenario of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+    }
+
     /// The name as in a plan.
     pub fn name(self) -> &'static str {
         match self {
@@ -137,12 +142,14 @@ impl Priority {
 }
 
 /// What a part of a run is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunPhaseKind))]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseKind {
     /// The clients connect, spread over its length; nothing is published. Only the first phase can be one.
     RampUp,
     /// The load of the plan.
+    #[default]
     Steady,
     /// The load times `factor`.
     Spike,

@@ -1,4 +1,5 @@
-//! What a run found, and the lines that tell of it while it goes on. Written and read with serde.
+//! What a run found, and the lines that tell of it while it goes on. Written and read with serde; what is missing in
+//! what is read, of an older program, counts as nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,23 +17,27 @@ pub enum Status {
     Cancelled,
 }
 
-/// Percentiles in milliseconds, from the planned time of a message; zero when there was none.
+/// Percentiles in milliseconds, from the planned time of a message; `None` when there was none.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunLatency))]
+#[serde(default)]
 pub struct Latency {
     /// Half of all are at most this.
-    pub p50_ms: f64,
+    pub p50_ms: Option<f64>,
     /// 95 %.
-    pub p95_ms: f64,
+    pub p95_ms: Option<f64>,
     /// 99 %.
-    pub p99_ms: f64,
+    pub p99_ms: Option<f64>,
     /// 99.9 %.
-    pub p999_ms: f64,
+    pub p999_ms: Option<f64>,
     /// The greatest.
-    pub max_ms: f64,
+    pub max_ms: Option<f64>,
 }
 
 /// A bar of the histogram: how many lie at or below `le_ms` and above the bar before.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunBucket))]
+#[serde(default)]
 pub struct Bucket {
     /// Upper edge in milliseconds.
     pub le_ms: f64,
@@ -42,6 +47,8 @@ pub struct Bucket {
 
 /// What became of the clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunConnections))]
+#[serde(default)]
 pub struct Connections {
     /// Clients that the plan has, those that churn and a storm's spike add included.
     pub planned: u64,
@@ -55,6 +62,8 @@ pub struct Connections {
 
 /// What became of the messages; of `metrics` frames and their acknowledgements with `ingest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunMessages))]
+#[serde(default)]
 pub struct Messages {
     /// Published, those included that the hub refused.
     pub published: u64,
@@ -69,12 +78,13 @@ pub struct Messages {
     /// Came after a later one; they are among the delivered.
     pub reordered: u64,
     /// Refused by the hub when published.
-    #[serde(default)]
     pub refused: u64,
 }
 
 /// One phase as it went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunPhase))]
+#[serde(default)]
 pub struct PhaseResult {
     /// As in the plan.
     pub name: String,
@@ -95,7 +105,9 @@ pub struct PhaseResult {
 }
 
 /// A threshold and what was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunThreshold))]
+#[serde(default)]
 pub struct ThresholdResult {
     /// The key in the plan.
     pub name: String,
@@ -109,6 +121,8 @@ pub struct ThresholdResult {
 
 /// What became of clients that were cut off (`reconnect`).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RunReconnects))]
+#[serde(default)]
 pub struct Reconnects {
     /// Clients cut off.
     pub attempted: u64,
@@ -122,10 +136,10 @@ pub struct Reconnects {
     pub gaps: u64,
     /// Messages that came to them twice.
     pub duplicates: u64,
-    /// Half of them were subscribed again after this many milliseconds.
-    pub back_p50_ms: f64,
+    /// Half of them were subscribed again after this many milliseconds; `None` when none was.
+    pub back_p50_ms: Option<f64>,
     /// 99 % of them.
-    pub back_p99_ms: f64,
+    pub back_p99_ms: Option<f64>,
 }
 
 /// What became of the clients that stopped reading (`slow_reader`).
@@ -257,6 +271,7 @@ pub const TIMELINE_POINTS_MAX: usize = 240;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Progress {
     /// Name of the phase; `draining` after the last.
     pub phase: String,
@@ -279,7 +294,6 @@ pub struct Progress {
     /// Of all messages so far.
     pub latency: Latency,
     /// Of what came since the line before.
-    #[serde(default)]
     pub recent: Latency,
     /// Of all messages so far.
     pub histogram: Vec<Bucket>,
@@ -290,7 +304,7 @@ pub struct Progress {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
     /// About twice a second.
-    Progress(Progress),
+    Progress(Box<Progress>),
     /// The last line.
     Result(Box<RunResult>),
 }
@@ -299,7 +313,8 @@ pub enum Line {
 impl RunResult {
     /// A result of a run in which everything went well.
     pub(crate) fn example() -> Self {
-        let latency = Latency { p50_ms: 1.0, p95_ms: 2.0, p99_ms: 4.0, p999_ms: 8.0, max_ms: 9.5 };
+        let [p50_ms, p95_ms, p99_ms, p999_ms, max_ms] = [1.0, 2.0, 4.0, 8.0, 9.5].map(Some);
+        let latency = Latency { p50_ms, p95_ms, p99_ms, p999_ms, max_ms };
         Self {
             name: "evening run".into(),
             scenario: Scenario::Paced,
@@ -322,12 +337,9 @@ impl RunResult {
                 deliveries_per_s: 250.0,
                 latency,
             }],
-            thresholds: vec![ThresholdResult {
-                name: "p99_ms".into(),
-                limit: 50.0,
-                measured: 4.0,
-                held: true,
-            }],
+            thresholds: [("p99_ms".into(), 50.0, 4.0, true)]
+                .map(|(name, limit, measured, held)| ThresholdResult { name, limit, measured, held })
+                .to_vec(),
             histogram: vec![Bucket { le_ms: 1.0, count: 600 }, Bucket { le_ms: 10.0, count: 400 }],
             reconnects: None,
             failure: None,
@@ -351,12 +363,21 @@ mod tests {
     #[test]
     fn a_line_comes_back_as_it_was() {
         for line in [
-            Line::Progress(Progress { phase: "steady".into(), delivered: 300, ..Progress::default() }),
+            Line::Progress(Box::new(Progress { delivered: 300, ..Progress::default() })),
             Line::Result(Box::new(RunResult::example())),
         ] {
             let text = serde_json::to_string(&line).unwrap();
             assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
         }
+    }
+
+    #[test]
+    fn what_nobody_measured_is_null_and_what_is_missing_is_nothing() {
+        let none = serde_json::to_value(Latency::default()).unwrap();
+        assert!(none["p50_ms"].is_null() && none["max_ms"].is_null(), "{none}");
+        assert_eq!(serde_json::from_value::<Latency>(none).unwrap(), Latency::default());
+        let some: Progress = serde_json::from_str(r#"{"lost":3,"latency":{"p99_ms":4.5}}"#).unwrap();
+        assert_eq!((some.lost, some.latency.p50_ms, some.latency.p99_ms), (3, None, Some(4.5)));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn observed(plan: &Plan, options: &Options, show: Show, out: &mut impl Write) ->
     let mut live = Live::new(plan.run_s());
     let mut plain_s = 0.0;
     let mut observer = |progress: &Progress| match show {
-        Show::Json => line(&Line::Progress(progress.clone()), out),
+        Show::Json => line(&Line::Progress(Box::new(progress.clone())), out),
         Show::Live => Ok(live.show(progress, out)?),
         Show::Plain if progress.elapsed_s >= plain_s => {
             plain_s = progress.elapsed_s + 5.0;

@@ -27,7 +27,7 @@ pub(crate) fn evaluate(thresholds: &Thresholds, result: &RunResult) -> Vec<Thres
     let at_most = |measured: f64, limit: f64| measured <= limit;
     let at_least = |measured: f64, limit: f64| measured >= limit;
     let rows = [
-        row("p99_ms", thresholds.p99_ms, result.latency.p99_ms, at_most),
+        row("p99_ms", thresholds.p99_ms, result.latency.p99_ms.unwrap_or_default(), at_most),
         row("error_rate", Some(thresholds.error_rate.unwrap_or(0.0)), error_rate, at_most),
         row(
             "connection_success",
@@ -63,8 +63,9 @@ pub(crate) fn bound(name: &str) -> &'static str {
     if matches!(name, "p99_ms" | "error_rate") { "at most" } else { "at least" }
 }
 
-/// A number with as many digits as it has to say.
-pub(crate) fn shown(value: f64) -> String {
+/// A number with as many digits as it has to say; a dash for one that nobody measured.
+pub(crate) fn shown(value: impl Into<Option<f64>>) -> String {
+    let Some(value) = value.into() else { return "-".to_owned() };
     let digits = if value == 0.0 || value.abs() >= 1_000.0 {
         0
     } else if value.abs() >= 10.0 {
@@ -128,6 +129,7 @@ mod tests {
     #[test]
     fn numbers_are_shown_with_what_they_have_to_say() {
         let shown: Vec<String> = [0.0, 0.000_12, 0.25, 3.0, 1.821, 61.23, 12_345.6].map(shown).into();
+        assert_eq!(super::shown(None), "-");
         assert_eq!(shown, ["0", "0.00012", "0.25", "3", "1.82", "61.2", "12346"]);
     }
 }

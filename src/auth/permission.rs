@@ -102,6 +102,7 @@ pub const ROUTES: &[RouteRule] = &[
     route("POST", "/api/v1/operations/e2e", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/testing/start", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/testing/chaos/reconnect", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/testing/limits", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/testing/runs", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/testing/runs/{id}", Access::Roles(PEOPLE)),
     route("POST", "/api/v1/testing/runs/{id}/stop", Access::Roles(OPERATORS)),

@@ -83,7 +83,7 @@ impl ConnectionSection {
         in_range("connection.control_bytes_max", self.control_bytes_max, 1024, 1 << 20)?;
         in_range("connection.inbound_bytes_max", self.inbound_bytes_max, 1024, 64 << 20)?;
         in_range("connection.ping_interval_ms", self.ping_interval_ms, 100, 3_600_000)?;
-        in_range("connection.pong_grace_ms", self.pong_grace_ms, 50, 3_600_000)?;
+        in_range("connection.pong_grace_ms", self.pong_grace_ms, 50, self.ping_interval_ms)?;
         in_range("connection.write_deadline_ms", self.write_deadline_ms, 100, 3_600_000)?;
         in_range("connection.close_grace_ms", self.close_grace_ms, 10, 60_000)?;
         in_range("connection.bad_frames_max", self.bad_frames_max, 1, 1_000_000)?;

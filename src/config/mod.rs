@@ -147,6 +147,14 @@ mod tests {
     }
 
     #[test]
+    fn a_pong_is_due_before_the_next_ping() {
+        let settings: Settings =
+            toml::from_str("[connection]\nping_interval_ms = 5000\npong_grace_ms = 5001").unwrap();
+        let error = settings.check().unwrap_err().to_string();
+        assert_eq!(error, "setting connection.pong_grace_ms must be 50 to 5000, not 5001");
+    }
+
+    #[test]
     fn a_namespace_is_checked_by_name_and_value() {
         let check = |text: &str| {
             let settings: Settings = toml::from_str(text).map_err(|e| e.to_string())?;

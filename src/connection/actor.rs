@@ -274,7 +274,7 @@ impl Handler<Queued<Gone>> for ConnectionActor {
 
     fn handle(&mut self, queued: Queued<Gone>, ctx: &mut Self::Context) {
         for room in std::mem::take(&mut *self.seat.rooms.borrow_mut()) {
-            self.part(&room, true, &queued.cause);
+            self.shard.part(&self.seat, &room, true, &queued.cause);
         }
         ctx.stop();
     }

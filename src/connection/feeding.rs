@@ -7,19 +7,22 @@ use thin_vec::ThinVec;
 
 use super::feed::{Feed, Item};
 use super::history::HistoryItem;
+use super::hold::Answer;
 use super::outbox::Entry;
 use super::outgoing::{Outgoing, join};
+use super::parcel::Parcel;
 use super::seat::Seat;
 use super::session::Personal;
 use super::shard::Shard;
-use super::socket::{Parcel, Sent};
+use super::socket::Sent;
 use crate::auth::TopicPattern;
-use crate::ids::TopicName;
+use crate::ids::{RoomName, TopicName};
 use crate::protocol::batch::{BatchMeta, batch};
 use crate::protocol::codes::{Close, Code};
 use crate::protocol::encoding::Format;
 use crate::protocol::server::{self, SubscribedTopic};
-use crate::telemetry::Counter;
+use crate::room::{Part, Seated};
+use crate::telemetry::{Cause, Counter};
 use crate::topic::log::Stored;
 use crate::topic::outlet::UNASKED;
 use crate::topic::{Joined, Member, TopicError, TopicHandle};
@@ -104,13 +107,31 @@ impl Shard {
 
     pub(super) fn subscribe_failed(&self, member: Member, request: u32, error: &TopicError) {
         let Some(seat) = self.seat(member) else { return };
-        let mut reply_to = None;
+        let (mut reply_to, mut not_joined) = (None, None);
         if let Some(hold) = seat.holds.borrow_mut().iter_mut().find(|hold| hold.request == request) {
             hold.remaining -= 1;
             reply_to = hold.reply_to.clone();
+            if let Answer::RoomJoined { room, newly: true } = &hold.answer {
+                not_joined = Some(room.clone());
+            }
         }
         seat.error(error.code(), &error.to_string(), reply_to.as_deref(), self.services.clock.unix_ms());
         self.finish_holds(&seat);
+        if let Some(room) = not_joined.filter(|room| !seat.joins_again(room)) {
+            seat.rooms.borrow_mut().retain(|known| *known != room);
+            // It may have crashed with the client in it.
+            self.part(&seat, &room, false, &Cause::own());
+        }
+    }
+
+    /// `lost`: the connection is gone and may come back; else it is to be out of the room now.
+    pub(super) fn part(&self, seat: &Seat, room: &RoomName, lost: bool, cause: &Cause) {
+        let client_id = seat.identity.borrow().client_id.shared();
+        let seated = Seated { worker: self.outlet.index(), member: seat.member };
+        let part = Part { client_id, seated, lost };
+        if let Err(error) = self.services.rooms.part(room, part, cause) {
+            tracing::warn!(%room, %error, "leave not told to the room");
+        }
     }
 
     /// Sends answers whose topics have all answered, then what waited behind them.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::feed::FeedOptions;
 use super::history::HistoryItem;
-use crate::ids::TopicName;
+use crate::ids::{RoomName, TopicName};
 use crate::protocol::server::SubscribedTopic;
 
 /// The answer that a request gets when its last topic has answered.
@@ -15,7 +15,12 @@ pub enum Answer {
     /// `subscribed`, with the topics that could be subscribed.
     Subscribed,
     /// `room_joined`.
-    RoomJoined,
+    RoomJoined {
+        /// Which.
+        room: RoomName,
+        /// The connection was not in it before.
+        newly: bool,
+    },
 }
 
 /// One request under way.
@@ -61,7 +66,7 @@ impl Hold {
             Answer::Subscribed => {
                 HoldPayload::Subscribed { topics: self.topics.iter().map(|(_, topic)| topic).collect() }
             }
-            Answer::RoomJoined => {
+            Answer::RoomJoined { .. } => {
                 HoldPayload::RoomJoined { room: self.room.as_deref(), history: &self.history }
             }
         }
@@ -71,7 +76,7 @@ impl Hold {
     pub fn kind(&self) -> &'static str {
         match self.answer {
             Answer::Subscribed => "subscribed",
-            Answer::RoomJoined => "room_joined",
+            Answer::RoomJoined { .. } => "room_joined",
         }
     }
 }

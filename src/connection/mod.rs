@@ -26,6 +26,7 @@ pub mod hold;
 mod lagging;
 pub mod outbox;
 mod outgoing;
+pub mod parcel;
 pub mod requests;
 pub mod roster;
 pub mod seat;

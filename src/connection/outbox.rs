@@ -7,6 +7,8 @@
 //! replaces the one of its key that waits; over three quarters what is low is dropped, and the client is told;
 //! at the bound what is low goes first, then the client itself.
 
+mod firsts;
+
 use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::protocol::priority::Priority;
+use firsts::Firsts;
 
 /// Answers and pushes that belong to no topic.
 pub const NO_TOPIC: u32 = 0;
@@ -60,7 +63,7 @@ struct Waiting {
 }
 
 /// What may wait, in bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Bounds {
     /// Data frames.
     pub bytes_max: usize,
@@ -69,12 +72,14 @@ pub struct Bounds {
 }
 
 /// The outbox of one connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outbox {
     /// The rest of a frame of which the socket has taken a part; nothing may come before it.
     begun: Bytes,
-    /// Topic and offset of that frame, and of the first frame of each topic that was dropped at the end.
-    unsent: Vec<(u32, u64)>,
+    /// What that frame is of; nothing for a control frame or an answer.
+    begun_topic: u32,
+    /// That frame, and what was dropped at the end.
+    unsent: Firsts,
     control: VecDeque<Bytes>,
     lanes: [VecDeque<Waiting>; 3],
     /// Which entry holds the newest value of a key; an older one with that key is stale.
@@ -85,6 +90,8 @@ pub struct Outbox {
     control_bytes: usize,
     bounds: Bounds,
     lags: Vec<Lag>,
+    /// What was dropped as low, until the frame that tells the client of it is out.
+    untold: Firsts,
     /// The data was dropped: the connection ends.
     is_over: bool,
 }
@@ -92,20 +99,7 @@ pub struct Outbox {
 impl Outbox {
     /// An empty outbox.
     pub fn new(bounds: Bounds) -> Self {
-        Self {
-            begun: Bytes::new(),
-            unsent: Vec::new(),
-            control: VecDeque::new(),
-            lanes: Default::default(),
-            newest: HashMap::new(),
-            stale: 0,
-            next_sequence: 0,
-            bytes: 0,
-            control_bytes: 0,
-            bounds,
-            lags: Vec::new(),
-            is_over: false,
-        }
+        Self { bounds, ..Self::default() }
     }
 
     /// Nothing waits.
@@ -115,7 +109,7 @@ impl Outbox {
 
     /// Nothing waits and nothing is left to be told: it can be thrown away.
     pub fn is_spent(&self) -> bool {
-        self.is_empty() && self.lags.is_empty() && !self.is_over
+        self.is_empty() && self.lags.is_empty() && self.untold.is_empty() && !self.is_over
     }
 
     /// Bytes that wait.
@@ -125,10 +119,8 @@ impl Outbox {
 
     /// Bytes that wait by urgency, most urgent first.
     pub fn bytes_by_priority(&self) -> [usize; 3] {
-        let of = |lane: &VecDeque<Waiting>| {
-            lane.iter().filter(|w| !self.is_stale(w)).map(|w| w.entry.frame.len()).sum()
-        };
-        [of(&self.lanes[0]), of(&self.lanes[1]), of(&self.lanes[2])]
+        let [critical, normal, low, _control] = self.depths();
+        [critical.1, normal.1, low.1]
     }
 
     /// Frames and bytes that wait by urgency, most urgent first, and last those of the control lane.
@@ -154,7 +146,7 @@ impl Outbox {
     /// Queues a data frame behind what waits of its topic and of its lane.
     pub fn push(&mut self, entry: Entry) -> Result<(), Full> {
         if entry.priority == Priority::Low && self.sheds() {
-            self.lag(entry.topic, u64::from(entry.messages), 0);
+            self.lose(&entry);
             return Ok(());
         }
         self.replace(&entry);
@@ -163,7 +155,7 @@ impl Outbox {
         }
         if self.bytes + entry.frame.len() > self.bounds.bytes_max {
             return if entry.priority == Priority::Low {
-                self.lag(entry.topic, u64::from(entry.messages), 0);
+                self.lose(&entry);
                 Ok(())
             } else {
                 Err(Full)
@@ -212,9 +204,15 @@ impl Outbox {
             if waiting.entry.frame.is_empty() {
                 self.stale -= 1;
             } else {
-                self.lag(waiting.entry.topic, u64::from(waiting.entry.messages), 0);
+                self.lose(&waiting.entry);
             }
         }
+    }
+
+    /// An entry is dropped.
+    fn lose(&mut self, entry: &Entry) {
+        self.untold.note(entry.topic, entry.offset);
+        self.lag(entry.topic, u64::from(entry.messages), 0);
     }
 
     fn lag(&mut self, topic: u32, dropped: u64, conflated: u64) {
@@ -232,6 +230,13 @@ impl Outbox {
         std::mem::take(&mut self.lags)
     }
 
+    /// Control frames are out as far as the outbox knows: whatever was to be told is told.
+    pub fn control_is_out(&mut self) {
+        if self.lags.is_empty() && self.control.is_empty() {
+            self.untold = Firsts::default();
+        }
+    }
+
     /// Whether a topic lost messages that the client has not been told of.
     pub fn has_dropped(&self) -> bool {
         self.lags.iter().any(|lag| lag.dropped > 0)
@@ -239,6 +244,7 @@ impl Outbox {
 
     /// Forgets what waits of a topic: nobody wants it any more, or somebody wants it from another place on.
     pub fn forget_topic(&mut self, topic: u32) {
+        self.untold.forget(topic);
         for lane in 0..self.lanes.len() {
             if self.lanes[lane].iter().all(|w| w.entry.topic != topic) {
                 continue;
@@ -269,12 +275,11 @@ impl Outbox {
         }
     }
 
-    /// Offset of the first message of `topic` that did not go out whole.
+    /// Offset of the first message of `topic` that did not go out whole, or was dropped and the client may not know.
     pub fn first_offset(&self, topic: u32) -> Option<u64> {
-        let waiting = self.lanes.iter().flatten().filter(|w| !self.is_stale(w));
-        let waiting = waiting.map(|w| (w.entry.topic, w.entry.offset));
-        let of_topic = waiting.chain(self.unsent.iter().copied()).filter(|(of, _)| *of == topic);
-        of_topic.map(|(_, offset)| offset).filter(|offset| *offset > 0).min()
+        let of_topic = |w: &&Waiting| w.entry.topic == topic && w.entry.offset > 0 && !self.is_stale(w);
+        let waiting = self.lanes.iter().flatten().filter(of_topic).map(|w| w.entry.offset);
+        waiting.chain(self.unsent.of(topic)).chain(self.untold.of(topic)).min()
     }
 
     /// Queues a control frame.
@@ -291,17 +296,15 @@ impl Outbox {
     pub fn begin(&mut self, rest: Bytes, topic: u32, offset: u64) {
         debug_assert!(self.begun.is_empty());
         self.begun = rest;
-        self.unsent = vec![(topic, offset)];
+        self.begun_topic = topic;
+        self.unsent = Firsts::default();
+        self.unsent.note(topic, offset);
     }
 
     /// Forgets the data; what is begun and control stay.
     pub fn drop_data(&mut self) {
-        for waiting in self.lanes.iter().flatten().filter(|waiting| waiting.entry.offset > 0) {
-            let first = (waiting.entry.topic, waiting.entry.offset);
-            match self.unsent.iter_mut().find(|(topic, _)| *topic == first.0) {
-                Some((_, offset)) => *offset = first.1.min(*offset),
-                None => self.unsent.push(first),
-            }
+        for waiting in self.lanes.iter().flatten() {
+            self.unsent.note(waiting.entry.topic, waiting.entry.offset);
         }
         self.lanes = Default::default();
         self.newest = HashMap::new();
@@ -340,7 +343,7 @@ impl Outbox {
             self.begun = self.begun.slice(part..);
             written -= part;
             if self.begun.is_empty() && !self.is_over {
-                self.unsent = Vec::new();
+                self.unsent = Firsts::default();
             }
         }
         while written > 0 {
@@ -350,6 +353,9 @@ impl Outbox {
             if part < frame.len() {
                 self.begin(frame.split_off(part), topic, offset);
             }
+        }
+        if self.begun.is_empty() || self.begun_topic != NO_TOPIC {
+            self.control_is_out();
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::outbox::{Entry, NO_TOPIC};
-use super::socket::Parcel;
+use super::parcel::Parcel;
 use crate::protocol::encoding::Format;
 use crate::protocol::frame::SharedFrame;
 use crate::protocol::priority::Priority;

@@ -160,6 +160,17 @@ impl Seat {
         hold
     }
 
+    /// Whether another request of this connection to join the room is under way; from now on it is the first.
+    pub(super) fn joins_again(&self, room: &RoomName) -> bool {
+        self.holds.borrow_mut().iter_mut().any(|hold| match &mut hold.answer {
+            Answer::RoomJoined { room: asked, newly } if asked == room => {
+                *newly = true;
+                true
+            }
+            _ => false,
+        })
+    }
+
     /// Takes a hold back whose request could not be sent on.
     pub fn unhold(&self, request: u32) {
         self.holds.borrow_mut().retain(|hold| hold.request != request);

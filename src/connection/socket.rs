@@ -8,19 +8,18 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::outbox::{Bounds, Entry, Full, Lag, NO_TOPIC, Outbox};
+use super::outbox::{Bounds, Entry, Lag, NO_TOPIC, Outbox};
+use super::parcel::Parcel;
 use super::stream::SocketIo;
 use crate::config::ConnectionSection;
 use crate::protocol::codes::Close;
 use crate::protocol::encoding::Format;
 use crate::protocol::priority::Priority;
 use crate::telemetry::Counter;
-use crate::topic::{Bundle, Class};
 use crate::websocket::close_frame;
 
 /// Frames that one write hands to the kernel.
@@ -58,33 +57,6 @@ pub enum Phase {
     Closing(Close),
     /// Nothing more is read or written.
     Gone(Close),
-}
-
-/// A frame on its way into sockets.
-#[derive(Debug, Clone)]
-pub struct Parcel {
-    /// The frame, in the encoding of these sockets.
-    pub entry: Entry,
-    /// What it was made of, where that can be sent piece by piece.
-    pub bundle: Option<Arc<Bundle>>,
-}
-
-impl Parcel {
-    /// Into an outbox. Newest values go in one by one when the client is behind, so that newer ones replace them.
-    fn queue(&self, outbox: &mut Outbox, format: Format) -> Result<(), Full> {
-        let bundle =
-            self.bundle.as_ref().filter(|bundle| bundle.class == Class::Latest && outbox.conflates());
-        let Some(bundle) = bundle else { return outbox.push(self.entry.clone()) };
-        bundle.messages.iter().try_for_each(|message| {
-            outbox.push(Entry {
-                offset: message.offset,
-                messages: 1,
-                key: Some(message.key.clone().unwrap_or_else(|| Arc::from(""))),
-                frame: message.frame.get(format).clone(),
-                ..self.entry.clone()
-            })
-        })
-    }
 }
 
 /// What became of a frame.
@@ -197,7 +169,7 @@ impl Socket {
         let mut rest = frame;
         if self.outbox_bytes() == 0 {
             match self.write_now(&[IoSlice::new(&rest)]) {
-                Ok(written) if written == rest.len() => return,
+                Ok(written) if written == rest.len() => return self.control_is_out(),
                 Ok(0) | Err(()) => {}
                 Ok(written) => {
                     self.outbox_mut().begin(rest.split_off(written), NO_TOPIC, 0);
@@ -225,6 +197,14 @@ impl Socket {
         }
     }
 
+    fn control_is_out(&self) {
+        let mut place = self.outbox.borrow_mut();
+        if let Some(outbox) = &mut *place {
+            outbox.control_is_out();
+        }
+        place.take_if(|outbox| outbox.is_spent());
+    }
+
     /// Writes what fits; an error of the stream ends the connection.
     fn write_now(&self, parts: &[IoSlice<'_>]) -> Result<usize, ()> {
         match self.io.borrow_mut().write_now(parts) {
@@ -247,12 +227,15 @@ impl Socket {
         }
     }
 
-    /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame.
+    /// Begins the end: data that waits is dropped, the close frame goes out after a begun frame. A client that does
+    /// not read now finds it when it does, as long as the kernel keeps it.
     pub fn close(&self, close: Close) {
         if self.phase.get() != Phase::Open {
             return;
         }
         self.outbox_mut().drop_data();
+        self.forget_inbound();
+        self.io.borrow().take_the_rest();
         self.send_control(close_frame(close.code(), close.name()));
         if self.phase.get() == Phase::Open {
             self.phase.set(Phase::Closing(close));
@@ -332,6 +315,13 @@ impl Socket {
         self.inbound.borrow_mut().push_back(inbound);
     }
 
+    /// Nobody takes what waits. Reading goes on to the client's own end: what the kernel still has of a client when
+    /// its stream is dropped makes it reset the connection, and the close frame is lost.
+    fn forget_inbound(&self) {
+        *self.inbound.borrow_mut() = VecDeque::new();
+        self.inbound_bytes.set(0);
+    }
+
     fn count_out(&self, written: usize) {
         self.bytes_out.set(self.bytes_out.get() + written as u64);
         Counter::BytesOut.add(written as u64);
@@ -347,7 +337,7 @@ impl Socket {
         self.outbox.borrow().as_deref().map(read).unwrap_or_default()
     }
 
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }

@@ -42,6 +42,8 @@ pub struct SocketTask<O: SocketOwner> {
     owner: O,
     /// What may wait for the owner before the socket is no longer read.
     inbound_bytes_max: usize,
+    /// The client will say nothing more, and the hub is closing.
+    heard_out: bool,
     /// The worker's read buffer.
     scratch: Scratch,
 }
@@ -102,7 +104,8 @@ impl<O: SocketOwner> SocketTask<O> {
         let limits = Limits { frame_bytes_max: bytes_max, message_bytes_max: bytes_max };
         let decoder = Decoder::new(limits).with_deflate(socket.format.deflate_bytes_min.is_some());
         let inbound_bytes_max = settings.inbound_bytes_max;
-        Self { socket, leftover, decoder, owner, inbound_bytes_max, scratch: scratch.clone() }
+        let scratch = scratch.clone();
+        Self { socket, leftover, decoder, owner, inbound_bytes_max, heard_out: false, scratch }
     }
 
     /// One turn of flushing and reading; true when the connection is over.
@@ -119,9 +122,12 @@ impl<O: SocketOwner> SocketTask<O> {
         if flushed && matches!(socket.phase(), Phase::Closing(_)) {
             // The close frame is out: say so to TCP, then wait for the client's own close or the deadline.
             let shut = Pin::new(&mut **socket.io.borrow_mut()).poll_shutdown(context);
-            if matches!(shut, Poll::Ready(Err(_))) {
+            if matches!(shut, Poll::Ready(Err(_))) || self.heard_out {
                 return true;
             }
+        }
+        if self.heard_out {
+            return false;
         }
         if !self.leftover.is_empty() {
             let mut early = std::mem::take(&mut self.leftover);
@@ -131,10 +137,16 @@ impl<O: SocketOwner> SocketTask<O> {
             if matches!(socket.phase(), Phase::Gone(_)) || socket.inbound_bytes() >= self.inbound_bytes_max {
                 return false;
             }
+            if self.heard_out {
+                // Over as soon as the close frame is out, which may be now.
+                break;
+            }
             match self.read(socket, context) {
                 Poll::Pending => return false,
-                Poll::Ready(over) if over => return true,
-                Poll::Ready(_) => {}
+                // It may have ended its own half only: what is to be said to it still is.
+                Poll::Ready(true) if matches!(socket.phase(), Phase::Closing(_)) => self.heard_out = true,
+                Poll::Ready(true) => return true,
+                Poll::Ready(false) => {}
             }
         }
         context.waker().wake_by_ref();
@@ -176,7 +188,7 @@ impl<O: SocketOwner> SocketTask<O> {
                 Ok(Event::Close(_)) => {
                     tell(&self.owner, &mut arrived);
                     match socket.phase() {
-                        Phase::Closing(close) => socket.cut(close),
+                        Phase::Closing(_) => self.heard_out = true,
                         _ => socket.close(Close::Normal),
                     }
                     continue;
@@ -214,182 +226,4 @@ fn close_of(code: u16) -> Close {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connection::outbox::{Entry, NO_TOPIC};
-    use crate::connection::socket::{Parcel, Sent};
-    use crate::protocol::encoding::Format;
-    use crate::protocol::priority::Priority;
-    use bytes::Bytes;
-    use std::cell::Cell;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-
-    #[derive(Default)]
-    struct Witness {
-        inbound: Cell<u32>,
-        gone: Cell<Option<Close>>,
-    }
-
-    impl SocketOwner for Rc<Witness> {
-        fn inbound(&self) {
-            self.inbound.set(self.inbound.get() + 1);
-        }
-        fn flushed(&self) {}
-        fn gone(&self, close: Close) {
-            self.gone.set(Some(close));
-        }
-    }
-
-    /// A socket over a pipe that takes `pipe_bytes`: any stream that is read and written goes the same way.
-    fn start(pipe_bytes: usize, settings: &ConnectionSection) -> (DuplexStream, Rc<Socket>, Rc<Witness>) {
-        let (client, server) = tokio::io::duplex(pipe_bytes);
-        let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, settings));
-        let owner = Rc::new(Witness::default());
-        let task = SocketTask::new(socket.clone(), Vec::new(), owner.clone(), settings, &scratch());
-        tokio::task::spawn_local(task);
-        (client, socket, owner)
-    }
-
-    fn send(socket: &Socket, topic: u32, priority: Priority, frame: &Bytes) {
-        let entry = Entry { topic, priority, offset: 1, messages: 1, key: None, frame: frame.clone() };
-        if socket.send(&[Parcel { entry, bundle: None }], frame) == Sent::Full {
-            socket.close(Close::Slow);
-        }
-    }
-
-    async fn run(test: impl Future<Output = ()>) {
-        tokio::task::LocalSet::new().run_until(test).await;
-    }
-
-    #[tokio::test]
-    async fn what_does_not_fit_waits_and_comes_in_order() {
-        run(async {
-            let (mut client, socket, _) = start(16, &ConnectionSection::default());
-            let sent: Vec<Bytes> = (0..20u8).map(|n| Bytes::from(vec![n; 7])).collect();
-            for frame in &sent {
-                send(&socket, 7, Priority::Normal, frame);
-            }
-            assert!(socket.outbox_bytes() >= 20 * 7 - 16);
-            let mut read = vec![0; 20 * 7];
-            client.read_exact(&mut read).await.unwrap();
-            assert_eq!(read, sent.concat());
-            assert_eq!(socket.outbox_bytes(), 0);
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn critical_overtakes_what_waits_but_not_what_is_begun() {
-        run(async {
-            let (mut client, socket, _) = start(4, &ConnectionSection::default());
-            for (topic, priority, text) in [
-                (1, Priority::Normal, "aaaaaa"),
-                (1, Priority::Normal, "bbbbbb"),
-                (2, Priority::Critical, "!!"),
-            ] {
-                send(&socket, topic, priority, &text.into());
-            }
-            let mut read = vec![0; 14];
-            client.read_exact(&mut read).await.unwrap();
-            assert_eq!(read, b"aaaaaa!!bbbbbb");
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn a_client_that_never_reads_is_closed_when_its_outbox_is_full() {
-        run(async {
-            let settings = ConnectionSection { outbox_bytes_max: 100, ..ConnectionSection::default() };
-            let (_client, socket, owner) = start(10, &settings);
-            for _ in 0..20 {
-                send(&socket, NO_TOPIC, Priority::Normal, &vec![b'x'; 10].into());
-            }
-            assert_eq!(socket.phase(), Phase::Closing(Close::Slow));
-            assert!(socket.outbox_bytes() < 100, "its data is dropped at once");
-            socket.cut(Close::GoingAway);
-            tokio::task::yield_now().await;
-            tokio::task::yield_now().await;
-            assert_eq!(owner.gone.get(), Some(Close::Slow), "the first cause is the cause");
-        })
-        .await;
-    }
-
-    /// A text message of a client, masked with zeros.
-    fn masked(text: &str) -> Vec<u8> {
-        [&[0x81, 0x80 | text.len() as u8, 0, 0, 0, 0], text.as_bytes()].concat()
-    }
-
-    #[tokio::test]
-    async fn reading_stops_while_the_owner_is_behind() {
-        // A message without a byte takes a place too.
-        for text in ["ping me", ""] {
-            run(async {
-                let settings = ConnectionSection { inbound_bytes_max: 60, ..ConnectionSection::default() };
-                let (mut client, socket, owner) = start(1 << 20, &settings);
-                for _ in 0..8 {
-                    client.write_all(&masked(text)).await.unwrap();
-                    tokio::task::yield_now().await;
-                }
-                let before = owner.inbound.get();
-                assert!(before < 8, "three fill the bound");
-                let mut taken = 0;
-                while taken < 8 {
-                    match socket.take_inbound() {
-                        Some(_) => taken += 1,
-                        None => tokio::task::yield_now().await,
-                    }
-                }
-                assert!(owner.inbound.get() > before);
-            })
-            .await;
-        }
-    }
-
-    /// An owner that sends back what it gets.
-    struct Echo(Rc<Socket>);
-
-    impl SocketOwner for Echo {
-        fn inbound(&self) {
-            while let Some(Inbound::Text(text)) = self.0.take_inbound() {
-                self.0.send_one(Priority::Normal, &frame(Opcode::Text, text.as_bytes()));
-            }
-        }
-        fn flushed(&self) {}
-        fn gone(&self, _close: Close) {}
-    }
-
-    #[tokio::test]
-    async fn what_came_before_a_violation_is_answered_before_the_close() {
-        run(async {
-            let settings = ConnectionSection::default();
-            let (mut client, server) = tokio::io::duplex(1 << 20);
-            let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
-            let owner = Echo(socket.clone());
-            tokio::task::spawn_local(SocketTask::new(socket, Vec::new(), owner, &settings, &scratch()));
-            // Opcode 3 has no meaning.
-            client.write_all(&[masked("hi"), vec![0x83, 0x80, 0, 0, 0, 0]].concat()).await.unwrap();
-            let mut read = [0; 8];
-            client.read_exact(&mut read).await.unwrap();
-            assert_eq!(read[..4], *b"\x81\x02hi");
-            assert_eq!((read[4], u16::from_be_bytes([read[6], read[7]])), (0x88, 1002));
-        })
-        .await;
-    }
-
-    #[tokio::test]
-    async fn nobody_gets_what_comes_behind_the_hubs_close() {
-        run(async {
-            let (mut client, socket, owner) = start(1 << 20, &ConnectionSection::default());
-            tokio::task::yield_now().await;
-            socket.close(Close::BadFrames);
-            client.write_all(&masked("too late")).await.unwrap();
-            client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await.unwrap();
-            while owner.gone.get().is_none() {
-                tokio::task::yield_now().await;
-            }
-            assert_eq!((owner.inbound.get(), owner.gone.get()), (0, Some(Close::BadFrames)));
-            assert!(socket.take_inbound().is_none());
-        })
-        .await;
-    }
-}
+mod tests;

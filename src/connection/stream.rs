@@ -34,6 +34,9 @@ pub trait SocketIo: AsyncRead + AsyncWrite + Unpin {
     fn write_urgent(&mut self, _parts: &[IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
+
+    /// Nothing will overtake what is written from now on: the stream may take more of it than it sends at once.
+    fn take_the_rest(&self) {}
 }
 
 impl SocketIo for TcpStream {
@@ -48,6 +51,11 @@ impl SocketIo for TcpStream {
         let written = socket.send_vectored(parts);
         socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
         written
+    }
+
+    fn take_the_rest(&self) {
+        // Back to the bound of the system. Without it the end is told less well.
+        drop(SockRef::from(self).set_tcp_notsent_lowat(0));
     }
 }
 

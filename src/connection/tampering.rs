@@ -3,8 +3,9 @@
 //! What was withheld is not counted as delivered, and the session remembers the first of it: a client that comes
 //! back is told a place before the gap.
 
+use super::parcel::Parcel;
 use super::seat::Seat;
-use super::socket::{Parcel, Sent};
+use super::socket::Sent;
 use crate::fault::{Fate, Faults};
 use crate::telemetry::Counter;
 use crate::topic::Class;

@@ -227,6 +227,7 @@ mod tests {
         assert!(faults.store().gone && faults.is_poison("p") && !faults.is_poison("q"));
         faults.set_dropped(None);
         assert_eq!(faults.fate("a", "t"), Fate::Twice, "one of two that share a place is still on");
+        faults.set_dropped(all(100));
         faults.clear();
         assert_eq!((on(&faults), faults.clock_offset_ms()), (0, 0));
         assert_eq!((faults.latency_ms("a"), faults.fate("a", "t")), (None, Fate::Whole));

@@ -101,6 +101,8 @@ mod tests {
             let wire = Wire { dropped: frames("*", "*", percent), duplicated: None, latency };
             prop_assert_eq!(wire.fate("c", "t", chance) == Fate::Dropped, chance * 100.0 < f64::from(percent));
             prop_assert!((10..=10 + jitter_ms).contains(&wire.latency_ms("c", chance).unwrap()));
+            let ends = [0.0, 1.0_f64.next_down()].map(|chance| wire.latency_ms("c", chance));
+            prop_assert_eq!(ends, [Some(10), Some(10 + jitter_ms)]);
         }
     }
 }

@@ -109,6 +109,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("POST", "/api/v1/operations/e2e", e2e::run))
         .service(on("POST", "/api/v1/testing/start", testing::start))
         .service(on("POST", "/api/v1/testing/chaos/reconnect", testing::reconnect))
+        .service(on("GET", "/api/v1/testing/limits", testing::limits))
         .service(on("GET", "/api/v1/testing/runs", testing::list))
         .service(on("GET", "/api/v1/testing/runs/{id}", testing::one))
         .service(on("POST", "/api/v1/testing/runs/{id}/stop", testing::stop))

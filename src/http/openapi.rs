@@ -53,7 +53,7 @@ impl Modify for Bearer {
         events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
         operations::overview, breakers::degrade, breakers::recover,
         demo::simulate, demo::demo, e2e::run,
-        testing::start, testing::reconnect, testing::list, testing::one, testing::stop,
+        testing::start, testing::reconnect, testing::limits, testing::list, testing::one, testing::stop,
         sim::scenarios, sim::status, sim::enable, sim::disable, sim::reset,
         performance::snapshot, performance::stats::stats, performance::cache::caches, performance::prometheus, supervision::tree,
         nodes::list, nodes::one,

@@ -91,7 +91,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         faults,
     });
     Arc::new(State {
-        load_tests: load_tests(&services, settings.lab, address, program),
+        load_tests: load_tests(&services, &fleet, settings.lab, address, program),
         services,
         shards,
         fleet,
@@ -111,11 +111,18 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     })
 }
 
-fn load_tests(services: &Services, settings: LabSection, address: SocketAddr, program: PathBuf) -> LoadTests {
+fn load_tests(
+    services: &Services,
+    fleet: &Fleet,
+    settings: LabSection,
+    address: SocketAddr,
+    program: PathBuf,
+) -> LoadTests {
     LoadTests::new(LoadTestsArgs {
         tree: services.tree.clone(),
         store: services.store.clone(),
         broker: services.broker.clone(),
+        fleet: fleet.clone(),
         auth: services.auth.clone(),
         limits: Limits::new(&settings, &services.settings, services.rate_limits),
         settings,

@@ -4,15 +4,16 @@
 //! restarted hub must know in the store. A crash loses the newest snapshot until the next report.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 
-use super::fleet::Census;
+use super::fleet::{Census, Directory};
 use super::liveness::{Liveness, State, Transition};
+use super::passing::is_passing;
 use crate::broker::{Broker, Draft};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::{NodeName, TopicName};
@@ -128,6 +129,8 @@ pub struct NodeArgs {
     pub store: Store,
     /// Counts nodes by state.
     pub census: Arc<Census>,
+    /// Where it is known, to be taken out of when it is gone.
+    pub directory: Weak<Directory>,
     /// Silence after which a node that says nothing else is offline.
     pub ttl_ms: u64,
     /// Time.
@@ -136,9 +139,9 @@ pub struct NodeArgs {
 
 /// One machine.
 pub struct NodeActor {
-    liveness: Liveness,
+    pub(super) liveness: Liveness,
     source: Source,
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
     inventory: Option<serde_json::Value>,
     last_seen_ms: Option<u64>,
     first_seen_ms: u64,
@@ -147,7 +150,9 @@ pub struct NodeActor {
     /// A check is on its way.
     watched: bool,
     touched_ms: u64,
-    args: NodeArgs,
+    /// It was of a load test, and is gone: nothing that comes is taken any more.
+    pub(super) has_passed: bool,
+    pub(super) args: NodeArgs,
 }
 
 impl NodeActor {
@@ -164,6 +169,7 @@ impl NodeActor {
             transitions: VecDeque::new(),
             watched: false,
             touched_ms: 0,
+            has_passed: false,
             args,
         }
     }
@@ -181,7 +187,11 @@ impl NodeActor {
         self.inventory = record.inventory;
         self.last_seen_ms = Some(record.last_seen_ms);
         self.first_seen_ms = record.first_seen_ms;
-        self.args.census.note(&self.args.name, state);
+        if is_passing(&self.labels) {
+            // It crashed: as long as it may be silent it is waited for, not for ever.
+            self.liveness.heard(self.args.clock.monotonic_ms());
+        }
+        self.args.census.note(&self.args.name, self.liveness.state());
     }
 
     fn record(&self) -> NodeRecord {
@@ -238,6 +248,9 @@ impl NodeActor {
         ctx.run_later(Duration::from_millis(pause_ms), |actor, ctx| {
             actor.watched = false;
             if let Some(transition) = actor.liveness.check(actor.args.clock.monotonic_ms()) {
+                if transition.to == State::Offline && is_passing(&actor.labels) {
+                    return actor.pass("nothing is heard of its load test", &Cause::own());
+                }
                 actor.changed(transition, "no report", &Cause::own());
                 actor.remember(ctx);
             }
@@ -245,7 +258,7 @@ impl NodeActor {
         });
     }
 
-    fn changed(&mut self, transition: Transition, reason: &str, cause: &Cause) {
+    pub(super) fn changed(&mut self, transition: Transition, reason: &str, cause: &Cause) {
         let Transition { from, to } = transition;
         let at = rfc3339(self.args.clock.unix_ms());
         Counter::NodeTransitions.add_for(to.as_str(), 1);
@@ -329,8 +342,11 @@ impl Actor for NodeActor {
         self.args.census.note(&self.args.name, self.liveness.state());
         let (store, name) = (self.args.store.clone(), self.args.name.clone());
         let read = async move { store.node(name.as_str()).await };
-        ctx.wait(read.into_actor(self).map(|read, actor, _ctx| match read {
-            Ok(Some(record)) => actor.recall(record),
+        ctx.wait(read.into_actor(self).map(|read, actor, ctx| match read {
+            Ok(Some(record)) => {
+                actor.recall(record);
+                actor.watch(ctx);
+            }
             Ok(None) => {}
             Err(error) => tracing::warn!(node = %actor.args.name, %error, "node not read from the store"),
         }));
@@ -341,6 +357,9 @@ impl Handler<Queued<Report>> for NodeActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Report>, ctx: &mut Self::Context) {
+        if self.has_passed {
+            return;
+        }
         let (mut report, cause) = (queued.msg, &queued.cause);
         let now_ms = self.args.clock.unix_ms();
         let described = self.describe(&mut report);

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::actor::{NodeActor, NodeArgs, NodeSnapshot, NodeView, Report};
 use super::liveness::State;
+use super::passing::{self, TestOver, is_passing};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::IngestSection;
@@ -68,6 +69,13 @@ impl Census {
         }
     }
 
+    pub(super) fn forget(&self, node: &NodeName) {
+        let mut states = self.0.lock();
+        let Some(state) = states.remove(node) else { return };
+        let count = states.values().filter(|s| **s == state).count();
+        Gauge::Nodes.set_for(state.as_str(), count as u64);
+    }
+
     /// Nodes by state.
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
         let states = self.0.lock();
@@ -75,12 +83,15 @@ impl Census {
     }
 }
 
+/// Every node by its name.
+pub type Directory = RwLock<BTreeMap<NodeName, Inbox<NodeActor>>>;
+
 /// The directory of nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct Fleet(Arc<Shared>);
 
 struct Shared {
-    nodes: RwLock<BTreeMap<NodeName, Inbox<NodeActor>>>,
+    nodes: Arc<Directory>,
     census: Arc<Census>,
     tree: Tree,
     broker: Broker,
@@ -93,7 +104,8 @@ impl Fleet {
     /// A directory without nodes.
     pub fn new(tree: Tree, broker: Broker, store: Store, settings: IngestSection, clock: Clock) -> Self {
         let census = Arc::new(Census::default());
-        Self(Arc::new(Shared { nodes: RwLock::default(), census, tree, broker, store, settings, clock }))
+        let nodes = Arc::default();
+        Self(Arc::new(Shared { nodes, census, tree, broker, store, settings, clock }))
     }
 
     /// Hands a report to its node.
@@ -118,12 +130,17 @@ impl Fleet {
             broker: self.0.broker.clone(),
             store: self.0.store.clone(),
             census: self.0.census.clone(),
+            directory: Arc::downgrade(&self.0.nodes),
             ttl_ms: self.0.settings.node_ttl_ms,
             clock: self.0.clock.clone(),
         };
         let inbox = self.0.tree.start(name.shared(), NodeActor::new(args), None);
         nodes.insert(name.clone(), inbox.clone());
         Ok(inbox)
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        NodeName::parse(name).is_ok_and(|name| self.0.nodes.read().contains_key(&name))
     }
 
     /// One node; `None` when it is not known.
@@ -145,6 +162,26 @@ impl Fleet {
             views.extend(self.view(&name, cause).await.ok().flatten());
         }
         views
+    }
+
+    /// A load test is over, whose nodes had this value of the label [`LOAD_TEST`](super::LOAD_TEST): they are gone
+    /// soon after. What is still on its way from one makes it known again, until its time to live is over.
+    pub fn test_over(&self, test: &str, cause: &Cause) {
+        let test: Arc<str> = test.into();
+        // Not under the lock, which a node takes when it goes.
+        let nodes: Vec<_> = {
+            let nodes = self.0.nodes.read();
+            nodes
+                .iter()
+                .filter(|(name, _)| name.as_str().starts_with(passing::NAMES))
+                .map(|(_, n)| n.clone())
+                .collect()
+        };
+        for node in nodes {
+            if let Err(error) = node.try_send(TestOver { test: test.clone() }, cause) {
+                tracing::debug!(?node, %error, "end of a load test not told");
+            }
+        }
     }
 
     /// Nodes by state.
@@ -171,7 +208,13 @@ impl FleetActor {
         let page = async move { store.nodes(after.as_deref(), RECALL_PAGE).await };
         ctx.spawn(page.into_actor(self).map(|page, actor, ctx| match page {
             Ok(records) => {
-                for name in records.iter().filter_map(|record| NodeName::parse(&record.name).ok()) {
+                // Nothing of a load test outlives the hub that it was for.
+                let (passed, known): (Vec<_>, Vec<_>) =
+                    records.iter().partition(|record| is_passing(&record.labels));
+                for record in passed.iter().filter(|record| !actor.fleet.knows(&record.name)) {
+                    drop(actor.fleet.0.store.delete_node(&record.name));
+                }
+                for name in known.iter().filter_map(|record| NodeName::parse(&record.name).ok()) {
                     if let Err(error) = actor.fleet.open(&name) {
                         tracing::warn!(node = %name, %error, "remembered node not opened");
                     }

@@ -2,12 +2,15 @@
 //!
 //! - [`liveness`]: online, late, offline (pure)
 //! - [`actor`]: the machine's actor; publishes what changes
+//! - [`passing`]: nodes of a load test, and how they go
 //! - [`fleet`]: all machines: the directory, and the parent of the node actors
 
 pub mod actor;
 pub mod fleet;
 pub mod liveness;
+pub mod passing;
 
 pub use actor::{Batch, NodeActor, NodeView, Report, SYNTHETIC, Source};
 pub use fleet::{Fleet, FleetActor, FleetError};
 pub use liveness::{Liveness, State, Transition};
+pub use passing::LOAD_TEST;

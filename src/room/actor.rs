@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::membership::{Diff, Joined, Members, Membership, RoomMember, Seated};
+use super::owed::OwedJoin;
 use crate::broker::Broker;
 use crate::clock::{Clock, rfc3339};
 use crate::config::RoomSection;
@@ -22,14 +23,12 @@ use crate::protocol::priority::Priority;
 use crate::protocol::server;
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::{Cause, Counter};
-use crate::topic::{Announce, Delivery, Member, Outlet, Subscribe, TopicError, TopicHandle};
+use crate::topic::{Announce, Member, Outlet, Subscribe, TopicError, TopicHandle};
 
 /// Past messages that a newcomer gets.
 pub const HISTORY_ON_JOIN: usize = 50;
 
 /// Let a connection in. The answer comes through its outlet. Refused when the mailbox is full.
-#[derive(Message)]
-#[rtype(result = "()")]
 pub struct Join {
     /// The session's name.
     pub client_id: Arc<str>,
@@ -189,20 +188,17 @@ impl RoomActor {
         });
     }
 
-    fn let_in(
-        &mut self,
-        join: Join,
-        cause: &Cause,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), (TopicError, Join)> {
+    fn let_in(&mut self, owed: OwedJoin, cause: &Cause, ctx: &mut Context<Self>) {
+        let Some(join) = owed.join() else { return };
         let topic = match self.topic() {
             Ok(topic) => topic,
-            Err(error) => return Err((error, join)),
+            Err(error) => return owed.refuse(error),
         };
         let since = rfc3339(self.args.clock.unix_ms());
-        let (client_id, subject, info) = (join.client_id.clone(), join.subject.clone(), join.info.clone());
-        let member = RoomMember { client_id, subject, info, since };
-        let (joined, member) = self.args.membership.lock().join(member, join.seated());
+        let (client_id, seated) = (join.client_id.clone(), join.seated());
+        let (subject, info) = (join.subject.clone(), join.info.clone());
+        let member = RoomMember { client_id: client_id.clone(), subject, info, since };
+        let (joined, member) = self.args.membership.lock().join(member, seated);
         if joined != Joined::Again {
             self.tell_joined(&member, joined, cause, ctx);
         }
@@ -218,13 +214,16 @@ impl RoomActor {
             history: HISTORY_ON_JOIN,
             attachment: attachment.ok(),
         };
-        topic.subscribe(subscribe, cause).map_err(|error| {
-            let left = self.args.membership.lock().leave(&join.client_id, join.seated());
-            if let Some(member) = left {
-                self.tell_left(&member, cause, ctx);
+        match topic.subscribe(subscribe, cause) {
+            Ok(()) => owed.hand_on(),
+            Err(error) => {
+                let left = self.args.membership.lock().leave(&client_id, seated);
+                if let Some(member) = left {
+                    self.tell_left(&member, cause, ctx);
+                }
+                owed.refuse(error);
             }
-            (error, join)
-        })
+        }
     }
 }
 
@@ -248,15 +247,12 @@ impl Actor for RoomActor {
     }
 }
 
-impl Handler<Queued<Join>> for RoomActor {
+impl Handler<Queued<OwedJoin>> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, queued: Queued<Join>, ctx: &mut Self::Context) {
+    fn handle(&mut self, queued: Queued<OwedJoin>, ctx: &mut Self::Context) {
         let cause = queued.cause.clone();
-        if let Err((error, join)) = self.let_in(queued.msg, &cause, ctx) {
-            let Join { outlet, member, request, .. } = join;
-            outlet.offer(Delivery::SubscribeFailed { member, request, error });
-        }
+        self.let_in(queued.msg, &cause, ctx);
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod actor;
 pub mod membership;
+mod owed;
 pub mod rooms;
 
 pub use actor::{Join, Part, RoomActor};

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::actor::{Join, Part, RoomActor, RoomArgs};
 use super::membership::{Members, Membership};
+use super::owed::OwedJoin;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::RoomSection;
@@ -81,36 +82,55 @@ impl Rooms {
         self.0.settings.info_bytes_max
     }
 
-    /// Lets a connection in.
+    /// Lets a connection in. Whatever becomes of the room's actor, the answer comes through `join.outlet`, unless this
+    /// refuses at once.
     pub fn join(&self, room: &RoomName, join: Join, cause: &Cause) -> Result<(), RoomError> {
         // Sent under the lock, so that a sweep does not take the room away in between.
         let mut rooms = self.0.rooms.write();
-        if rooms.get(room).is_none_or(|known| known.inbox.is_closed()) {
-            if rooms.len() >= ROOMS_MAX {
-                return Err(RoomError::TooManyRooms);
-            }
-            let membership = rooms.get(room).map(|known| known.membership.clone()).unwrap_or_default();
-            let args = RoomArgs {
-                name: room.clone(),
-                membership: membership.clone(),
-                broker: self.0.broker.clone(),
-                settings: self.0.settings.clone(),
-                clock: self.0.clock.clone(),
-            };
-            let inbox = self.0.tree.start(room.shared(), RoomActor::new(args), None);
-            rooms.insert(room.clone(), Room { membership, inbox });
-        }
-        let sent = rooms.get(room).map(|known| known.inbox.try_send(join, cause).is_ok());
-        if sent == Some(true) { Ok(()) } else { Err(RoomError::Overloaded) }
+        let sent = self.open(&mut rooms, room)?.try_send(OwedJoin::new(join), cause);
+        sent.map_err(|refused| {
+            // The caller answers.
+            refused.into_inner().hand_on();
+            RoomError::Overloaded
+        })
     }
 
     /// Lets a client out; `Err` when the mailbox is full: tell again later.
     pub fn part(&self, room: &RoomName, part: Part, cause: &Cause) -> Result<(), RoomError> {
-        let inbox = self.0.rooms.read().get(room).map(|known| known.inbox.clone());
-        match inbox {
-            Some(inbox) => inbox.try_send(part, cause).map_err(|_refused| RoomError::Overloaded),
-            None => Ok(()),
+        let known = self.0.rooms.read().get(room).map(|known| known.inbox.clone());
+        let inbox = match known {
+            None => return Ok(()),
+            Some(inbox) if inbox.is_closed() => self.open(&mut self.0.rooms.write(), room)?,
+            Some(inbox) => inbox,
+        };
+        inbox.try_send(part, cause).map_err(|_refused| RoomError::Overloaded)
+    }
+
+    /// The room's actor. One that was given up is made anew, with those who are in.
+    fn open(
+        &self,
+        rooms: &mut BTreeMap<RoomName, Room>,
+        name: &RoomName,
+    ) -> Result<Inbox<RoomActor>, RoomError> {
+        let known = rooms.get(name);
+        if let Some(known) = known.filter(|known| !known.inbox.is_closed()) {
+            return Ok(known.inbox.clone());
         }
+        let membership = known.map(|known| known.membership.clone());
+        if membership.is_none() && rooms.len() >= ROOMS_MAX {
+            return Err(RoomError::TooManyRooms);
+        }
+        let membership = membership.unwrap_or_default();
+        let args = RoomArgs {
+            name: name.clone(),
+            membership: membership.clone(),
+            broker: self.0.broker.clone(),
+            settings: self.0.settings.clone(),
+            clock: self.0.clock.clone(),
+        };
+        let inbox = self.0.tree.start(name.shared(), RoomActor::new(args), None);
+        rooms.insert(name.clone(), Room { membership, inbox: inbox.clone() });
+        Ok(inbox)
     }
 
     /// The members of a room, as many as an answer lists; `None` when nobody is in.

@@ -52,3 +52,29 @@ pub(super) fn before_commit(faults: Option<&Faults>) -> Result<(), StoreError> {
 fn gone() -> StoreError {
     StoreError::Unavailable("fault scenario store_gone".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::fault::StoreFaults;
+
+    #[test]
+    fn an_end_of_the_fault_is_an_end_of_the_wait() {
+        let faults = Faults::new();
+        faults.set_store(StoreFaults { slow_ms: 3_600_000, ..StoreFaults::default() });
+        let slowed = || Counter::FaultsInjected.by_label().get("store_slow").copied().unwrap_or(0);
+        let before = slowed();
+        let (told, over) = mpsc::channel();
+        thread::spawn({
+            let faults = faults.clone();
+            move || told.send(before_group(Some(&faults)))
+        });
+        while slowed() == before {
+            thread::yield_now();
+        }
+        faults.set_store(StoreFaults::default());
+        assert_eq!(over.recv_timeout(Duration::from_secs(20)), Ok(Ok(())));
+    }
+}

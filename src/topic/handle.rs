@@ -11,8 +11,8 @@ use super::actor::{TopicActor, TopicArgs};
 use super::inbox::Taken;
 use super::kind::Kind;
 use super::messages::{
-    Announce, FindMessages, ForgetMessages, InboxView, Leave, Publish, Read, ReadInbox, RecordTopic, Reply,
-    Subscribe, TopicSnapshot, TopicView,
+    Announce, FindMessages, ForgetKey, ForgetMessages, InboxView, Leave, Publish, Read, ReadInbox,
+    RecordTopic, Reply, Subscribe, TopicSnapshot, TopicView,
 };
 use super::outlet::Outlet;
 use super::owed::{Owed, OwedSubscriber};
@@ -263,6 +263,11 @@ impl TopicHandle {
     /// Forgets everything that was published.
     pub fn forget(&self) -> Result<(), TopicError> {
         self.0.inbox.try_send(ForgetMessages, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
+    }
+
+    /// Forgets the newest value of a key; for topics of newest values.
+    pub fn forget_key(&self, key: Arc<str>) -> Result<(), TopicError> {
+        self.0.inbox.try_send(ForgetKey { key }, &Cause::own()).map_err(|_refused| TopicError::Overloaded)
     }
 
     /// The epoch and the offsets of messages with these ids; `None` when none of them is held.

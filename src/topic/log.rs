@@ -194,6 +194,11 @@ impl Log {
         self.newest = HashMap::new();
     }
 
+    /// Forgets the newest value of a key.
+    pub fn forget_key(&mut self, key: &str) {
+        self.newest.remove(key);
+    }
+
     /// What stands with somebody who has seen `position`.
     pub fn since(&self, position: &Position) -> Since {
         if position.epoch != self.epoch || position.offset > self.top {

@@ -135,6 +135,14 @@ pub struct FindMessages {
 #[rtype(result = "()")]
 pub struct ForgetMessages;
 
+/// The newest value of a key is nobody's any more: what it was of is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ForgetKey {
+    /// Which.
+    pub key: Arc<str>,
+}
+
 /// The topic as a drain keeps it.
 #[derive(Message)]
 #[rtype(result = "TopicRecord")]

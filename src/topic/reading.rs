@@ -12,7 +12,7 @@ use super::TopicError;
 use super::actor::TopicActor;
 use super::kind::{Class, Kept};
 use super::log::Stored;
-use super::messages::{FindMessages, ForgetMessages, InboxView, Read, ReadInbox, Subscribe};
+use super::messages::{FindMessages, ForgetKey, ForgetMessages, InboxView, Read, ReadInbox, Subscribe};
 use super::outlet::{Delivery, Joined};
 use super::owed::OwedSubscriber;
 use super::position::{Page, Position, Since};
@@ -176,6 +176,15 @@ impl Handler<Queued<ForgetMessages>> for TopicActor {
         self.flush(ctx);
         self.log.forget();
         self.args.interest.began(self.log.offset());
+    }
+}
+
+impl Handler<Queued<ForgetKey>> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<ForgetKey>, ctx: &mut Self::Context) {
+        self.flush(ctx);
+        self.log.forget_key(&queued.msg.key);
     }
 }
 

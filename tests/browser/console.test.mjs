@@ -282,3 +282,15 @@ test('no page scrolls sideways on a phone, and its drawer works by keyboard', as
   await page.getByRole('dialog').getByRole('link', { name: 'Nodes' }).press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Nodes' }).waitFor();
 });
+
+test('the palette has a button where there is no keyboard', async () => {
+  await page.setViewportSize(PHONE);
+  await page.goto(hub.url('/performance'));
+  await waitForPhase(page, 'live');
+  const title = page.getByRole('heading', { level: 1, name: 'Performance' });
+  assert.ok(await title.evaluate((heading) => heading.scrollWidth <= heading.clientWidth), 'the title has its room beside it');
+  await page.getByRole('button', { name: 'Search pages, nodes, topics and actions' }).click();
+  await page.getByRole('combobox').fill('nodes');
+  await page.locator('[data-command="page /nodes"]').click();
+  await page.getByRole('heading', { level: 1, name: 'Nodes' }).waitFor();
+});

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use infrawatch::auth::Role;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::hub::{Client, Ended, Hub, RawSocket, Upgrade, until, within};
+use crate::hub::{Client, Ended, Hub, Inside, RawSocket, Upgrade, until, within};
 
 const CLIENTS: usize = 12;
 
@@ -48,6 +49,25 @@ async fn sigterm_drains_tells_every_client_and_ends_with_0() {
     let mut back = Client::open(&hub, "client-0", &token).await;
     let position = back.subscribe("deployments").await;
     assert_eq!((&position["epoch"], &position["offset"]), (&published["epoch"], &published["offset"]));
+}
+
+#[tokio::test]
+async fn a_hub_that_drains_takes_no_new_socket() {
+    let hub = Inside::start();
+    let mut here = hub.client("here").await;
+    hub.state.draining.send_replace(true);
+    let upgrade = reqwest::Client::new().get(hub.url("/ws/late")).bearer_auth(hub.token(Role::Admin));
+    let upgrade = upgrade.header("connection", "upgrade").header("upgrade", "websocket");
+    let upgrade =
+        upgrade.header("sec-websocket-version", "13").header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
+    let answer = within("the refusal", upgrade.send()).await.unwrap();
+    let retry_after = answer.headers().contains_key("retry-after");
+    assert_eq!((answer.status().as_u16(), retry_after), (503, true));
+    assert_eq!(answer.json::<Value>().await.unwrap()["code"], "draining");
+    // Who is here is served until it is its turn.
+    here.request("ping", json!({}), "pong").await;
+    hub.state.draining.send_replace(false);
+    hub.client("late").await.request("ping", json!({}), "pong").await;
 }
 
 #[tokio::test]

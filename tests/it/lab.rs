@@ -3,6 +3,7 @@
 mod crashes;
 mod ends;
 mod engines;
+mod kept;
 mod measured;
 
 use std::fs;
@@ -39,6 +40,16 @@ impl Engine {
     /// One that says that it runs and goes on until it is ended.
     fn endless() -> Self {
         Self::script(&format!("echo '{}'\nexec sleep 600", progress(7)))
+    }
+
+    /// One that has its result once it is told to go.
+    fn patient() -> Self {
+        let result = result("completed");
+        Self::script(&format!("until [ -e \"${{0%/*}}/go\" ]; do sleep 0.02; done\necho '{result}'"))
+    }
+
+    fn go(&self) {
+        fs::write(self.directory.path().join("go"), "").unwrap();
     }
 
     fn program(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use infrawatch::config::Settings;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::hub::{Client, Hub, RawSocket, TEXT, Upgrade, frame};
+use crate::hub::{Client, Hub, RawSocket, TEXT, Upgrade, frame, until};
 
 const TOPIC: &str = "bench:busy";
 const MIB: u64 = 1 << 20;
@@ -128,4 +128,23 @@ async fn what_waits_for_slow_clients_is_bounded() {
     for slow in &mut slow {
         assert_eq!(slow.closed().await, Some(4008));
     }
+}
+
+/// The reason is with the kernel before the connection is given up: whoever reads at last finds it.
+#[tokio::test]
+async fn who_reads_again_long_after_it_was_given_up_still_finds_out_why() {
+    let hub = Hub::with(|settings| {
+        at_once(settings);
+        settings.connection.outbox_bytes_max = 64 * 1024;
+        settings.connection.close_grace_ms = 100;
+        settings.connection.pong_grace_ms = 100;
+    });
+    let mut slow = deaf(&hub, "slow").await;
+    let mut publisher = Client::open_as(&hub, "publisher", "operator").await;
+    until("the connection is over", async || {
+        publisher.publish(TOPIC, json!("x".repeat(8 * 1024))).await;
+        (hub.metric("infrawatch_connections_closed_total{cause=\"slow\"}").await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(slow.closed().await, Some(4008));
 }

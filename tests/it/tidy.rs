@@ -6,6 +6,7 @@
 mod documents;
 mod files;
 mod imports;
+mod instructions;
 mod manifests;
 mod metrics;
 

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::bench::dialogue::{Dialogue, outbox_bytes};
 use crate::bench::hub::Hub;
+use crate::latencies::histogram;
 use crate::marker::{Marker, Scanner};
 use crate::net::now_ns;
 
@@ -51,7 +52,6 @@ pub(crate) struct Latencies {
 /// Measures `samples` messages each way, in turns.
 pub(crate) fn measure(hub: &Hub, samples: u32) -> Result<Latencies> {
     let mut scene = Scene::open(hub)?;
-    let histogram = || Histogram::new_with_bounds(1_000, 60_000_000_000, 3);
     let (mut idle, mut behind) = (histogram()?, histogram()?);
     let (mut backlog_bytes_min, mut ahead_bytes_max) = (u64::MAX, 0);
     for sample in 0..samples + 3 {

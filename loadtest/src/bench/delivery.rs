@@ -13,6 +13,7 @@ use crate::bench::hub::{Cpus, Hub};
 use crate::bench::proto::{Proto, Style};
 use crate::bench::recovery::{Storm, weather};
 use crate::bench::run::{INFLIGHT, Shape, Target, run};
+use crate::latencies::ms;
 
 /// What `delivery` is told.
 #[derive(Debug, Args)]
@@ -130,8 +131,8 @@ fn critical(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result
         for (name, histogram, p99s) in
             [("idle", &latencies.idle, &mut idle_ms), (&waited, &latencies.behind, &mut behind_ms)]
         {
-            let ms = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
-            let (messages, p50, p99, max) = (histogram.len(), ms(0.5), ms(0.99), ms(1.0));
+            let (messages, [p50, p99, max]) =
+                (histogram.len(), [0.5, 0.99, 1.0].map(|quantile| ms(histogram, quantile)));
             writeln!(
                 out,
                 "critical  {name:<15} {messages} messages  p50 {p50:.3} p99 {p99:.3} max {max:.3} ms"

@@ -1,6 +1,6 @@
 //! How near a hub comes to the physical limit of this machine: the hub beside a bare epoll server, and its
 //! promises of delivery against their bars. Fresh servers, closed shapes, no phases; what [`crate::engine`] runs are
-//! plans against a hub that is there.
+//! plans against a hub that is there. Both are [`crate::clients`] with the same counts.
 
 mod baseline;
 mod beside;

@@ -6,17 +6,12 @@ use std::net::SocketAddrV4;
 use clap::{Args, ValueEnum};
 
 use crate::marker::Marker;
-use crate::upgrade;
+use crate::{protocol, upgrade};
 
-/// The hub's request to subscribe.
-pub(crate) const SUBSCRIBE: &str = r#"{"type":"subscribe","id":"s","payload":{"topics":["bench:t"]}}"#;
-
-/// The same for a client that was here before.
-pub(crate) fn subscribe_again(epoch: &str, offset: u64) -> String {
-    format!(
-        r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{{"topic":"bench:t","recover":{{"epoch":"{epoch}","offset":{offset}}}}}]}}}}"#
-    )
-}
+/// Where a bench publishes.
+pub(crate) const TOPIC: &str = "bench:t";
+/// Of every message: nobody asks which one an answer is to.
+const PUBLISH_ID: u32 = 7;
 
 /// How a run publishes and subscribes, where it differs from the usual.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -85,17 +80,12 @@ impl Proto {
         if self == Self::Raw {
             return marker.write(payload_bytes, out);
         }
-        out.extend_from_slice(br#"{"type":"publish","id":"7","payload":{"topic":"bench:t","priority":""#);
-        out.extend_from_slice(if style.unhurried { b"normal" } else { b"critical" });
-        out.extend_from_slice(br#"","data":"#);
-        if style.samples {
-            write_samples(marker, payload_bytes, out);
-        } else {
-            out.push(b'"');
-            marker.write(payload_bytes, out);
-            out.push(b'"');
-        }
-        out.extend_from_slice(b"}}");
+        let priority = if style.unhurried { "normal" } else { "critical" };
+        let data = |out: &mut Vec<u8>| match style.samples {
+            true => write_samples(marker, payload_bytes, out),
+            false => marker.write_quoted(payload_bytes, out),
+        };
+        protocol::write_publish(PUBLISH_ID, TOPIC, priority, data, out);
     }
 }
 
@@ -118,7 +108,5 @@ mod tests {
             assert!((1_990..2_050).contains(&bytes), "{bytes}");
             assert!(crate::marker::Scanner::new().scan(&out).eq([marker]));
         }
-        let again: serde_json::Value = serde_json::from_str(&subscribe_again("e", 9)).unwrap();
-        assert_eq!(again["payload"]["topics"][0]["recover"]["offset"], 9);
     }
 }

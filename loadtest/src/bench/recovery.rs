@@ -7,6 +7,8 @@ use anyhow::{Result, ensure};
 
 use crate::bench::client::Swarm;
 use crate::bench::run::{Pace, Publisher, STALL_NS, Target, connect, ns};
+use crate::clients::Clients as _;
+use crate::latencies::ms;
 use crate::net::now_ns;
 
 /// Who is not back by then does not come any more.
@@ -93,8 +95,8 @@ pub(crate) fn weather(target: &Target, storm: Storm) -> Result<Aftermath> {
         }
         let given_up = now > cut_ns + BACK_TIMEOUT_NS;
         let is_over = given_up || back_ns.is_some_and(|back| now > back + ns(storm.after_s));
-        if swarm.tally.delivered > delivered {
-            (delivered, progress_ns) = (swarm.tally.delivered, now);
+        if swarm.tally.counts.delivered > delivered {
+            (delivered, progress_ns) = (swarm.tally.counts.delivered, now);
         }
         let complete = delivered >= u64::from(publisher.published) * target.subs as u64;
         if is_over && (complete || now - progress_ns > STALL_NS) {
@@ -110,18 +112,18 @@ pub(crate) fn weather(target: &Target, storm: Storm) -> Result<Aftermath> {
     Ok(Aftermath {
         clients: target.subs,
         published: publisher.published,
-        gaps: expected.saturating_sub(tally.delivered),
-        duplicates: tally.duplicates,
-        reordered: tally.reordered,
+        gaps: expected.saturating_sub(tally.counts.delivered),
+        duplicates: tally.counts.duplicated,
+        reordered: tally.counts.reordered,
         lost: target.subs - swarm.ready,
         not_recovered: swarm.returns.not_recovered,
         failed_attempts: swarm.returns.failed_attempts,
         back_s: back_ns.map_or(f64::INFINITY, |back| (back - cut_ns) as f64 / 1e9),
-        back_p50_ms: tally.return_ms(0.5),
-        back_p99_ms: tally.return_ms(0.99),
-        p50_ms: tally.latency_ms(0.5),
-        p99_ms: tally.latency_ms(0.99),
-        max_ms: tally.latency_ms(1.0),
+        back_p50_ms: ms(&tally.returns, 0.5),
+        back_p99_ms: ms(&tally.returns, 0.99),
+        p50_ms: ms(&tally.latencies, 0.5),
+        p99_ms: ms(&tally.latencies, 0.99),
+        max_ms: ms(&tally.latencies, 1.0),
         first_failure: swarm.first_failure.take(),
     })
 }

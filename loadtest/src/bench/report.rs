@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::bench::tally::Tally;
+use crate::latencies::ms;
 
 /// The result of one run. Latencies are from the planned time of a message in the open loop, from
 /// its sending in the closed one.
@@ -39,15 +40,13 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn tally(&mut self, tally: &Tally) {
-        self.p50_ms = tally.latency_ms(0.5);
-        self.p99_ms = tally.latency_ms(0.99);
-        self.p999_ms = tally.latency_ms(0.999);
-        self.max_ms = tally.latency_ms(1.0);
-        self.delivered = tally.delivered;
-        self.lost = self.expected.saturating_sub(tally.delivered);
-        self.duplicates = tally.duplicates;
-        self.reordered = tally.reordered;
-        self.wire_bytes_per_message = tally.wire_bytes as f64 / tally.delivered.max(1) as f64;
+        let quantiles = [0.5, 0.99, 0.999, 1.0].map(|quantile| ms(&tally.latencies, quantile));
+        [self.p50_ms, self.p99_ms, self.p999_ms, self.max_ms] = quantiles;
+        self.delivered = tally.counts.delivered;
+        self.lost = self.expected.saturating_sub(self.delivered);
+        self.duplicates = tally.counts.duplicated;
+        self.reordered = tally.counts.reordered;
+        self.wire_bytes_per_message = tally.wire_bytes as f64 / self.delivered.max(1) as f64;
     }
 
     /// Whether everything published arrived everywhere, once and in order.

@@ -10,6 +10,8 @@ use crate::bench::bounds;
 use crate::bench::client::Swarm;
 use crate::bench::proto::{Proto, Style};
 use crate::bench::report::Report;
+use crate::clients::Clients as _;
+use crate::latencies::ms;
 use crate::marker::Marker;
 use crate::net::{self, now_ns};
 use crate::process::Usage;
@@ -84,7 +86,7 @@ impl Snapshot {
     fn take(swarm: &Swarm<'_>, target: &Target) -> Result<Self> {
         Ok(Self {
             at_ns: now_ns(),
-            delivered: swarm.tally.delivered,
+            delivered: swarm.tally.counts.delivered,
             reads: swarm.tally.reads,
             server: Usage::of_server(target.pid)?,
             own: Usage::of(std::process::id())?,
@@ -104,7 +106,7 @@ pub(crate) fn run(target: &Target, shape: Shape) -> Result<Report> {
     let connect_s = connect(&mut swarm, target)?;
     report.ready = swarm.ready;
     report.connects_per_s = swarm.ready as f64 / connect_s;
-    report.connect_p99_ms = swarm.tally.connect_ms(0.99);
+    report.connect_p99_ms = ms(&swarm.tally.connects, 0.99);
     match shape {
         Shape::Storm => report.mode = "storm",
         Shape::Idle { settle_s } => {
@@ -125,7 +127,7 @@ pub(crate) fn run(target: &Target, shape: Shape) -> Result<Report> {
             publish(&mut swarm, target, &mut report, (warm_s, measure_s), Pace::Step(ns(1.0 / rate_hz)))?;
         }
     }
-    report.lost_clients = swarm.lost();
+    report.lost_clients = swarm.tally.lost_clients;
     report.first_failure = swarm.first_failure.take();
     Ok(report)
 }
@@ -175,7 +177,7 @@ impl Publisher {
         match self.pace {
             Pace::Window(window) => {
                 let subs = swarm.ready.max(1) as u64;
-                let done = swarm.tally.delivered / subs;
+                let done = swarm.tally.counts.delivered / subs;
                 let room = u64::from(window).saturating_sub(u64::from(self.published).saturating_sub(done));
                 if swarm.unsent_bytes()? < UNSENT_BYTES_MAX {
                     for _ in 0..room.min(u64::from(BURST_MAX)) {
@@ -228,8 +230,8 @@ fn publish(
         if last.is_none() && now >= end_ns && matches!(pace, Pace::Window(_)) {
             last = Some(Snapshot::take(swarm, target)?);
         }
-        if swarm.tally.delivered > delivered {
-            (delivered, progress_ns) = (swarm.tally.delivered, now);
+        if swarm.tally.counts.delivered > delivered {
+            (delivered, progress_ns) = (swarm.tally.counts.delivered, now);
         }
         if now >= end_ns && delivered >= u64::from(publisher.published) * subs {
             break;

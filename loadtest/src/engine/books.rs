@@ -3,33 +3,12 @@
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use crate::buckets;
+use crate::latencies::{self, histogram, percentiles};
 use crate::process::Usage;
 use crate::result::{Bucket, Latency, Point, ServerSample, TIMELINE_POINTS_MAX};
 
-/// The longest latency told apart, one minute in nanoseconds.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
 /// The shortest time between two points, in nanoseconds; also that between two lines of progress.
 pub(crate) const INTERVAL_NS: u64 = 500_000_000;
-
-pub(crate) fn histogram() -> Result<Histogram<u64>> {
-    Ok(Histogram::new_with_bounds(1_000, LATENCY_NS_MAX, 3)?)
-}
-
-/// Percentiles of a histogram of nanoseconds.
-pub(crate) fn latency(histogram: &Histogram<u64>) -> Latency {
-    let ms = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
-    if histogram.is_empty() {
-        return Latency::default();
-    }
-    Latency {
-        p50_ms: ms(0.5),
-        p95_ms: ms(0.95),
-        p99_ms: ms(0.99),
-        p999_ms: ms(0.999),
-        max_ms: histogram.max() as f64 / 1e6,
-    }
-}
 
 /// Latencies of one phase: what came since the last point, and what came before that.
 struct PhaseBook {
@@ -121,8 +100,8 @@ impl Books {
             connected,
             published_per_s: per_s(published - self.point_mark.published, since_ns),
             deliveries_per_s: per_s(delivered - self.point_mark.delivered, since_ns),
-            p50_ms: recent.p50_ms,
-            p99_ms: recent.p99_ms,
+            p50_ms: recent.p50_ms.unwrap_or_default(),
+            p99_ms: recent.p99_ms.unwrap_or_default(),
         });
         self.point_mark = Mark { at_ns, published, delivered };
         if let Some(Usage { cpu_s, rss_bytes }) = server {
@@ -133,21 +112,21 @@ impl Books {
     }
 
     pub(crate) fn all(&self) -> Latency {
-        latency(&self.all)
+        percentiles(&self.all)
     }
 
     pub(crate) fn recent(&self) -> Latency {
-        latency(&self.recent)
+        percentiles(&self.recent)
     }
 
     pub(crate) fn phase(&self, phase: usize) -> (u64, Latency) {
         self.phases
             .get(phase)
-            .map_or((0, Latency::default()), |book| (book.before.len(), latency(&book.before)))
+            .map_or((0, Latency::default()), |book| (book.before.len(), percentiles(&book.before)))
     }
 
     pub(crate) fn buckets(&self) -> Vec<Bucket> {
-        buckets::of(&self.all)
+        latencies::buckets(&self.all)
     }
 }
 
@@ -171,7 +150,8 @@ mod tests {
         books.turn(1_000_000_000, 2, 3).unwrap();
         books.point(5, Some(Usage { cpu_s: 1.25, rss_bytes: 20 }), || 8);
         assert_eq!((books.phase(0).0, books.phase(1).0), (1, 2));
-        assert!((4.9..5.1).contains(&books.recent().p50_ms) && (2.9..3.1).contains(&books.all().p50_ms));
+        let p50s = [books.recent().p50_ms, books.all().p50_ms].map(Option::unwrap);
+        assert!((4.9..5.1).contains(&p50s[0]) && (2.9..3.1).contains(&p50s[1]), "{p50s:?}");
         assert_eq!(books.buckets().iter().map(|bucket| bucket.count).sum::<u64>(), 3);
         assert_eq!(books.timeline.len(), 2);
         assert_eq!((books.timeline[1].at_s, books.timeline[1].deliveries_per_s), (1.0, 2.0));

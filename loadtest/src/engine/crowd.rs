@@ -2,21 +2,21 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::accepted::Accepted;
 use super::books::Books;
-use super::protocol;
-use super::slot::{Fate, Role, Slot, Stage};
-use crate::frames::{self, Inflater};
+use super::slot::{Fate, Role, Slot};
+use crate::clients::{Clients as _, Link, Sockets, Stage, Staged};
+use crate::frames;
 use crate::marker::{Marker, Scanner};
-use crate::net::{Peer, Poller, now_ns};
-use crate::plan::{Plan, Scenario};
+use crate::net::now_ns;
+use crate::plan::{Plan, Priority, Scenario};
+use crate::protocol;
+use crate::received::Counts;
 use crate::schedule::Timetable;
 
-const SCRATCH_BYTES: usize = 256 * 1024;
 /// What the kernel takes in for a client that does not read.
 const SLOW_RECEIVE_BYTES: usize = 16 * 1024;
 /// What the publisher's socket did not take; nothing is staged beyond it, and keeps its planned time.
@@ -24,16 +24,10 @@ const UNSENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Frames without an answer of one agent; what is due beyond them is not sent and counts as lost.
 const WAITING_MAX: usize = 4_096;
 /// How often somebody who was cut off tries, and the time between two attempts.
-const ATTEMPTS_MAX: u32 = 20;
-const RETRY_NS: u64 = 250_000_000;
+pub(super) const ATTEMPTS_MAX: u32 = 20;
+pub(super) const RETRY_NS: u64 = 250_000_000;
 /// How long a client that leaves waits for what is due to it.
 const LEAVE_NS: u64 = 5_000_000_000;
-
-/// What reading needs, apart from the clients.
-pub(super) struct Desk {
-    pub(super) scratch: Vec<u8>,
-    pub(super) inflater: Inflater,
-}
 
 /// The clients of a run. Slot 0 is the publisher.
 pub(crate) struct Crowd<'p> {
@@ -41,15 +35,17 @@ pub(crate) struct Crowd<'p> {
     pub(super) timetable: Timetable,
     address: SocketAddrV4,
     pub(super) token: Option<String>,
+    /// What agents say of their nodes.
+    about_nodes: String,
     /// Part of all client ids, so that two runs do not take each other's sessions over.
     run_id: String,
-    pub(super) poller: Poller,
+    pub(super) sockets: Sockets,
     pub(crate) slots: Vec<Slot>,
-    desk: Option<Desk>,
     pub(super) scanner: Scanner,
     /// Frames of the publisher that are not handed to its socket yet.
-    staged: Vec<u8>,
-    text: Vec<u8>,
+    staged: Staged,
+    /// The frame that an agent sends.
+    pushing: Staged,
     pub(crate) books: Books,
     /// Zero of the run, on the monotonic clock.
     pub(crate) start_ns: u64,
@@ -61,13 +57,12 @@ pub(crate) struct Crowd<'p> {
     pub(crate) ready: usize,
     /// Those between opening and being ready.
     pub(super) underway: usize,
-    away: VecDeque<(u64, usize)>,
+    pub(super) away: VecDeque<(u64, usize)>,
     leaving: Vec<usize>,
     pub(crate) bytes_in: u64,
-    pub(crate) delivered: u64,
+    /// Of messages; with `ingest` answers that came twice are among the duplicated.
+    pub(crate) counts: Counts,
     pub(crate) acknowledged: u64,
-    pub(crate) duplicated: u64,
-    pub(crate) reordered: u64,
     pub(crate) recovered: u64,
     pub(crate) returned: u64,
     pub(crate) slow_closed: u64,
@@ -87,13 +82,13 @@ impl<'p> Crowd<'p> {
             timetable,
             address,
             token,
+            about_nodes: protocol::about_nodes(plan),
             run_id: format!("load-{:x}-{:x}", std::process::id(), now_ns() & 0xffff_ffff),
-            poller: Poller::new()?,
+            sockets: Sockets::new()?,
             slots: Vec::new(),
-            desk: Some(Desk { scratch: vec![0; SCRATCH_BYTES], inflater: Inflater::new() }),
             scanner: Scanner::new(),
-            staged: Vec::new(),
-            text: Vec::new(),
+            staged: Staged::default(),
+            pushing: Staged::default(),
             books,
             start_ns: now_ns(),
             epoch: None,
@@ -105,10 +100,8 @@ impl<'p> Crowd<'p> {
             away: VecDeque::new(),
             leaving: Vec::new(),
             bytes_in: 0,
-            delivered: 0,
+            counts: Counts::default(),
             acknowledged: 0,
-            duplicated: 0,
-            reordered: 0,
             recovered: 0,
             returned: 0,
             slow_closed: 0,
@@ -134,7 +127,7 @@ impl<'p> Crowd<'p> {
         let mut slot = Slot::new(role, format!("{}-{token}", self.run_id));
         slot.is_slow = is_slow;
         if role == Role::Agent {
-            // The same nodes in every run: each new name would stay in the hub's list of nodes.
+            // The hub forgets them when the run is over; history, which it keeps, has the same names in every run.
             slot.pushed.node = format!("load-test-{token}");
         }
         self.slots.push(slot);
@@ -144,8 +137,8 @@ impl<'p> Crowd<'p> {
     fn connect(&mut self, token: usize) -> Result<()> {
         let Some(slot) = self.slots.get_mut(token) else { return Ok(()) };
         let receive_bytes = slot.is_slow.then_some(SLOW_RECEIVE_BYTES);
-        slot.peer = Some(Peer::connect_with(self.address, token, &self.poller, receive_bytes)?);
-        (slot.stage, slot.opened_ns) = (Stage::Connecting, now_ns());
+        slot.link = Some(Link::open(self.address, token, &self.sockets.poller, receive_bytes)?);
+        slot.opened_ns = now_ns();
         if slot.role != Role::Publisher {
             self.underway += 1;
         }
@@ -155,13 +148,7 @@ impl<'p> Crowd<'p> {
     /// Opens the publisher and waits until it knows where the topic stands and may publish.
     pub(crate) fn open_publisher(&mut self) -> Result<()> {
         self.open(Role::Publisher, false)?;
-        let deadline_ns = now_ns() + 5_000_000_000;
-        while self.slots[0].fate == Fate::Coming {
-            if now_ns() > deadline_ns {
-                bail!("the publisher was not ready within 5 s");
-            }
-            self.poll(Duration::from_millis(10))?;
-        }
+        self.await_publisher(0)?;
         self.check_publisher()
     }
 
@@ -184,15 +171,17 @@ impl<'p> Crowd<'p> {
 
     /// Puts a message behind those that [`Crowd::send_staged`] will send; false when too much waits already.
     pub(crate) fn stage(&mut self, due_ns: u64) -> bool {
-        let waiting_bytes =
-            self.slots.first().and_then(|slot| slot.peer.as_ref()).map_or(0, Peer::waiting_bytes);
-        if waiting_bytes + self.staged.len() > UNSENT_BYTES_MAX {
+        let link = self.slots.first().and_then(|slot| slot.link.as_ref());
+        let waiting_bytes = link.map_or(0, |link| link.peer.waiting_bytes());
+        if waiting_bytes + self.staged.bytes() > UNSENT_BYTES_MAX {
             return false;
         }
         let marker = Marker { due_ns: self.start_ns + due_ns, sequence: self.published };
-        self.text.clear();
-        protocol::write_publish(self.plan, marker, &mut self.text);
-        frames::push_masked(frames::TEXT, &self.text, &mut self.staged);
+        let Plan { topic, payload_bytes, priority, .. } = self.plan;
+        let data = |out: &mut Vec<u8>| marker.write_quoted(*payload_bytes, out);
+        self.staged.stage(|out| {
+            protocol::write_publish(marker.sequence, topic, Priority::name(*priority), data, out);
+        });
         self.published += 1;
         let phase = self.timetable.phase_at(due_ns);
         self.books.published[phase] += 1;
@@ -200,13 +189,8 @@ impl<'p> Crowd<'p> {
     }
 
     pub(crate) fn send_staged(&mut self) -> Result<()> {
-        if self.staged.is_empty() {
-            return Ok(());
-        }
-        let peer = self.slots.first_mut().and_then(|slot| slot.peer.as_mut()).context("no publisher")?;
-        peer.send(&self.staged, &self.poller).context("the publisher lost its connection")?;
-        self.staged.clear();
-        Ok(())
+        let link = self.slots.first_mut().and_then(|slot| slot.link.as_mut());
+        self.staged.send(link, &self.sockets.poller).context("the publisher lost its connection")
     }
 
     /// Lets an agent send a frame, if it can.
@@ -222,21 +206,18 @@ impl<'p> Crowd<'p> {
         if slot.fate != Fate::Here || slot.pushed.waiting.len() >= WAITING_MAX {
             return;
         }
-        let Some(peer) = &mut slot.peer else { return };
-        self.text.clear();
-        protocol::write_metrics(&slot.pushed.node, sequence, self.plan.samples_per_frame, &mut self.text);
-        let mut frame = Vec::with_capacity(self.text.len() + 14);
-        frames::push_masked(frames::TEXT, &self.text, &mut frame);
-        match peer.send(&frame, &self.poller) {
+        let (node, about, samples) = (&slot.pushed.node, &self.about_nodes, self.plan.samples_per_frame);
+        self.pushing.stage(|out| protocol::write_metrics(node, about, sequence, samples, out));
+        match self.pushing.send(slot.link.as_mut(), &self.sockets.poller) {
             Ok(()) => slot.pushed.waiting.push_back((sequence, self.start_ns + due_ns)),
-            Err(error) => self.lose(token, &error.into()),
+            Err(error) => self.lose(token, Stage::Ready, &error.into()),
         }
     }
 
     /// Cuts a client off without a word; it comes back as soon as it can.
     pub(crate) fn cut(&mut self, token: usize) {
         let Some(slot) = self.slots.get_mut(token) else { return };
-        slot.peer = None;
+        slot.link = None;
         (slot.fate, slot.cut_ns, slot.attempts) = (Fate::Away, now_ns(), 0);
         slot.cuts += 1;
         self.ready -= 1;
@@ -280,7 +261,7 @@ impl<'p> Crowd<'p> {
             if u64::from(slot.received.delivered) < due && now_ns() < slot.leaving_ns + LEAVE_NS {
                 return true;
             }
-            (slot.fate, slot.peer) = (Fate::Left, None);
+            (slot.fate, slot.link) = (Fate::Left, None);
             self.ready -= 1;
             false
         });
@@ -312,67 +293,20 @@ impl<'p> Crowd<'p> {
     pub(crate) fn pause_slow(&mut self, paused: bool) {
         for token in 0..self.slots.len() {
             let slot = &mut self.slots[token];
-            let Some(peer) = slot.peer.as_mut().filter(|_| slot.is_slow && slot.fate == Fate::Here) else {
+            let Some(link) = slot.link.as_mut().filter(|_| slot.is_slow && slot.fate == Fate::Here) else {
                 continue;
             };
-            if peer.is_paused() == paused {
+            if link.peer.is_paused() == paused {
                 continue;
             }
-            let mut done = peer.pause(paused, &self.poller);
+            let poller = &self.sockets.poller;
+            let mut done = link.peer.pause(paused, poller);
             if !paused {
-                let mut ping = Vec::new();
-                frames::push_masked(frames::TEXT, protocol::PING.as_bytes(), &mut ping);
-                done = done.and_then(|()| peer.send(&ping, &self.poller));
+                done = done.and_then(|()| link.say(frames::TEXT, protocol::PING.as_bytes(), poller));
             }
             if let Err(error) = done {
-                self.lose(token, &error.into());
+                self.lose(token, Stage::Ready, &error.into());
             }
         }
-    }
-
-    /// Waits for readiness and does all work that is there.
-    pub(crate) fn poll(&mut self, timeout: Duration) -> Result<()> {
-        let mut desk = self.desk.take().context("the clients read already")?;
-        for index in 0..self.poller.wait(Some(timeout))? {
-            let Some(ready) = self.poller.ready(index) else { continue };
-            let Some(mut peer) = self.slots.get_mut(ready.token).and_then(|slot| slot.peer.take()) else {
-                continue;
-            };
-            match self.serve(&mut peer, ready, &mut desk) {
-                Ok(()) => self.slots[ready.token].peer = Some(peer),
-                Err(error) => self.lose(ready.token, &error),
-            }
-        }
-        self.desk = Some(desk);
-        Ok(())
-    }
-
-    /// A connection ended, or never came to be.
-    fn lose(&mut self, token: usize, error: &anyhow::Error) {
-        let Some(slot) = self.slots.get_mut(token) else { return };
-        slot.peer = None;
-        let was_here = slot.fate == Fate::Here;
-        let counts = slot.role != Role::Publisher;
-        if was_here {
-            self.ready -= usize::from(counts);
-        } else {
-            self.underway -= usize::from(counts);
-        }
-        match slot.fate {
-            Fate::Here if slot.is_slow => {
-                slot.fate = Fate::Left;
-                self.slow_closed += 1;
-                return;
-            }
-            Fate::Away if slot.attempts < ATTEMPTS_MAX => {
-                slot.attempts += 1;
-                self.away.push_back((now_ns() + RETRY_NS, token));
-                return;
-            }
-            Fate::Coming => slot.fate = Fate::Failed,
-            _ => slot.fate = Fate::Lost,
-        }
-        let (role, stage) = (slot.role, slot.stage);
-        self.first_failure.get_or_insert_with(|| format!("{role:?} {token}, {stage:?}: {error:#}"));
     }
 }

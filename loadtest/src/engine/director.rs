@@ -148,7 +148,7 @@ impl<'p> Director<'p> {
         if self.plan.scenario != Scenario::Fanout || load == 0.0 || crowd.ready == 0 {
             return None;
         }
-        let done = crowd.delivered / crowd.ready as u64;
+        let done = crowd.counts.delivered / crowd.ready as u64;
         let in_flight = u64::from(crowd.published).saturating_sub(done);
         (in_flight < (f64::from(self.plan.window) * load) as u64).then_some(now_ns)
     }

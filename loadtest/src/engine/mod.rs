@@ -6,9 +6,7 @@ mod books;
 mod crowd;
 mod director;
 mod outcome;
-mod protocol;
 mod reading;
-mod received;
 mod slot;
 
 use std::net::SocketAddrV4;
@@ -18,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::clients::Clients as _;
 use crate::net::now_ns;
 use crate::plan::Plan;
 use crate::process::Usage;
@@ -150,7 +149,7 @@ impl Run<'_> {
         let mut progress = (0, now_ns());
         loop {
             let now = now_ns();
-            let sum = crowd.delivered + crowd.acknowledged + crowd.returned + crowd.ready as u64;
+            let sum = crowd.counts.delivered + crowd.acknowledged + crowd.returned + crowd.ready as u64;
             if sum != progress.0 {
                 progress = (sum, now);
             }
@@ -185,8 +184,8 @@ impl Run<'_> {
             published,
             delivered,
             lost: crowd.missing(),
-            duplicated: crowd.duplicated,
-            reordered: crowd.reordered,
+            duplicated: crowd.counts.duplicated,
+            reordered: crowd.counts.reordered,
             deliveries_per_s,
             latency: crowd.books.all(),
             recent: crowd.books.recent(),

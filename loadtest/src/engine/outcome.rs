@@ -1,8 +1,8 @@
 //! From what the clients have to what the run found.
 
-use super::books;
 use super::crowd::Crowd;
 use super::slot::{Fate, Role, Slot};
+use crate::latencies::percentiles;
 use crate::plan::{Plan, Scenario};
 use crate::result::{
     Connections, Connects, Ingest, Messages, PhaseResult, Reconnects, RunResult, SlowReaders, Status,
@@ -38,7 +38,7 @@ impl Crowd<'_> {
 
     /// What counts as delivered: with `ingest` acknowledged frames.
     pub(crate) fn delivered_or_acknowledged(&self) -> u64 {
-        if self.is_ingest() { self.acknowledged } else { self.delivered }
+        if self.is_ingest() { self.acknowledged } else { self.counts.delivered }
     }
 
     /// What counts as published: with `ingest` frames.
@@ -152,7 +152,7 @@ fn messages(crowd: &Crowd<'_>) -> Messages {
             expected: published,
             delivered,
             lost: published - delivered - refused_frames,
-            duplicated: crowd.duplicated,
+            duplicated: crowd.counts.duplicated,
             reordered: 0,
             refused: refused_frames,
         };
@@ -166,8 +166,8 @@ fn messages(crowd: &Crowd<'_>) -> Messages {
         expected,
         delivered,
         lost: expected - delivered,
-        duplicated: crowd.duplicated,
-        reordered: crowd.reordered,
+        duplicated: crowd.counts.duplicated,
+        reordered: crowd.counts.reordered,
         refused: crowd.accepted.refused(),
     }
 }
@@ -203,7 +203,7 @@ fn phases(plan: &Plan, crowd: &Crowd<'_>, end_ns: u64) -> Vec<PhaseResult> {
 fn reconnects(crowd: &Crowd<'_>) -> Reconnects {
     let cut = || clients(crowd).filter(|(_, slot)| slot.cuts > 0);
     let attempted: u64 = cut().map(|(_, slot)| u64::from(slot.cuts)).sum();
-    let back = books::latency(&crowd.books.returns);
+    let back = percentiles(&crowd.books.returns);
     let gap = |token, slot: &Slot| crowd.due(token).saturating_sub(slot.received.delivered.into());
     Reconnects {
         attempted,
@@ -221,7 +221,7 @@ fn connects(crowd: &Crowd<'_>, begin_ns: u64) -> Connects {
     let first_ns = clients(crowd).map(|(_, slot)| slot.opened_ns).min().unwrap_or(begin_ns);
     let took_s = crowd.last_ready_ns.saturating_sub(first_ns) as f64 / 1e9;
     let per_s = if took_s > 0.0 { crowd.books.connects.len() as f64 / took_s } else { 0.0 };
-    Connects { per_s, latency: books::latency(&crowd.books.connects) }
+    Connects { per_s, latency: percentiles(&crowd.books.connects) }
 }
 
 fn ingest(plan: &Plan, crowd: &Crowd<'_>) -> Ingest {
@@ -231,6 +231,6 @@ fn ingest(plan: &Plan, crowd: &Crowd<'_>) -> Ingest {
         acknowledged: crowd.acknowledged,
         refused: clients(crowd).map(|(_, slot)| u64::from(slot.pushed.refused)).sum(),
         samples: crowd.acknowledged * plan.samples_per_frame as u64,
-        latency: books::latency(&crowd.books.acknowledgements),
+        latency: percentiles(&crowd.books.acknowledgements),
     }
 }

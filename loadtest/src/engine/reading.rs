@@ -1,113 +1,109 @@
 //! What the clients of a run read: the way to being ready, messages, answers.
 
 use anyhow::{Result, bail};
-use memchr::memmem;
 
 use super::accepted::Accepted;
-use super::crowd::{Crowd, Desk};
-use super::protocol::{self, Heard};
-use super::received::Arrival;
-use super::slot::{Fate, From, Role, Stage};
-use crate::frames::{self, Frame};
+use super::crowd::{ATTEMPTS_MAX, Crowd, RETRY_NS};
+use super::slot::{Fate, From, Role};
+use crate::clients::{Arrived, Clients, Link, Sockets, Stage};
+use crate::frames;
 use crate::marker::Marker;
-use crate::net::{Peer, Ready, now_ns};
+use crate::net::now_ns;
 use crate::plan::Scenario;
+use crate::protocol::{self, Heard};
 use crate::upgrade;
 
-impl Crowd<'_> {
-    pub(super) fn serve(&mut self, peer: &mut Peer, ready: Ready, desk: &mut Desk) -> Result<()> {
-        let Desk { scratch, inflater } = desk;
-        let token = ready.token;
-        if self.slots[token].stage == Stage::Connecting {
-            peer.connected()?;
-            self.ask_upgrade(peer, token)?;
+impl Clients for Crowd<'_> {
+    fn sockets(&mut self) -> &mut Sockets {
+        &mut self.sockets
+    }
+
+    fn link(&mut self, token: usize) -> Option<&mut Option<Link>> {
+        self.slots.get_mut(token).map(|slot| &mut slot.link)
+    }
+
+    fn upgrade_request(&self, token: usize) -> String {
+        let slot = &self.slots[token];
+        let deflate = self.plan.deflate && slot.role == Role::Subscriber;
+        upgrade::request(&format!("/ws/{}", slot.client_id), "127.0.0.1", self.token.as_deref(), deflate)
+    }
+
+    fn has_read(&mut self, bytes: usize) {
+        self.bytes_in += bytes as u64;
+    }
+
+    fn hear(&mut self, link: &mut Link, token: usize, frame: Arrived<'_>) -> Result<()> {
+        let Arrived { payload, received_ns, .. } = frame;
+        match self.slots[token].role {
+            _ if link.stage != Stage::Ready => self.advance(link, token, payload)?,
+            Role::Subscriber => self.messages(token, payload, received_ns),
+            Role::Agent => self.acknowledged(token, payload, received_ns),
+            Role::Publisher => self.answered(payload),
         }
-        if ready.writable {
-            peer.flush(&self.poller)?;
-        }
-        if !ready.readable {
-            return Ok(());
-        }
-        if peer.is_paused() {
-            bail!("reset while it did not read");
-        }
-        let held_bytes = peer.held_bytes();
-        let filled_bytes = peer.fill(scratch)?;
-        if filled_bytes == 0 {
-            return Ok(());
-        }
-        self.bytes_in += (filled_bytes - held_bytes) as u64;
-        let mut rest = &scratch[..filled_bytes];
-        if self.slots[token].stage == Stage::Upgrading {
-            let Some(head_bytes) = memmem::find(rest, b"\r\n\r\n") else {
-                peer.keep(rest);
-                return Ok(());
-            };
-            upgrade::check(&rest[..head_bytes])?;
-            self.slots[token].stage = Stage::Greeted;
-            rest = &rest[head_bytes + 4..];
-        }
-        let received_ns = now_ns();
-        while let Some(frame) = Frame::split(rest)? {
-            rest = &rest[frame.wire_bytes..];
-            let payload = frame.read(inflater)?;
-            let slot = &self.slots[token];
-            match frame.opcode {
-                frames::PING => {
-                    let mut pong = Vec::new();
-                    frames::push_masked(frames::PONG, payload, &mut pong);
-                    peer.send(&pong, &self.poller)?;
-                }
-                frames::CLOSE => bail!("closed by the hub: {}", close_reason(payload)),
-                _ if slot.stage != Stage::Ready => self.advance(peer, token, payload)?,
-                _ => match slot.role {
-                    Role::Subscriber => self.messages(token, payload, received_ns),
-                    Role::Agent => self.acknowledged(token, payload, received_ns),
-                    Role::Publisher => self.answered(payload),
-                },
-            }
-        }
-        peer.keep(rest);
         Ok(())
     }
 
-    fn ask_upgrade(&mut self, peer: &mut Peer, token: usize) -> Result<()> {
-        let slot = &mut self.slots[token];
-        slot.stage = Stage::Upgrading;
-        let path = format!("/ws/{}", slot.client_id);
-        let deflate = self.plan.deflate && slot.role == Role::Subscriber;
-        let request = upgrade::request(&path, "127.0.0.1", self.token.as_deref(), deflate);
-        Ok(peer.send(request.as_bytes(), &self.poller)?)
+    fn lose(&mut self, token: usize, stage: Stage, error: &anyhow::Error) {
+        let Some(slot) = self.slots.get_mut(token) else { return };
+        slot.link = None;
+        let was_here = slot.fate == Fate::Here;
+        let counts = slot.role != Role::Publisher;
+        if was_here {
+            self.ready -= usize::from(counts);
+        } else {
+            self.underway -= usize::from(counts);
+        }
+        match slot.fate {
+            Fate::Here if slot.is_slow => {
+                slot.fate = Fate::Left;
+                self.slow_closed += 1;
+                return;
+            }
+            Fate::Away if slot.attempts < ATTEMPTS_MAX => {
+                slot.attempts += 1;
+                self.away.push_back((now_ns() + RETRY_NS, token));
+                return;
+            }
+            Fate::Coming => slot.fate = Fate::Failed,
+            _ => slot.fate = Fate::Lost,
+        }
+        let role = slot.role;
+        self.first_failure.get_or_insert_with(|| format!("{role:?} {token}, {stage:?}: {error:#}"));
     }
+}
 
+impl Crowd<'_> {
     /// A frame on the way to being ready.
-    fn advance(&mut self, peer: &mut Peer, token: usize, payload: &[u8]) -> Result<()> {
+    fn advance(&mut self, link: &mut Link, token: usize, payload: &[u8]) -> Result<()> {
         let slot = &self.slots[token];
-        match (slot.role, slot.stage, protocol::heard(payload)) {
+        let poller = &self.sockets.poller;
+        match (slot.role, link.stage, protocol::heard(payload)) {
             (_, _, Heard::Error) => bail!("{}", protocol::complaint(payload)),
-            (Role::Agent, Stage::Greeted, Heard::Connected) => self.becomes_ready(token),
+            (Role::Agent, Stage::Greeted, Heard::Connected) => self.becomes_ready(link, token),
             (_, Stage::Greeted, Heard::Connected) => {
                 let recover = self.epoch.as_deref().filter(|_| slot.fate == Fate::Away);
                 let recover = recover.map(|epoch| (epoch, slot.offset));
                 let request = protocol::subscribe(&self.plan.topic, recover);
-                self.slots[token].stage = Stage::Subscribing;
-                self.send_text(peer, &request)?;
+                link.stage = Stage::Subscribing;
+                link.say(frames::TEXT, request.as_bytes(), poller)?;
             }
             (Role::Publisher, Stage::Subscribing, Heard::Subscribed) => {
                 if let Some((epoch, offset)) = protocol::position(payload) {
                     (self.epoch, self.accepted) = (Some(epoch), Accepted::after(offset));
                 }
-                self.slots[token].stage = Stage::Unsubscribing;
-                self.send_text(peer, &protocol::unsubscribe(&self.plan.topic))?;
+                link.stage = Stage::Unsubscribing;
+                link.say(frames::TEXT, protocol::unsubscribe(&self.plan.topic).as_bytes(), poller)?;
             }
-            (Role::Publisher, Stage::Unsubscribing, Heard::Unsubscribed) => self.becomes_ready(token),
-            (Role::Subscriber, Stage::Subscribing, Heard::Subscribed) => self.subscribed(token, payload),
+            (Role::Publisher, Stage::Unsubscribing, Heard::Unsubscribed) => self.becomes_ready(link, token),
+            (Role::Subscriber, Stage::Subscribing, Heard::Subscribed) => {
+                self.subscribed(link, token, payload);
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn subscribed(&mut self, token: usize, payload: &[u8]) {
+    fn subscribed(&mut self, link: &mut Link, token: usize, payload: &[u8]) {
         let position = protocol::position(payload);
         let slot = &mut self.slots[token];
         if slot.fate == Fate::Away {
@@ -121,13 +117,13 @@ impl Crowd<'_> {
             slot.from = Some(from);
             slot.offset = position.map_or(0, |(_, offset)| offset);
         }
-        self.becomes_ready(token);
+        self.becomes_ready(link, token);
     }
 
-    fn becomes_ready(&mut self, token: usize) {
+    fn becomes_ready(&mut self, link: &mut Link, token: usize) {
         let slot = &mut self.slots[token];
         let was_away = slot.fate == Fate::Away;
-        (slot.stage, slot.fate) = (Stage::Ready, Fate::Here);
+        (link.stage, slot.fate) = (Stage::Ready, Fate::Here);
         if slot.role == Role::Publisher {
             return;
         }
@@ -141,12 +137,6 @@ impl Crowd<'_> {
             self.last_ready_ns = now;
             self.books.connects.saturating_record(now - slot.opened_ns);
         }
-    }
-
-    fn send_text(&self, peer: &mut Peer, text: &str) -> Result<()> {
-        let mut frame = Vec::with_capacity(text.len() + 14);
-        frames::push_masked(frames::TEXT, text.as_bytes(), &mut frame);
-        Ok(peer.send(&frame, &self.poller)?)
     }
 
     /// A frame with messages for a subscriber.
@@ -163,17 +153,10 @@ impl Crowd<'_> {
                 continue;
             }
             found = true;
-            match slot.received.take(sequence) {
-                Arrival::Again => {
-                    self.duplicated += 1;
-                    continue;
-                }
-                Arrival::Late => self.reordered += 1,
-                Arrival::New => {}
+            if self.counts.take(&mut slot.received, sequence) {
+                let phase = self.timetable.phase_at(due_ns - self.start_ns);
+                self.books.record(phase, received_ns.saturating_sub(due_ns));
             }
-            self.delivered += 1;
-            let phase = self.timetable.phase_at(due_ns - self.start_ns);
-            self.books.record(phase, received_ns.saturating_sub(due_ns));
         }
         if found {
             self.last_arrival_ns = received_ns;
@@ -196,7 +179,7 @@ impl Crowd<'_> {
         let Some(sequence) = protocol::reply_to(payload) else { return };
         let Some(due_ns) = pushed.answered(sequence) else {
             pushed.duplicated += 1;
-            self.duplicated += u64::from(self.plan.scenario == Scenario::Ingest);
+            self.counts.duplicated += u64::from(self.plan.scenario == Scenario::Ingest);
             return;
         };
         if !durable {
@@ -226,9 +209,4 @@ impl Crowd<'_> {
                 .get_or_insert_with(|| format!("a message was refused: {}", protocol::complaint(payload)));
         }
     }
-}
-
-fn close_reason(payload: &[u8]) -> String {
-    let Some((code, reason)) = payload.split_first_chunk::<2>() else { return "without a code".to_owned() };
-    format!("{} {}", u16::from_be_bytes(*code), String::from_utf8_lossy(reason))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::received::Received;
-use crate::net::Peer;
+use crate::clients::Link;
+use crate::received::Received;
 
 /// What a client is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,19 +11,6 @@ pub(crate) enum Role {
     Publisher,
     Subscriber,
     Agent,
-}
-
-/// How far a connection is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Connecting,
-    Upgrading,
-    /// The hub speaks first.
-    Greeted,
-    Subscribing,
-    /// The publisher asked where the topic stands, and does not want its messages.
-    Unsubscribing,
-    Ready,
 }
 
 /// What became of a client.
@@ -76,8 +63,7 @@ impl Pushed {
 pub(crate) struct Slot {
     pub(crate) role: Role,
     pub(crate) client_id: String,
-    pub(crate) peer: Option<Peer>,
-    pub(crate) stage: Stage,
+    pub(crate) link: Option<Link>,
     pub(crate) fate: Fate,
     pub(crate) opened_ns: u64,
     pub(crate) received: Received,
@@ -104,8 +90,7 @@ impl Slot {
         Self {
             role,
             client_id,
-            peer: None,
-            stage: Stage::Connecting,
+            link: None,
             fate: Fate::Coming,
             opened_ns: 0,
             received: Received::default(),

@@ -13,7 +13,7 @@ use crate::ids::{RoomName, TopicName};
 use crate::protocol::client::{JoinRoom, Room, RoomMessage};
 use crate::protocol::codes::Code;
 use crate::protocol::server;
-use crate::room::{Join, Members, Part, Seated};
+use crate::room::{Join, Members};
 use crate::telemetry::Cause;
 
 impl ConnectionActor {
@@ -31,12 +31,14 @@ impl ConnectionActor {
             return Err(Failure::new(Code::Forbidden, format!("not allowed to join {room}")));
         }
         let rooms_max = self.shard.services.settings.rooms_max;
-        if !self.seat.rooms.borrow().contains(&room) && self.seat.rooms.borrow().len() >= rooms_max {
+        let newly = !self.seat.rooms.borrow().contains(&room);
+        if newly && self.seat.rooms.borrow().len() >= rooms_max {
             let message = format!("a connection may be in at most {rooms_max} rooms");
             return Err(Failure::new(Code::TooManyRooms, message));
         }
         let request = self.request();
-        self.seat.hold(request, reply_to.map(Box::from), Answer::RoomJoined, 1, Vec::new());
+        let answer = Answer::RoomJoined { room: room.clone(), newly };
+        self.seat.hold(request, reply_to.map(Box::from), answer, 1, Vec::new());
         let join = Join {
             client_id: identity.client_id.shared(),
             subject: claims.sub.as_str().into(),
@@ -49,7 +51,7 @@ impl ConnectionActor {
             self.seat.unhold(request);
             return Err(Failure::new(error.code(), error.to_string()));
         }
-        if !self.seat.rooms.borrow().contains(&room) {
+        if newly {
             self.seat.rooms.borrow_mut().push(room);
         }
         Ok(())
@@ -65,7 +67,7 @@ impl ConnectionActor {
         self.in_room(&room)?;
         self.seat.rooms.borrow_mut().retain(|known| *known != room);
         self.shard.unsubscribe(&self.seat, TopicName::of_room(&room).as_str());
-        self.part(&room, false, cause);
+        self.shard.part(&self.seat, &room, false, cause);
         let payload = json!({ "room": room });
         self.seat.reply(&server::control("room_left", self.now_ms(), reply_to, &payload));
         Ok(())
@@ -97,16 +99,6 @@ impl ConnectionActor {
             return Err(Failure::new(Code::InvalidField, message));
         }
         Ok(Some(given.to_owned().into()))
-    }
-
-    /// `lost`: the connection is gone and may come back; else the client asked to leave.
-    pub(super) fn part(&self, room: &RoomName, lost: bool, cause: &Cause) {
-        let client_id = self.seat.identity.borrow().client_id.shared();
-        let seated = Seated { worker: self.shard.outlet.index(), member: self.seat.member };
-        let part = Part { client_id, seated, lost };
-        if let Err(error) = self.shard.services.rooms.part(room, part, cause) {
-            tracing::warn!(%room, %error, "leave not told to the room");
-        }
     }
 
     fn in_room(&self, room: &RoomName) -> Result<(), Failure> {

@@ -222,3 +222,28 @@ fn a_topic_that_is_forgotten_leaves_nothing_behind_and_no_other_is_touched() {
     assert!(outbox.take_lags().is_empty());
     assert_eq!(drain(&mut outbox, 100), b"b1b2a9");
 }
+
+/// The session of a client goes on before what it lost and was not told of.
+#[test]
+fn what_was_dropped_counts_as_not_sent_until_the_client_is_told() {
+    let mut outbox = outbox(100, 100);
+    outbox.push(entry(1, Priority::Normal, 5, &[b'x'; 80])).unwrap();
+    outbox.push(entry(2, Priority::Low, 8, b"low")).unwrap();
+    outbox.push(entry(2, Priority::Low, 9, b"low")).unwrap();
+    assert_eq!(outbox.take_lags(), [Lag { topic: 2, dropped: 2, conflated: 0 }]);
+    assert_eq!((outbox.first_offset(1), outbox.first_offset(2)), (Some(5), Some(8)));
+    outbox.push_control("lagged".into()).unwrap();
+    outbox.advance(3);
+    assert_eq!(outbox.first_offset(2), Some(8), "half a frame tells nothing");
+    outbox.advance(3 + 40);
+    assert_eq!((outbox.first_offset(1), outbox.first_offset(2)), (Some(5), None), "it is told");
+    // What is lost later is to be told anew, and is forgotten with its topic.
+    outbox.push(entry(1, Priority::Normal, 6, &[b'x'; 79])).unwrap();
+    outbox.push(entry(2, Priority::Low, 12, b"low")).unwrap();
+    outbox.advance(40 + 79);
+    assert!(outbox.is_empty() && !outbox.is_spent(), "it is empty, and the client does not know yet");
+    assert_eq!((outbox.first_offset(1), outbox.first_offset(2)), (None, Some(12)));
+    outbox.take_lags();
+    outbox.forget_topic(2);
+    assert!(outbox.first_offset(2).is_none() && outbox.is_spent());
+}

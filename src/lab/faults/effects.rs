@@ -85,7 +85,10 @@ pub(super) fn begin(
         Scenario::StoreGone => faults.set_store(StoreFaults { gone: true, ..faults.store() }),
         Scenario::DiskFull => faults.set_store(StoreFaults { full: true, ..faults.store() }),
         Scenario::ClockJump => faults.jump_clock(told.number("offset_s") * 1_000),
-        Scenario::MemoryPressure => held._memory = take_memory(told.count("mib"))?,
+        Scenario::MemoryPressure => {
+            let available_bytes = system::memory().map_or(0, |memory| memory.available_bytes);
+            held._memory = take_memory(told.count("mib"), available_bytes)?;
+        }
         Scenario::HotTopic => held.task = Some(publish_hotly(told, services, ctx)),
         Scenario::PoisonMessage => held.task = Some(send_poison(run, args, services, ctx)),
         Scenario::ExpiredTokens => {
@@ -126,9 +129,9 @@ fn frames(told: &Parameters) -> Frames {
     }
 }
 
-fn take_memory(mib: u64) -> Result<Vec<Vec<u8>>, FaultError> {
-    let available = system::memory().map_or(0, |memory| memory.available_bytes);
-    let mib_max = available / 2 / MIB;
+/// Takes so much of the memory that the machine has free.
+fn take_memory(mib: u64, available_bytes: u64) -> Result<Vec<Vec<u8>>, FaultError> {
+    let mib_max = available_bytes / 2 / MIB;
     if mib > mib_max {
         return Err(FaultError::NoMemory { mib_max });
     }
@@ -238,4 +241,17 @@ async fn send_to_document(services: &Services, name: &str, key: Arc<str>) -> Res
     let write = Write { key, value, base_version: 0, time: None, writer: "lab".into() };
     let sent = services.documents.put(&doc, write, &Cause::own()).await;
     sent.map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_half_of_what_is_free_is_taken() {
+        assert_eq!(take_memory(6, 11 * MIB), Err(FaultError::NoMemory { mib_max: 5 }));
+        assert_eq!(take_memory(1, 0), Err(FaultError::NoMemory { mib_max: 0 }));
+        let taken = take_memory(5, 11 * MIB).unwrap();
+        assert_eq!(taken.iter().map(Vec::len).sum::<usize>() as u64, 5 * MIB);
+    }
 }

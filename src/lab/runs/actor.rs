@@ -117,7 +117,8 @@ impl RunsActor {
             return Err(RunError::InProgress { id: active.life.run().id });
         }
         let Start { new, subject, waiter } = start;
-        let run = StoredRun::begin(new.name.clone(), new.scenario, new.connections, &subject, self.now_ms());
+        let run =
+            StoredRun::begin(new.name.clone(), new.scenario.name(), new.connections, &subject, self.now_ms());
         let record = run.record()?;
         *self.shared.standing.lock() = Some(Standing { run: run.clone(), waiter });
         self.shared.idle.send_replace(false);
@@ -163,7 +164,7 @@ impl RunsActor {
             serde_json::to_vec(&new.plan(run.id, target, &args.limits)).map_err(|error| error.to_string())?;
         let (events, pulled) = engine::start(&args.program, plan, &token)
             .map_err(|error| format!("{} cannot be started: {error}", args.program.display()))?;
-        tracing::info!(%cause, run = %run.id, scenario = new.scenario, connections = new.connections, "load test starts");
+        tracing::info!(%cause, run = %run.id, scenario = new.scenario.name(), connections = new.connections, "load test starts");
         *reins = Some(pulled);
         let limit = Duration::from_millis(new.limit_ms(&args.limits));
         *deadline = Some(ctx.run_later(limit, |actor, ctx| actor.stop(lifecycle::Stop::Late, ctx)));
@@ -224,6 +225,7 @@ impl RunsActor {
             standing.run = run.clone();
         }
         let args = &self.shared.args;
+        args.fleet.test_over(&plan::topic_of(run.id), &active.cause);
         let kept = run.record().map(|record| args.store.put_load_test(record, args.settings.runs_max));
         let kept = async move { kept?.await.map_err(RunError::from) };
         ctx.spawn(kept.into_actor(self).map(|kept, actor, ctx| match kept {

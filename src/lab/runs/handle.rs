@@ -18,6 +18,7 @@ use crate::auth::Auth;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::LabSection;
+use crate::node::Fleet;
 use crate::store::Store;
 use crate::supervision::{AskError, Inbox, Tree};
 use crate::telemetry::Cause;
@@ -36,6 +37,8 @@ pub struct LoadTestsArgs {
     pub store: Store,
     /// Publishes how they go.
     pub broker: Broker,
+    /// Forgets their nodes.
+    pub fleet: Fleet,
     /// Signs their tokens.
     pub auth: Arc<Auth>,
     /// Bounds.
@@ -61,6 +64,8 @@ pub(super) struct Shared {
     pub(super) standing: Mutex<Option<Standing>>,
     /// Whether there is none.
     pub(super) idle: watch::Sender<bool>,
+    /// Starters of runs that have no answer yet.
+    unanswered: watch::Sender<usize>,
     /// The hub stops: no more runs.
     pub(super) closing: AtomicBool,
     inbox: OnceLock<Inbox<RunsActor>>,
@@ -78,6 +83,24 @@ pub struct Started {
     /// As it began.
     pub run: StoredRun,
     over: oneshot::Receiver<StoredRun>,
+    _unanswered: Unanswered,
+}
+
+/// Counts, while it is held, somebody who may still want an answer.
+#[derive(Debug)]
+struct Unanswered(watch::Sender<usize>);
+
+impl Unanswered {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|unanswered| *unanswered += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.send_modify(|unanswered| *unanswered -= 1);
+    }
 }
 
 impl Started {
@@ -95,6 +118,7 @@ impl LoadTests {
             args,
             standing: Mutex::default(),
             idle,
+            unanswered: watch::Sender::new(0),
             closing: AtomicBool::new(false),
             inbox: OnceLock::new(),
         }))
@@ -131,10 +155,11 @@ impl LoadTests {
     /// Starts a run. Ready when the store has that it begins.
     pub async fn start(&self, new: NewRun, subject: &str, cause: &Cause) -> Result<Started, RunError> {
         plan::target(self.0.args.address)?;
+        let waits = Unanswered::new(&self.0.unanswered);
         let (waiter, over) = oneshot::channel();
         let start = Start { new, subject: subject.to_owned(), waiter };
         let run = self.inbox()?.ask(start, cause, Duration::from_millis(ANSWER_MS_MAX)).await;
-        Ok(Started { run: run.map_err(unanswered)??, over })
+        Ok(Started { run: run.map_err(unanswered)??, over, _unanswered: waits })
     }
 
     /// Ends a run before its time; it is over soon after.
@@ -163,18 +188,22 @@ impl LoadTests {
         records.into_iter().map(StoredRun::kept).collect()
     }
 
-    /// Ends the run under way, and lets no other begin. Waits for its end, for a time.
+    /// Ends the run under way, and lets no other begin. Waits for its end and for the answer about it, for a time.
     pub async fn drain(&self) {
         self.0.closing.store(true, Ordering::Release);
         let mut idle = self.0.idle.subscribe();
-        if *idle.borrow_and_update() {
-            return;
-        }
-        if let Ok(inbox) = self.inbox() {
+        let is_idle = *idle.borrow_and_update();
+        if let Ok(inbox) = self.inbox()
+            && !is_idle
+        {
             // Full or crashed: the process ends with its actor at the latest.
             drop(inbox.try_send(Drain, &Cause::own()));
         }
-        let over = idle.wait_for(|is_idle| *is_idle);
+        let over = async {
+            drop(idle.wait_for(|is_idle| *is_idle).await);
+            // Answers are written before the workers end.
+            drop(self.0.unanswered.subscribe().wait_for(|unanswered| *unanswered == 0).await);
+        };
         if tokio::time::timeout(Duration::from_millis(DRAIN_MS_MAX), over).await.is_err() {
             tracing::warn!("the load test under way did not end in time");
         }

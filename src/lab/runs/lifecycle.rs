@@ -6,8 +6,10 @@
 //!    └───────────────────────────────────┘
 //! ```
 
-use super::figures::Figures;
-use super::lines::{Line, Outcome, Progress};
+use infrawatch_loadtest::result::Progress;
+
+use super::figures::{Detail, Figures};
+use super::lines::{Line, Outcome};
 use super::run::{Status, StoredRun};
 
 /// Time between two messages about the progress, at least, in milliseconds; what comes this much too early is let
@@ -61,7 +63,7 @@ pub struct Lifecycle {
     run: StoredRun,
     stage: Stage,
     stop: Option<Stop>,
-    progress: Option<Progress>,
+    progress: Option<Box<Progress>>,
     outcome: Option<Box<Outcome>>,
     unreadable_lines: u64,
     /// When the next message about the progress may go out.
@@ -139,8 +141,8 @@ impl Lifecycle {
     /// Brings what is known so far into the run as it is shown.
     pub fn show(&self, run: &mut StoredRun) {
         if let Some(progress) = &self.progress {
-            let (figures, detail) = progress.clone().into_figures(self.run.figures.connections.planned);
-            (run.figures, run.detail) = (figures, Some(detail));
+            run.figures = Figures::so_far(progress, self.run.figures.connections.planned);
+            run.detail = Some(Detail::so_far(progress));
         }
     }
 
@@ -186,7 +188,10 @@ impl Lifecycle {
         }
         let known = match outcome {
             Some(outcome) => Some((outcome.figures, outcome.detail)),
-            None => self.progress.take().map(|progress| progress.into_figures(planned)),
+            None => self
+                .progress
+                .take()
+                .map(|progress| (Figures::so_far(&progress, planned), Detail::so_far(&progress))),
         };
         if let Some((figures, detail)) = known {
             // Of a run that was cut short nobody knows who would have got everything.

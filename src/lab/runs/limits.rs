@@ -5,6 +5,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::plan::Scenario;
 use crate::config::{ConnectionSection, LabSection};
 
 /// Of the hub's own rate limits a run takes so many percent at most: others want to be served as well.
@@ -53,16 +54,17 @@ impl Limits {
     }
 
     /// Why the hub would refuse what a scenario does, whatever its numbers.
-    pub fn refusal(&self, scenario: &str) -> Option<&'static str> {
-        (scenario == "fanout" && self.frames_per_s.is_some()).then_some(
-            "must not be fanout, which publishes as fast as it goes, while connection.frames_per_s limits that;              paced publishes at a rate",
+    pub fn refusal(&self, scenario: Scenario) -> Option<&'static str> {
+        (scenario == Scenario::Fanout && self.frames_per_s.is_some()).then_some(
+            "must not be fanout, which publishes as fast as it goes, while connection.frames_per_s limits that; \
+             paced publishes at a rate",
         )
     }
 
     /// Connections of a scenario: a storm comes all at once.
-    pub fn connections_of(&self, scenario: &str) -> RangeInclusive<u64> {
+    pub fn connections_of(&self, scenario: Scenario) -> RangeInclusive<u64> {
         let (fewest, most) = (*self.connections.start(), *self.connections.end());
-        let at_once = self.connects_per_s.filter(|_| scenario == "storm");
+        let at_once = self.connects_per_s.filter(|_| scenario == Scenario::Storm);
         fewest..=most.min(at_once.unwrap_or(most))
     }
 
@@ -84,11 +86,11 @@ mod tests {
         assert_eq!((&defaults.rate_hz, &defaults.payload_bytes), (&(1..=1_000), &(32..=16_384)));
         assert_eq!((defaults.connecting_s(2_000), defaults.connecting_s(1)), (13, 1));
         assert_eq!(
-            defaults.connections_of("storm"),
+            defaults.connections_of(Scenario::Storm),
             1..=160,
             "nobody of a storm is refused for being too fast"
         );
-        assert_eq!(defaults.connections_of("paced"), 1..=2_000);
+        assert_eq!(defaults.connections_of(Scenario::Paced), 1..=2_000);
         let small = ConnectionSection {
             connections_max: 50,
             frames_per_s: 100,
@@ -102,8 +104,8 @@ mod tests {
             (&(1..=50), &(1..=80), &(32..=1_536))
         );
         assert_eq!(limits.connecting_s(50), 0);
-        assert!(limits.refusal("fanout").is_some() && limits.refusal("paced").is_none());
+        assert!(limits.refusal(Scenario::Fanout).is_some() && limits.refusal(Scenario::Paced).is_none());
         let unlimited = Limits::new(&lab, &small, false);
-        assert_eq!((unlimited.rate_hz.clone(), unlimited.refusal("fanout")), (1..=1_000, None));
+        assert_eq!((unlimited.rate_hz.clone(), unlimited.refusal(Scenario::Fanout)), (1..=1_000, None));
     }
 }

@@ -29,7 +29,7 @@ pub use actor::RunsActor;
 pub use figures::{Detail, Figures};
 pub use handle::{LoadTests, LoadTestsArgs};
 pub use limits::Limits;
-pub use plan::{NewRun, SCENARIOS};
+pub use plan::{NewRun, Scenario};
 pub use run::{RunId, Status, StoredRun};
 
 /// Why a run is not started, stopped or read.

@@ -2,19 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use serde::Serialize;
+pub use infrawatch_loadtest::plan::Scenario;
+use infrawatch_loadtest::plan::{Phase, PhaseKind, Plan};
 
 use super::RunError;
 use super::limits::Limits;
 use super::run::RunId;
 use crate::auth::{NewToken, Role, TopicClaims, TopicPattern};
-
-/// What a load can do.
-pub const SCENARIOS: [&str; 9] =
-    ["paced", "fanout", "storm", "reconnect", "slow_reader", "churn", "ingest", "mixed", "soak"];
-
-/// Those whose clients send samples, which only an agent or an admin may.
-const SAMPLING: [&str; 2] = ["ingest", "mixed"];
 
 /// Topics of loads; nobody's token but theirs is narrowed to them.
 pub const LOAD_TOPICS: &str = "testing-load:*";
@@ -28,8 +22,8 @@ const SLACK_S: u64 = 60;
 pub struct NewRun {
     /// What its starter calls it.
     pub name: String,
-    /// One of [`SCENARIOS`].
-    pub scenario: &'static str,
+    /// What the load does.
+    pub scenario: Scenario,
     /// Clients.
     pub connections: u64,
     /// Seconds of the steady phase.
@@ -42,42 +36,31 @@ pub struct NewRun {
     pub reconnects: u64,
 }
 
-/// The plan, as the engine reads it.
-#[derive(Debug, Serialize)]
-pub struct Plan<'a> {
-    name: &'a str,
-    scenario: &'static str,
-    target: SocketAddrV4,
-    connections: u64,
-    rate_hz: u64,
-    payload_bytes: u64,
-    topic: String,
-    phases: [Phase; 2],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reconnects: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Phase {
-    name: &'static str,
-    kind: &'static str,
-    duration_s: u64,
+/// The topic of a run's messages; what its nodes are labelled with.
+pub(super) fn topic_of(id: RunId) -> String {
+    format!("testing-load:{id}")
 }
 
 impl NewRun {
     /// The plan of this run against the hub that listens there.
-    pub fn plan(&self, id: RunId, target: SocketAddrV4, limits: &Limits) -> Plan<'_> {
-        let phase = |kind, duration_s| Phase { name: kind, kind, duration_s };
+    pub fn plan(&self, id: RunId, target: SocketAddrV4, limits: &Limits) -> Plan {
+        let phase = |kind: PhaseKind, duration_s: u64| {
+            let (name, duration_s) = (kind.name().to_owned(), duration_s as f64);
+            Phase { name, kind, duration_s, factor: None }
+        };
+        let phases =
+            [(PhaseKind::RampUp, self.ramp_up_s(limits)), (PhaseKind::Steady, self.steady_s(limits))];
         Plan {
-            name: &self.name,
-            scenario: self.scenario,
-            target,
-            connections: self.connections,
-            rate_hz: self.rate_hz,
-            payload_bytes: self.payload_bytes,
-            topic: format!("testing-load:{id}"),
-            phases: [phase("ramp_up", self.ramp_up_s(limits)), phase("steady", self.steady_s(limits))],
-            reconnects: (self.scenario == "reconnect").then_some(self.reconnects),
+            name: self.name.clone(),
+            target: Some(target),
+            // What is too much for these types is refused as any number out of bounds.
+            connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
+            rate_hz: self.rate_hz as f64,
+            payload_bytes: usize::try_from(self.payload_bytes).unwrap_or(usize::MAX),
+            topic: topic_of(id),
+            phases: phases.map(|(kind, duration_s)| phase(kind, duration_s)).to_vec(),
+            reconnects: u32::try_from(self.reconnects).unwrap_or(u32::MAX),
+            ..Plan::of(self.scenario)
         }
     }
 
@@ -88,7 +71,7 @@ impl NewRun {
     fn steady_s(&self, limits: &Limits) -> u64 {
         match self.scenario {
             // They are spread over it.
-            "reconnect" => self.duration_s.max(limits.connecting_s(self.reconnects)),
+            Scenario::Reconnect => self.duration_s.max(limits.connecting_s(self.reconnects)),
             _ => self.duration_s,
         }
     }
@@ -101,7 +84,9 @@ impl NewRun {
     /// The token of its clients: for their topics only, and no longer than the run may take.
     pub fn token(&self, id: RunId, limits: &Limits) -> NewToken {
         let topics: Vec<TopicPattern> = TopicPattern::parse(LOAD_TOPICS).into_iter().collect();
-        let role = if SAMPLING.contains(&self.scenario) { Role::Admin } else { Role::Operator };
+        // Samples are for agents and admins only.
+        let samples = matches!(self.scenario, Scenario::Ingest | Scenario::Mixed);
+        let role = if samples { Role::Admin } else { Role::Operator };
         NewToken {
             subject: format!("loadtest:{id}"),
             role,
@@ -131,9 +116,8 @@ pub fn target(address: SocketAddr) -> Result<SocketAddrV4, RunError> {
 mod tests {
     use super::*;
     use crate::config::{ConnectionSection, LabSection};
-    use serde_json::json;
 
-    fn asked(scenario: &'static str) -> NewRun {
+    fn asked(scenario: Scenario) -> NewRun {
         NewRun {
             name: "evening".into(),
             scenario,
@@ -152,29 +136,34 @@ mod tests {
     #[test]
     fn the_ramp_up_keeps_within_the_rate_at_which_the_hub_takes_connections() {
         let (id, target) = (RunId::fresh(), SocketAddrV4::new(Ipv4Addr::LOCALHOST, 5050));
-        let plan = serde_json::to_value(asked("paced").plan(id, target, &limits())).unwrap();
-        let expected = json!({ "name": "evening", "scenario": "paced", "target": "127.0.0.1:5050",
-            "connections": 320, "rate_hz": 10, "payload_bytes": 200, "topic": format!("testing-load:{id}"),
-            "phases": [{ "name": "ramp_up", "kind": "ramp_up", "duration_s": 2 },
-                { "name": "steady", "kind": "steady", "duration_s": 3 }] });
-        assert_eq!(plan, expected);
-        let plan = serde_json::to_value(asked("reconnect").plan(id, target, &limits())).unwrap();
-        assert_eq!((&plan["reconnects"], &plan["phases"][1]["duration_s"]), (&json!(800), &json!(5)));
-        assert_eq!(asked("paced").limit_ms(&limits()), 65_000);
+        let plan = asked(Scenario::Paced).plan(id, target, &limits());
+        assert_eq!(
+            (plan.name.as_str(), plan.scenario, plan.target),
+            ("evening", Scenario::Paced, Some(target))
+        );
+        assert_eq!((plan.connections, plan.rate_hz, plan.payload_bytes), (320, 10.0, 200));
+        assert_eq!(plan.topic, format!("testing-load:{id}"));
+        let phases =
+            |plan: &Plan| plan.phases.iter().map(|phase| (phase.kind, phase.duration_s)).collect::<Vec<_>>();
+        assert_eq!(phases(&plan), [(PhaseKind::RampUp, 2.0), (PhaseKind::Steady, 3.0)]);
+        assert!(plan.complete().is_ok());
+        let plan = asked(Scenario::Reconnect).plan(id, target, &limits());
+        assert_eq!((plan.reconnects, phases(&plan)[1]), (800, (PhaseKind::Steady, 5.0)));
+        assert_eq!(asked(Scenario::Paced).limit_ms(&limits()), 65_000);
     }
 
     #[test]
     fn the_token_is_for_its_topics_and_outlives_the_run() {
         let id = RunId::fresh();
-        let token = asked("paced").token(id, &limits());
+        let token = asked(Scenario::Paced).token(id, &limits());
         assert_eq!((token.subject, token.role), (format!("loadtest:{id}"), Role::Operator));
-        assert!(token.ttl_ms > asked("paced").limit_ms(&limits()));
+        assert!(token.ttl_ms > asked(Scenario::Paced).limit_ms(&limits()));
         let topics = token.topics.unwrap();
         for patterns in [&topics.publish, &topics.subscribe] {
             assert!(patterns.len() == 1 && patterns[0].covers(&format!("testing-load:{id}")));
             assert!(!patterns[0].covers("testing") && !patterns[0].covers("deployments"));
         }
-        assert_eq!(asked("ingest").token(id, &limits()).role, Role::Admin);
+        assert_eq!(asked(Scenario::Ingest).token(id, &limits()).role, Role::Admin);
     }
 
     #[test]

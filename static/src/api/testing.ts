@@ -75,6 +75,27 @@ export interface StoredRun {
   readonly failure?: string | null;
 }
 
+/** From the least to the most that may be asked for. */
+export interface Bound {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What this hub takes of a load test. */
+export interface RunLimits {
+  readonly connections: Bound;
+  readonly duration_s: Bound;
+  readonly rate_hz: Bound;
+  readonly payload_bytes: Bound;
+  readonly reconnects: Bound;
+  readonly scenarios: readonly {
+    readonly name: string;
+    readonly connections_max: number;
+    /** Why it is refused whatever its numbers. */
+    readonly refusal: string | null;
+  }[];
+}
+
 export interface FaultParameter {
   readonly name: string;
   readonly unit: string | null;

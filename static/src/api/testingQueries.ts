@@ -3,10 +3,11 @@ import { useConnection, useServices } from '../state/context';
 import { usePaused } from '../state/view';
 import { isReceiving } from '../wire/connectionState';
 import { useRead } from './queries';
-import type { StoredRun } from './testing';
+import type { RunLimits, StoredRun } from './testing';
 import type { Page } from './types';
 
 export const RUNS_PATH = '/api/v1/testing/runs';
+export const LIMITS_PATH = '/api/v1/testing/limits';
 export const START_PATH = '/api/v1/testing/start';
 export const CHAOS_PATH = '/api/v1/testing/chaos/reconnect';
 const RUNS_LIMIT = 20;
@@ -30,6 +31,9 @@ export function useRuns(): UseInfiniteQueryResult<InfiniteData<Page<StoredRun>>>
     enabled: (query) => !(paused && query.state.data !== undefined),
   });
 }
+
+/** What may be asked for: settings of the hub, which change only with its process. */
+export const useRunLimits = (): UseQueryResult<RunLimits> => useRead(['testing', 'limits'], LIMITS_PATH, 5 * 60_000);
 
 /** One run with its histogram and phases; read again while it runs. */
 export const useRun = (id: string | null, is_running = false): UseQueryResult<StoredRun> =>

@@ -31,7 +31,7 @@ async fn what_is_out_of_bounds_is_refused_with_the_bound() {
         (json!({ "rate_hz": "fast" }), "/rate_hz", "1 to 1000"),
         (json!({ "payload_bytes": 31 }), "/payload_bytes", "32 to 16384"),
         (json!({ "payload_bytes": 16_385 }), "/payload_bytes", "32 to 16384"),
-        (json!({ "scenario": "attack" }), "/scenario", "paced, fanout, storm"),
+        (json!({ "scenario": "attack" }), "/scenario", "fanout, paced, storm"),
         (json!({ "scenario": "fanout" }), "/scenario", "connection.frames_per_s"),
         (json!({ "reconnects": 5_001, "scenario": "reconnect" }), "/reconnects", "1 to 5000"),
         (json!({ "wait": 1 }), "/wait", "true or false"),
@@ -65,6 +65,37 @@ async fn the_settings_of_the_lab_and_of_the_hub_are_the_bounds() {
         let problem = scene.post(START, &but(fields)).await.problem(400, "invalid_field");
         assert!(problem["detail"].as_str().unwrap().contains(bound), "{problem}");
     }
+}
+
+/// Whoever fills in a form is told beforehand: what is published is what is checked.
+#[actix_web::test]
+async fn the_bounds_are_published_as_they_are_checked() {
+    let scene = Scene::with(|options| {
+        options.settings.lab.duration_ms_max = 7_000;
+        options.settings.lab.reconnects_max = 9;
+        options.settings.connection.connects_per_s = 20;
+    })
+    .await;
+    let limits = scene.get("/api/v1/testing/limits").await.json();
+    let expected = json!({ "connections": { "min": 1, "max": 2_000 }, "duration_s": { "min": 1, "max": 7 },
+        "rate_hz": { "min": 1, "max": 1_000 }, "payload_bytes": { "min": 32, "max": 16_384 },
+        "reconnects": { "min": 1, "max": 9 } });
+    for (field, bound) in expected.as_object().unwrap() {
+        assert_eq!(&limits[field], bound, "{field} of {limits}");
+        let over = json!({ field.clone(): bound["max"].as_u64().unwrap() + 1, "scenario": "reconnect" });
+        let problem = scene.post(START, &but(over)).await.problem(400, "invalid_field");
+        assert_eq!(problem["errors"][0]["pointer"], format!("/{field}"), "{problem}");
+    }
+    for scenario in limits["scenarios"].as_array().unwrap() {
+        let over = json!({ "scenario": scenario["name"], "connections": scenario["connections_max"].as_u64().unwrap() + 1 });
+        let problem = scene.post(START, &but(over)).await.problem(400, "invalid_field");
+        let told: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+        assert!(told.contains(&&json!("/connections")), "{problem}");
+        assert_eq!(told.contains(&&json!("/scenario")), scenario["refusal"].is_string(), "{problem}");
+    }
+    let storm = limits["scenarios"].as_array().unwrap().iter().find(|s| s["name"] == "storm").unwrap();
+    assert_eq!((&storm["connections_max"], limits["scenarios"].as_array().unwrap().len()), (&json!(16), 9));
 }
 
 #[actix_web::test]
@@ -103,6 +134,7 @@ async fn a_token_for_other_topics_neither_starts_nor_reads() {
         (Method::POST, START.to_owned()),
         (Method::POST, "/api/v1/testing/chaos/reconnect".to_owned()),
         (Method::POST, format!("/api/v1/testing/runs/{id}/stop")),
+        (Method::GET, "/api/v1/testing/limits".to_owned()),
         (Method::GET, "/api/v1/testing/runs".to_owned()),
         (Method::GET, format!("/api/v1/testing/runs/{id}")),
     ] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Engine, asked, begin, carry_out, hub_on, look, over, progress, result, stop, waiting};
-use crate::hub::{Hub, until, within};
+use crate::hub::{Client, Hub, until, within};
 
 #[tokio::test]
 async fn one_run_at_a_time_until_it_is_stopped() {
@@ -20,6 +20,10 @@ async fn one_run_at_a_time_until_it_is_stopped() {
         assert_eq!((status, &problem["code"]), (409, &json!("run_in_progress")), "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(&id), "{problem}");
     }
+    let other = uuid::Uuid::now_v7().to_string();
+    let (status, problem) = stop(&hub, &other).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{problem}");
+    assert_eq!(look(&hub, &id).await["status"], "running", "another one was to be stopped");
     assert_eq!(stop(&hub, &id).await.0, 202);
     let run = within("the answer", started).await.unwrap();
     assert_eq!(
@@ -132,12 +136,19 @@ async fn a_run_whose_hub_was_killed_is_failed_at_the_next_start() {
     let client = reqwest::Client::new();
     let token = hub.token("operator");
     let url = format!("http://{}/api/v1/testing", hub.address);
-    let body = json!({ "name": "evening", "connections": 5, "duration_s": 30, "wait": false });
+    let body =
+        json!({ "name": "evening", "connections": 5, "duration_s": 30, "wait": false, "scenario": "ingest" });
     let answer = client.post(format!("{url}/start")).bearer_auth(&token).json(&body).send().await.unwrap();
     assert_eq!(answer.status(), 202);
     let run: Value = answer.json().await.unwrap();
     let connections = "infrawatch_connections_active";
     until("the load is there", async || (hub.metric(connections).await >= 5).then_some(())).await;
+    let mut agent = Client::open(&hub, "agent", &hub.agent_token("web-1")).await;
+    agent
+        .request("metrics", json!({ "node": "web-1", "names": ["load1"], "values": [1] }), "metrics_ack")
+        .await;
+    let online = "infrawatch_nodes{state=\"online\"}";
+    until("its nodes are there", async || (hub.metric(online).await == 6).then_some(())).await;
     hub.process.kill();
     hub.start_again();
     // What the first client has of the former hub is dead.
@@ -147,12 +158,18 @@ async fn a_run_whose_hub_was_killed_is_failed_at_the_next_start() {
     let why = "the hub ended before the run did";
     assert_eq!((&found["status"], &found["failure"]), (&json!("failed"), &json!(why)), "{found}");
     assert!(found["ended_at"].is_string());
+    until("the fleet without its nodes", async || {
+        let nodes = client.get(format!("http://{}/api/v1/nodes", hub.address)).bearer_auth(&token).send();
+        let nodes: Value = nodes.await.unwrap().json().await.unwrap();
+        let ids: Vec<_> = nodes["items"].as_array().unwrap().iter().map(|node| &node["id"]).collect();
+        assert!(ids.is_empty() || ids == ["web-1"], "{ids:?}");
+        (!ids.is_empty()).then_some(())
+    })
+    .await;
 }
 
-/// Time goes by at once, once the run is under way.
-#[actix_web::test]
-async fn a_run_that_is_late_is_ended() {
-    let engine = Engine::endless();
+/// A run when so many seconds have gone by at once and its engine was told to go.
+async fn after(seconds: u64, engine: &Engine) -> Value {
     let scene = crate::http::Scene::with(|options| options.program = engine.program()).await;
     let mut body = asked(25, 3);
     body["wait"] = false.into();
@@ -161,21 +178,24 @@ async fn a_run_that_is_late_is_ended() {
     let id = answer.json()["id"].as_str().unwrap().to_owned();
     engine.process().await;
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(50)).await;
+    tokio::time::advance(Duration::from_secs(seconds)).await;
     tokio::time::resume();
-    let look = async || scene.get(&format!("/api/v1/testing/runs/{id}")).await.json();
-    let alive = rustix::process::test_kill_process(engine.process().await);
-    assert_eq!(
-        (alive, &look().await["status"]),
-        (Ok(()), &json!("running")),
-        "4 s are planned, and 60 are given"
-    );
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(15)).await;
-    tokio::time::resume();
+    engine.go();
     engine.is_gone().await;
-    let run =
-        until("the run is over", async || Some(look().await).filter(|run| run["status"] != "running")).await;
+    let look = async || scene.get(&format!("/api/v1/testing/runs/{id}")).await.json();
+    until("the run is over", async || Some(look().await).filter(|run| run["status"] != "running")).await
+}
+
+#[actix_web::test]
+async fn a_run_that_is_late_is_ended() {
+    let run = after(65, &Engine::endless()).await;
     let why = "it took much longer than planned and was ended";
     assert_eq!((&run["status"], &run["failure"]), (&json!("failed"), &json!(why)), "{run}");
+}
+
+/// 4 s are planned, and 60 are given.
+#[actix_web::test]
+async fn a_run_that_takes_a_while_longer_goes_on_to_its_end() {
+    let run = after(60, &Engine::patient()).await;
+    assert_eq!((&run["status"], &run["failure"]), (&json!("completed"), &Value::Null), "{run}");
 }

@@ -67,6 +67,46 @@ async fn an_engine_that_says_nothing_fails_its_run_with_what_it_complained_about
 }
 
 #[tokio::test]
+async fn of_a_long_complaint_the_end_is_kept_and_a_long_line_counts_once() {
+    let noise = "head -c 1000000 /dev/zero | tr '\\0' x; echo; head -c 100000 /dev/zero | tr '\\0' y >&2";
+    let engine = Engine::script(&format!("{noise}; echo ' the last word' >&2; exit 3"));
+    let run = carry_out(&engine.hub(), &asked(25, 3)).await;
+    let why = run["failure"].as_str().unwrap();
+    let known = "the load test ended without a result (exit status: 3), after 1 lines that cannot be read: y";
+    assert!(why.starts_with(known) && why.ends_with("y the last word"), "{why}");
+    assert!(why.len() < known.len() + 2 * 1024, "{} bytes", why.len());
+}
+
+#[tokio::test]
+async fn a_signal_to_the_group_of_the_hub_does_not_reach_the_engine() {
+    let engine = Engine::endless();
+    let hub = engine.hub();
+    let id = begin(&hub, asked(25, 3)).await;
+    let process = engine.process().await;
+    assert_eq!(rustix::process::getpgid(Some(process)), Ok(process), "a group of its own");
+    assert_eq!(stop(&hub, &id).await.0, 202);
+    over(&hub, &id).await;
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_within_the_bounds_too() {
+    let engine = Engine::script(&format!("echo '{}'", result("completed")));
+    let hub = engine.hub_with(|options| {
+        let lab = &mut options.settings.lab;
+        (lab.connections_max, lab.duration_ms_max, lab.rate_hz_max) = (3, 1_000, 5);
+        (lab.payload_bytes_max, lab.reconnects_max) = (100, 7);
+    });
+    carry_out(&hub, &json!({ "name": "evening", "connections": 2 })).await;
+    let plan: Value = serde_json::from_str(&engine.read("plan")).unwrap();
+    assert_eq!((&plan["rate_hz"], &plan["payload_bytes"]), (&json!(5), &json!(100)), "{plan}");
+    assert_eq!(plan["phases"][1]["duration_s"], 1, "{plan}");
+    let (status, _, run) = hub.post("/api/v1/testing/chaos/reconnect", &json!({})).await;
+    assert_eq!(status, 200, "{run}");
+    let plan: Value = serde_json::from_str(&engine.read("plan")).unwrap();
+    assert_eq!((&plan["connections"], &plan["reconnects"]), (&json!(3), &json!(7)), "{plan}");
+}
+
+#[tokio::test]
 async fn noise_of_any_length_does_not_hide_the_result() {
     let noise =
         "head -c 1000000 /dev/zero | tr '\\0' x; echo; head -c 100000 /dev/zero >&2; printf '\\377\\n'";

@@ -1,7 +1,11 @@
 //! Real runs by the real engine, under the rate limits of the hub: what is said is what happened.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use infrawatch::ids::TopicName;
+use infrawatch::telemetry::Cause;
+use infrawatch::topic::log::Stored;
 use serde_json::{Value, json};
 
 use super::{asked, begin, carry_out, look, over, stop};
@@ -31,6 +35,79 @@ async fn twenty_five_connections_get_everything() {
     assert_eq!(kinds, ["ramp_up", "steady"]);
     let topic = hub.topic(&format!("testing-load:{}", run["id"].as_str().unwrap())).await;
     assert_eq!(topic.offset, 100, "what was measured went through the hub");
+}
+
+/// The newest messages of a topic.
+async fn told(hub: &Inside, topic: &'static str) -> Vec<Stored> {
+    let topic = hub.state.services.broker.open(&TopicName::well_known(topic)).unwrap();
+    topic.view(500, &Cause::own()).await.unwrap().messages
+}
+
+/// The nodes that the hub knows, with whether they are made up.
+async fn nodes(hub: &Inside) -> BTreeMap<String, bool> {
+    let (_, _, page) = hub.get("/api/v1/nodes?limit=500").await;
+    let nodes = page["items"].as_array().unwrap().iter();
+    nodes.map(|n| (n["id"].as_str().unwrap().to_owned(), n["synthetic"].as_bool().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn nodes_of_a_run_are_labelled_and_gone_when_it_is_over() {
+    let hub = hub();
+    let mut agent = hub.client("agent").await;
+    for node in ["web-1", "load-test-77"] {
+        let report = json!({ "node": node, "names": ["load1"], "values": [1] });
+        agent.request("metrics", report, "metrics_ack").await;
+    }
+    let real = BTreeMap::from([("here", false), ("load-test-77", false), ("web-1", false)]);
+    let real: BTreeMap<String, bool> =
+        real.into_iter().map(|(name, made_up)| (name.to_owned(), made_up)).collect();
+    until("the hub's own node", async || (nodes(&hub).await == real).then_some(())).await;
+    for is_stopped in [false, true] {
+        let mut load = asked(5, if is_stopped { 30 } else { 1 });
+        load["scenario"] = "ingest".into();
+        let id = begin(&hub, load).await;
+        until("its nodes", async || (nodes(&hub).await.len() == 8).then_some(())).await;
+        let made_up: Vec<_> = nodes(&hub).await.into_iter().filter(|(_, made_up)| *made_up).collect();
+        let names: Vec<_> = made_up.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["load-test-1", "load-test-2", "load-test-3", "load-test-4", "load-test-5"]);
+        if is_stopped {
+            assert_eq!(stop(&hub, &id).await.0, 202);
+        }
+        let run = over(&hub, &id).await;
+        assert_eq!(run["status"], if is_stopped { "cancelled" } else { "completed" }, "{run:#}");
+        until("its nodes are gone", async || (nodes(&hub).await == real).then_some(())).await;
+        let newest = told(&hub, "metrics_update").await;
+        let mut keys = newest.iter().map(|message| message.key.as_deref().unwrap());
+        assert!(keys.all(|key| real.contains_key(key)), "{newest:?}");
+        // Not because they were silent for long enough.
+        for name in names {
+            let why =
+                told(&hub, "nodes").await.into_iter().rfind(|m| m.key.as_deref() == Some(name)).unwrap();
+            let why: Value = serde_json::from_str(why.payload_text()).unwrap();
+            assert_eq!(
+                (&why["to"], &why["reason"]),
+                (&json!("retired"), &json!("its load test is over")),
+                "{why}"
+            );
+        }
+        let kept = hub.state.store.nodes(None, 100).await.unwrap();
+        assert!(kept.iter().all(|node| real.contains_key(&node.name)), "{kept:?}");
+    }
+}
+
+/// Whoever carries a load test out need not be this hub, and may be cut off.
+#[tokio::test]
+async fn nodes_of_a_test_that_nobody_ends_go_when_they_are_silent() {
+    let hub = hub();
+    let mut agent = hub.client("agent").await;
+    for (node, labels) in [("left", json!({ "synthetic": "true", "load_test": "t" })), ("stays", json!({}))] {
+        let report = json!({ "node": node, "names": ["load1"], "values": [1], "labels": labels, "interval_ms": 200,
+            "ttl_ms": 200 });
+        agent.request("metrics", report, "metrics_ack").await;
+    }
+    until("it is gone", async || (!nodes(&hub).await.contains_key("left")).then_some(())).await;
+    let (_, _, stays) = hub.get("/api/v1/nodes/stays").await;
+    assert_eq!((&stays["synthetic"], hub.get("/api/v1/nodes/left").await.0), (&json!(false), 404));
 }
 
 #[tokio::test]

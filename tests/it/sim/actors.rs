@@ -1,6 +1,8 @@
 //! Actors that crash, hang, or are sent poison.
 
+use infrawatch::fault::Point;
 use infrawatch::supervision::fault::Phase;
+use infrawatch::telemetry::Cause;
 use serde_json::json;
 
 use super::{active, disable, enable, offsets};
@@ -51,6 +53,17 @@ async fn others_go_on_while_an_actor_hangs_and_what_waited_is_handled_afterwards
 }
 
 #[tokio::test]
+async fn a_panic_that_did_not_happen_is_taken_back_at_the_end() {
+    let hub = Inside::start();
+    let mut client = hub.client("alice").await;
+    enable(&hub, "actor_panic", json!({ "actor": "topic", "instance": "bench:later", "times": 3 })).await;
+    disable(&hub, "actor_panic").await;
+    let first = client.publish("bench:later", json!(1)).await;
+    let second = client.publish("bench:later", json!(2)).await;
+    assert_eq!((&first["epoch"], hub.row("topic").restarts), (&second["epoch"], 0));
+}
+
+#[tokio::test]
 async fn a_poison_message_crashes_its_topic_once_and_what_comes_after_it_is_handled() {
     let hub = Inside::start();
     let mut client = hub.client("alice").await;
@@ -91,6 +104,7 @@ async fn all_scenarios_end_when_their_owner_crashes() {
     enable(&hub, "disk_full", json!({})).await;
     enable(&hub, "hung_actor", json!({ "actor": "topic", "instance": "bench:*" })).await;
     enable(&hub, "latency", json!({ "clients": "nobody" })).await;
+    enable(&hub, "actor_panic", json!({ "actor": "topic", "instance": "bench:later", "times": 3 })).await;
     client.request("publish", json!({ "topic": "deployments", "data": 1 }), "error").await;
     let waiting = client.send("publish", json!({ "topic": "bench:a", "data": 1 })).await;
     hub.crash("lab_faults", "lab_faults", Phase::Handler);
@@ -104,6 +118,47 @@ async fn all_scenarios_end_when_their_owner_crashes() {
     .await;
     let (_, _, told) = hub.get("/api/sim/status").await;
     let recent = told["recent"].as_array().unwrap();
-    assert!(recent.len() == 3 && recent.iter().all(|run| run["ended_by"] == "crashed"), "{told}");
+    assert!(recent.len() == 4 && recent.iter().all(|run| run["ended_by"] == "crashed"), "{told}");
     client.first("the end is told", |f| f["payload"]["fault"]["ended_by"] == "crashed").await;
+    client.publish("bench:later", json!(1)).await;
+    assert_eq!(hub.row("topic").restarts, 0, "a panic that did not happen is taken back");
+}
+
+#[tokio::test]
+async fn all_scenarios_end_when_their_owner_is_given_up_and_no_other_begins() {
+    let hub = Inside::with(|options| options.settings.sampler.enabled = false);
+    let mut client = hub.client("alice").await;
+    let too_often = hub.row("lab_faults").intensity_max + 1;
+    for crash in 1..too_often {
+        hub.crash("lab_faults", "lab_faults", Phase::Handler);
+        hub.back("lab_faults", crash.into()).await;
+    }
+    enable(&hub, "latency", json!({ "clients": "nobody" })).await;
+    enable(&hub, "hung_actor", json!({ "actor": "topic", "instance": "bench:*" })).await;
+    let waiting = client.send("publish", json!({ "topic": "bench:a", "data": 1 })).await;
+    hub.crash("lab_faults", "lab_faults", Phase::Handler);
+    until("they are given up", async || (hub.row("lab_faults").given_up == 1).then_some(())).await;
+    assert_eq!(client.answer_to(&waiting).await["type"], "published");
+    let faults = hub.state.services.faults.clone().unwrap();
+    until("nothing is on", async || (!faults.is_on(Point::Latency)).then_some(())).await;
+    until("nothing is active", async || active(&hub).await.is_empty().then_some(())).await;
+    let (status, _, problem) = hub.post("/api/sim/enable", &json!({ "name": "latency" })).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("overloaded")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_reset_that_gets_no_answer_ends_what_goes_wrong_all_the_same() {
+    let hub = Inside::start();
+    enable(&hub, "latency", json!({ "clients": "nobody" })).await;
+    let faults = hub.state.services.faults.clone().unwrap();
+    assert!(faults.is_on(Point::Latency));
+    hub.state.services.tree.hang("lab_faults", "lab_faults");
+    // The time of this test alone: nobody waits for the answer that does not come.
+    tokio::time::pause();
+    let unanswered = hub.state.scenarios.as_ref().unwrap().reset(&Cause::own()).await;
+    tokio::time::resume();
+    assert!(unanswered.is_err());
+    assert!(!faults.is_on(Point::Latency), "it goes on");
+    let (status, _, ended) = hub.post("/api/sim/reset", &json!({})).await;
+    assert_eq!((status, active(&hub).await.len()), (200, 0), "their owner answers again: {ended}");
 }

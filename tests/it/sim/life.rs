@@ -1,5 +1,7 @@
 //! The life of a scenario: it is told, it ends, and nothing about it is unbounded.
 
+use infrawatch::fault::Point;
+use infrawatch::lab::faults::SCENARIOS;
 use serde_json::{Value, json};
 
 use super::{active, disable, enable, timed};
@@ -47,6 +49,28 @@ async fn one_of_each_name_at_most_and_reset_ends_all() {
     assert_eq!((status, &problem["code"]), (404, &json!("not_found")), "{problem}");
     enable(&hub, "latency", json!({ "clients": "nobody" })).await;
     disable(&hub, "latency").await;
+}
+
+#[tokio::test]
+async fn what_a_scenario_switches_on_is_off_at_its_end() {
+    let hub = Inside::with(|options| options.settings.sampler.enabled = false);
+    let faults = hub.state.services.faults.clone().unwrap();
+    let points = [Point::Latency, Point::Frames, Point::Store, Point::Tokens, Point::Poison];
+    let is_off = || {
+        let points = points.iter().all(|point| !faults.is_on(*point));
+        points && faults.clock_offset_ms() == 0 && !faults.actors().is_on()
+    };
+    // Whoever asks would be refused with its token.
+    for row in SCENARIOS.iter().filter(|row| row.name != "expired_tokens") {
+        let parameters = match row.name {
+            "actor_panic" | "hung_actor" => json!({ "actor": "topic", "instance": "bench:nobody" }),
+            "memory_pressure" => json!({ "mib": 1 }),
+            _ => json!({}),
+        };
+        enable(&hub, row.name, parameters).await;
+        disable(&hub, row.name).await;
+        assert!(is_off(), "{} goes on", row.name);
+    }
 }
 
 #[tokio::test]

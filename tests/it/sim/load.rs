@@ -1,9 +1,12 @@
 //! Much at once: a hot topic, a client that does not read, connections that are cut, memory.
 
+use std::time::Duration;
+
 use infrawatch::telemetry::Counter;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::{disable, enable, offsets, recover};
+use super::{active, disable, enable, offsets, recover};
 use crate::hub::{Client, Ended, Inside, until};
 
 async fn in_order(client: &mut Client, count: u64) {
@@ -15,6 +18,14 @@ async fn in_order(client: &mut Client, count: u64) {
     }
 }
 
+/// How many clients are there that do not read.
+async fn deaf(hub: &Inside) -> usize {
+    let (_, _, page) = hub.get("/api/v1/connections/list").await;
+    let rows: &[Value] = page["items"].as_array().unwrap();
+    let is_deaf = |row: &&Value| row["client_id"].as_str().unwrap().starts_with("lab-slow-");
+    rows.iter().filter(is_deaf).filter(|row| row["state"] == "connected").count()
+}
+
 #[tokio::test]
 async fn who_does_not_read_is_closed_and_everybody_else_gets_every_message() {
     let hub = Inside::with(|options| {
@@ -24,12 +35,7 @@ async fn who_does_not_read_is_closed_and_everybody_else_gets_every_message() {
     let mut witness = hub.client("witness").await;
     witness.subscribe("lab:hot").await;
     enable(&hub, "slow_consumer", json!({})).await;
-    until("the slow client is there", async || {
-        let (_, _, page) = hub.get("/api/v1/connections/list").await;
-        let rows: &[Value] = page["items"].as_array().unwrap();
-        rows.iter().any(|row| row["client_id"].as_str().unwrap().starts_with("lab-slow-")).then_some(())
-    })
-    .await;
+    until("the slow client is there", async || (deaf(&hub).await == 1).then_some(())).await;
     let slow = || Counter::ConnectionsClosed.by_label().get("slow").copied().unwrap_or(0);
     let before = slow();
     enable(&hub, "hot_topic", json!({ "rate_hz": 300, "payload_bytes": 4_096 })).await;
@@ -43,6 +49,35 @@ async fn who_does_not_read_is_closed_and_everybody_else_gets_every_message() {
     disable(&hub, "hot_topic").await;
     disable(&hub, "slow_consumer").await;
     witness.request("ping", json!({}), "pong").await;
+}
+
+#[tokio::test]
+async fn what_a_scenario_has_started_ends_with_it() {
+    let hub = Inside::with(|options| {
+        options.settings.topic.flush_interval_ms = 0;
+        // Who does not read is not closed for that.
+        let connection = &mut options.settings.connection;
+        (connection.ping_interval_ms, connection.pong_grace_ms) = (3_600_000, 600_000);
+    });
+    let mut client = hub.client("alice").await;
+    client.subscribe("lab:hot").await;
+    enable(&hub, "slow_consumer", json!({})).await;
+    until("the slow client is there", async || (deaf(&hub).await == 1).then_some(())).await;
+    let begin = Instant::now();
+    enable(&hub, "hot_topic", json!({ "rate_hz": 1 })).await;
+    offsets(&mut client, "lab:hot", 2).await;
+    assert!(begin.elapsed() >= Duration::from_millis(1_900), "at its rate: {:?}", begin.elapsed());
+    disable(&hub, "hot_topic").await;
+    disable(&hub, "slow_consumer").await;
+    until("the slow client is gone", async || (deaf(&hub).await == 0).then_some(())).await;
+    enable(&hub, "hot_topic", json!({ "rate_hz": 5_000 })).await;
+    disable(&hub, "hot_topic").await;
+    let last = hub.topic("lab:hot").await.offset;
+    // Their actor lives on for more turns than one.
+    let wish = json!({ "name": "latency", "parameters": { "clients": "nobody" }, "duration_s": 1 });
+    assert_eq!(hub.post("/api/sim/enable", &wish).await.0, 200);
+    until("a second is over", async || active(&hub).await.is_empty().then_some(())).await;
+    assert_eq!(hub.topic("lab:hot").await.offset, last);
 }
 
 #[tokio::test]
@@ -63,7 +98,12 @@ async fn a_hot_topic_does_not_delay_what_is_critical_elsewhere() {
 
 #[tokio::test]
 async fn who_is_cut_comes_back_with_its_session_and_without_a_gap() {
-    let hub = Inside::with(|options| options.settings.topic.flush_interval_ms = 0);
+    let hub = Inside::with(|options| {
+        options.settings.topic.flush_interval_ms = 0;
+        // Nobody is closed because this test does not answer its pings.
+        let connection = &mut options.settings.connection;
+        (connection.ping_interval_ms, connection.pong_grace_ms) = (3_600_000, 600_000);
+    });
     let mut clients = Vec::new();
     for n in 0..6 {
         let mut client = hub.client(&format!("c-{n}")).await;

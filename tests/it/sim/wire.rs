@@ -60,6 +60,18 @@ async fn dropped_frames_show_as_a_gap_that_recovery_fills_and_are_counted_as_dro
     let told = recover(&mut lossy, TOPIC, &at["epoch"], 1).await;
     assert_eq!((&told["recovered"], &told["recovered_count"]), (&json!(true), &json!(10)));
     assert_eq!(offsets(&mut lossy, TOPIC, 10).await, (2..=11).collect::<Vec<_>>());
+    enable(&hub, "drop_frames", json!({ "clients": "lossy", "percent": 100 })).await;
+    other.publish(TOPIC, json!(12)).await;
+    assert_eq!(offsets(&mut other, TOPIC, 2).await, [11, 12]);
+    disable(&hub, "drop_frames").await;
+    let (_, _, told) = hub.get("/api/sim/status").await;
+    assert_eq!(told["recent"][1], run, "what a run has shown at its end stays");
+    recover(&mut lossy, TOPIC, &at["epoch"], 11).await;
+    assert_eq!(offsets(&mut lossy, TOPIC, 1).await, [12]);
+    lossy.leave().await;
+    let lossy = hub.client("lossy").await;
+    let place = &lossy.connected["payload"]["subscriptions"][0];
+    assert_eq!(place["offset"], 12, "what was recovered is not missing any more: {}", lossy.connected);
 }
 
 #[tokio::test]

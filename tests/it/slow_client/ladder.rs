@@ -230,6 +230,28 @@ async fn newest_values_then_low_ones_then_the_client_and_recovery_brings_the_log
     assert_eq!(missed.newest("gauge:g"), newest.into());
 }
 
+/// What was dropped and could not be told before the connection ended is not passed over when the client is back.
+#[tokio::test]
+async fn whoever_is_cut_before_it_was_told_of_a_loss_goes_on_before_it() {
+    let mut scene = Scene::open().await;
+    scene.fill(80).await;
+    for _ in 0..7 {
+        scene.publish("low:l", "", json!("low")).await;
+    }
+    scene.counted(LOW_DROPPED, 7).await;
+    let mut back = Client::open(&scene.hub, "slow", &scene.token).await;
+    let former = back.connected["payload"]["subscriptions"].as_array().unwrap().clone();
+    let low = former.iter().find(|row| row["topic"] == "low:l").unwrap();
+    assert_eq!(low["offset"], 0, "{former:?}");
+    let recover = json!({ "epoch": low["epoch"], "offset": low["offset"] });
+    let topics = json!([{ "topic": "low:l", "recover": recover }]);
+    let told = back.request("subscribe", json!({ "topics": topics }), "subscribed").await;
+    assert_eq!(told["topics"][0]["recovered"], true, "{told}");
+    for offset in 1..=7 {
+        assert_eq!(back.message().await.offset, offset);
+    }
+}
+
 #[tokio::test]
 async fn after_a_pause_in_reading_the_newest_value_of_every_key_is_there() {
     const KEYS: u64 = 40;

@@ -1,6 +1,7 @@
 //! Too many crashes go up: to the parent, or to the end of the hub with its reason.
 
 use infrawatch::hub::{HubError, table};
+use infrawatch::ids::RoomName;
 use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{ChildSpec, FailurePhase, KindState, OnGiveUp};
 use serde_json::json;
@@ -86,6 +87,44 @@ async fn a_room_that_crashes_too_often_restarts_the_rooms_and_keeps_its_members(
     let joined = bob.request("join_room", json!({ "room": "lobby" }), "room_joined").await;
     assert_eq!(joined["members"].as_array().unwrap().len(), 2, "{joined}");
     assert_eq!(alice.next_of("member_joined").await["payload"]["member"]["client_id"], "bob");
+}
+
+/// Whoever waits for a room is answered too, and is not in it when it could not be let in.
+#[tokio::test]
+async fn what_waits_for_a_room_that_is_given_up_is_answered() {
+    let hub = Inside::start();
+    let (mut alice, mut bob) = (hub.client("alice").await, hub.client("bob").await);
+    alice.request("join_room", json!({ "room": "lobby" }), "room_joined").await;
+    hub.state.services.tree.arm("room", "lobby", Phase::Started, too_often("room") - 1);
+    hub.crash("room", "lobby", Phase::Handler);
+    until("it has crashed", async || (hub.row("room").restarts > 0).then_some(())).await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(bob.send("join_room", json!({ "room": "lobby" })).await);
+    }
+    for request in waiting {
+        let answer = bob.answer_to(&request).await;
+        assert_eq!((&answer["type"], &answer["payload"]["code"]), (&json!("error"), &json!("internal")));
+    }
+    assert_eq!(hub.row("room").given_up, 1);
+    let said = bob.ask("room_message", json!({ "room": "lobby", "data": "hello" })).await;
+    assert_eq!(said["payload"]["code"], "not_in_room", "{said}");
+    let joined = bob.request("join_room", json!({ "room": "lobby" }), "room_joined").await;
+    assert_eq!(joined["total"], 2, "{joined}");
+    assert_eq!(alice.next_of("member_joined").await["payload"]["member"]["client_id"], "bob");
+}
+
+/// Nobody stays in a room whose actor is gone when its connection is.
+#[tokio::test]
+async fn whoever_goes_is_let_out_of_a_room_that_was_given_up() {
+    let hub = Inside::start();
+    let mut alice = hub.client("alice").await;
+    alice.request("join_room", json!({ "room": "lobby" }), "room_joined").await;
+    give_up(&hub, "room", "lobby").await;
+    parent_restarted(&hub, "rooms").await;
+    alice.request("leave_room", json!({ "room": "lobby" }), "room_left").await;
+    let lobby = RoomName::parse("lobby").unwrap();
+    until("nobody is in", async || hub.state.services.rooms.members(&lobby).is_none().then_some(())).await;
 }
 
 #[tokio::test]

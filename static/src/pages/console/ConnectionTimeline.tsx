@@ -18,7 +18,7 @@ export function ConnectionTimeline(): ReactNode {
   const began_ms = moments[0]?.at_ms ?? now_ms;
   const window_ms = Math.min(WINDOW_MS, Math.max(MIN_WINDOW_MS, now_ms - began_ms));
   return (
-    <Panel title="Connection timeline" count={moments.length} actions={<span className="muted">{sums(spans).slice(0, 3).map(([state, ms]) => `${STRETCHES[state].label} ${long(ms)}`).join(' · ')}</span>} flush>
+    <Panel title="Connection timeline" count={moments.length} actions={<span className="muted timeline-sums">{sums(spans).slice(0, 3).map(([state, ms]) => `${STRETCHES[state].label} ${long(ms)}`).join(' · ')}</span>} flush>
       <div className="band-box">
         {/* The list below says the same. */}
         <div className="band" aria-hidden="true">

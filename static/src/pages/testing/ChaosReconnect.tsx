@@ -1,7 +1,7 @@
 import { useId, useState, type ReactNode } from 'react';
 import { messageOf } from '../../api/problem';
 import type { StoredRun } from '../../api/testing';
-import { CHAOS_PATH } from '../../api/testingQueries';
+import { CHAOS_PATH, useRunLimits } from '../../api/testingQueries';
 import { count, percent } from '../../format/numbers';
 import { useRefusal } from '../../state/role';
 import { Age } from '../../ui/Age';
@@ -26,7 +26,7 @@ export function ChaosReconnect({ is_busy, newest, onStarted }: ChaosProps): Reac
   const start = useStart<ChaosRequest>(CHAOS_PATH, onStarted);
   const refusal = useRefusal('break connections') ?? (is_busy ? 'A test runs at present; one at a time.' : null);
   const reason_id = useId();
-  const read = readChaos(form);
+  const read = readChaos(form, useRunLimits().data);
   const errors = 'errors' in read ? read.errors : {};
   return (
     <Panel title="Chaos reconnect">

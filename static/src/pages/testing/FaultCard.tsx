@@ -41,7 +41,7 @@ function QuietFault({ scenario, is_lab }: { readonly scenario: FaultScenario; re
     <div className="fault-foot">
       <EnableFault scenario={scenario} is_lab={is_lab} />
       <p className="muted">
-        {names === '' ? '' : `${names}; `}at most {scenario.duration_s_max} s
+        {names === '' ? '' : `${names}; `}at most {`${scenario.duration_s_max}\u00a0s`}
         <br />
         <span className="fault-metric" title={scenario.metric}>{scenario.metric}</span>
       </p>

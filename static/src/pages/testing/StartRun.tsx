@@ -1,11 +1,11 @@
 import { useId, useState, type ReactNode } from 'react';
 import { messageOf } from '../../api/problem';
-import { START_PATH } from '../../api/testingQueries';
+import { START_PATH, useRunLimits } from '../../api/testingQueries';
 import { useRefusal } from '../../state/role';
 import { Field } from '../../ui/Field';
 import { Icon } from '../../ui/icons';
 import { Panel } from '../../ui/Panel';
-import { INITIAL_FORM, NUMBER_FIELDS, readForm, SCENARIOS, suggestedName, type RunForm, type RunFormErrors, type RunRequest } from './runForm';
+import { INITIAL_FORM, numberFields, readForm, SCENARIOS, suggestedName, type RunForm, type RunFormErrors, type RunRequest } from './runForm';
 import { useStart } from './useStart';
 
 interface StartRunProps {
@@ -22,7 +22,8 @@ export function StartRun({ is_busy, onStarted }: StartRunProps): ReactNode {
   const start = useStart<RunRequest>(START_PATH, onStarted);
   const refusal = useRefusal('start a test') ?? (is_busy ? BUSY : null);
   const reason_id = useId();
-  const read = readForm(form);
+  const limits = useRunLimits().data;
+  const read = readForm(form, limits);
   const errors: RunFormErrors = 'errors' in read ? read.errors : {};
   const change = (part: Partial<RunForm>): void => {
     setForm({ ...form, ...part });
@@ -37,7 +38,7 @@ export function StartRun({ is_busy, onStarted }: StartRunProps): ReactNode {
         setTouched(new Set(Object.keys(form)));
         if ('request' in read && refusal === null) start.mutate(read.request);
       }}>
-        <Field label="Scenario">
+        <Field label="Scenario" error={shown('scenario')}>
           {(ids) => (
             <select {...ids} value={form.scenario} onChange={(event) => change({ scenario: event.target.value })}>
               {SCENARIOS.map(({ name }) => <option key={name} value={name}>{name.replaceAll('_', ' ')}</option>)}
@@ -46,7 +47,7 @@ export function StartRun({ is_busy, onStarted }: StartRunProps): ReactNode {
         </Field>
         {scenario !== undefined && <p className="muted lab-what">{scenario.what}.</p>}
         <div className="lab-numbers">
-          {NUMBER_FIELDS.map((field) => (
+          {numberFields(limits, form.scenario).map((field) => (
             <Field key={field.name} label={field.unit === '' ? field.label : `${field.label}, ${field.unit}`} error={shown(field.name)}>
               {(ids) => (
                 <input {...ids} className="number" inputMode="decimal" autoComplete="off" value={form[field.name]}

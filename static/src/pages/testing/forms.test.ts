@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { FaultScenario } from '../../api/testing';
+import type { FaultScenario, RunLimits } from '../../api/testing';
 import { initialFault, parameterLabel, parametersText, readFault } from './faultForm';
-import { INITIAL_FORM, readChaos, readForm } from './runForm';
+import { INITIAL_FORM, numberFields, readChaos, readForm } from './runForm';
 
 describe('the form of a load test', () => {
   it('has defaults that can be sent as they are, under a name of their own', () => {
@@ -25,6 +25,33 @@ describe('the form of a load test', () => {
   it('of chaos has bounds as well', () => {
     expect(readChaos({ reconnects: '200', connections: '20' })).toEqual({ request: { reconnects: 200, connections: 20, wait: false } });
     expect(readChaos({ reconnects: '5001', connections: 'x' })).toMatchObject({ errors: { reconnects: 'From 1 to 5,000', connections: 'A number is needed' } });
+  });
+});
+
+describe('the bounds of a load test', () => {
+  const limits: RunLimits = {
+    connections: { min: 1, max: 50 }, duration_s: { min: 1, max: 10 }, rate_hz: { min: 1, max: 80 }, payload_bytes: { min: 32, max: 1_536 },
+    reconnects: { min: 1, max: 9 },
+    scenarios: [
+      { name: 'paced', connections_max: 50, refusal: null }, { name: 'storm', connections_max: 20, refusal: null },
+      { name: 'fanout', connections_max: 50, refusal: 'publishes too fast' },
+    ],
+  };
+
+  it.each([['connections', '51'], ['duration_s', '11'], ['rate_hz', '81'], ['payload_bytes', '1537']] as const)('are those of the hub for %s', (field, text) => {
+    expect(readForm({ ...INITIAL_FORM, [field]: text })).toHaveProperty('request');
+    expect(readForm({ ...INITIAL_FORM, [field]: text }, limits)).toEqual({ errors: { [field]: expect.any(String) as string } });
+  });
+
+  it('depend on the scenario', () => {
+    const storm = { ...INITIAL_FORM, scenario: 'storm', connections: '21' };
+    expect(readForm(storm, limits)).toEqual({ errors: { connections: 'From 1 to 20' } });
+    expect(numberFields(limits, 'storm')[0]).toMatchObject({ name: 'connections', min: 1, max: 20 });
+    expect(readForm({ ...INITIAL_FORM, scenario: 'fanout' }, limits)).toEqual({ errors: { scenario: 'On this hub it publishes too fast' } });
+  });
+
+  it('hold for chaos reconnects', () => {
+    expect(readChaos({ reconnects: '10', connections: '51' }, limits)).toEqual({ errors: { reconnects: 'From 1 to 9', connections: 'From 1 to 50' } });
   });
 });
 

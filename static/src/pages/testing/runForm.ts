@@ -1,4 +1,6 @@
-/** What a load test may be asked for. The bounds are those of a hub with default settings; the hub checks its own. */
+import type { RunLimits } from '../../api/testing';
+
+/** What a load test may be asked for. Bounds are the hub's; until it told them, those of its default settings. */
 
 export interface Scenario {
   readonly name: string;
@@ -78,16 +80,30 @@ export function readNumber(text: string, { min, max, whole }: Bounds): number | 
   return value;
 }
 
+/** The number fields with the bounds of this hub; a storm may have fewer connections than others. */
+export function numberFields(limits: RunLimits | undefined, scenario: string): readonly NumberField[] {
+  if (limits === undefined) return NUMBER_FIELDS;
+  const connections_max = limits.scenarios.find((known) => known.name === scenario)?.connections_max ?? limits.connections.max;
+  return NUMBER_FIELDS.map((field) => ({ ...field, ...limits[field.name], ...(field.name === 'connections' ? { max: connections_max } : {}) }));
+}
+
+/** Why the hub would refuse the scenario whatever its numbers; `null` when it would not. */
+export function refusalOf(limits: RunLimits | undefined, scenario: string): string | null {
+  return limits?.scenarios.find((known) => known.name === scenario)?.refusal ?? null;
+}
+
 /** The request of a form, or what is wrong with its fields. */
-export function readForm(form: RunForm): { readonly request: RunRequest } | { readonly errors: RunFormErrors } {
+export function readForm(form: RunForm, limits?: RunLimits): { readonly request: RunRequest } | { readonly errors: RunFormErrors } {
   const errors: RunFormErrors = {};
   const numbers = { connections: 0, duration_s: 0, rate_hz: 0, payload_bytes: 0 };
-  for (const field of NUMBER_FIELDS) {
+  for (const field of numberFields(limits, form.scenario)) {
     const value = readNumber(form[field.name], field);
     if (typeof value === 'string') errors[field.name] = value;
     else numbers[field.name] = value;
   }
   const name = form.name.trim();
+  const refusal = refusalOf(limits, form.scenario);
+  if (refusal !== null) errors.scenario = `On this hub it ${refusal}`;
   if (name.length > NAME_CHARS_MAX) errors.name = `At most ${NAME_CHARS_MAX} characters, not ${name.length}`;
   if (errors.rate_hz === undefined && errors.connections === undefined && numbers.connections * numbers.rate_hz > DELIVERIES_PER_S_MAX) {
     errors.rate_hz = `${(numbers.connections * numbers.rate_hz).toLocaleString('en')} deliveries/s are more than ${DELIVERIES_PER_S_MAX.toLocaleString('en')}`;
@@ -118,11 +134,11 @@ export const CHAOS_FIELDS: readonly (Bounds & { readonly name: keyof ChaosForm; 
 ];
 
 /** The request of the chaos form, or what is wrong with its fields. */
-export function readChaos(form: ChaosForm): { readonly request: ChaosRequest } | { readonly errors: Partial<Record<keyof ChaosForm, string>> } {
+export function readChaos(form: ChaosForm, limits?: RunLimits): { readonly request: ChaosRequest } | { readonly errors: Partial<Record<keyof ChaosForm, string>> } {
   const errors: Partial<Record<keyof ChaosForm, string>> = {};
   const numbers = { reconnects: 0, connections: 0 };
   for (const field of CHAOS_FIELDS) {
-    const value = readNumber(form[field.name], field);
+    const value = readNumber(form[field.name], { ...field, ...limits?.[field.name] });
     if (typeof value === 'string') errors[field.name] = value;
     else numbers[field.name] = value;
   }

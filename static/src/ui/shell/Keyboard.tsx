@@ -12,10 +12,14 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName));
 }
 
+interface KeyboardProps {
+  readonly palette_open: boolean;
+  readonly setPaletteOpen: (open: boolean) => void;
+}
+
 /** Keys that work on every page, and the dialog that lists them. */
-export function Keyboard(): ReactNode {
+export function Keyboard({ palette_open, setPaletteOpen }: KeyboardProps): ReactNode {
   const [open, setOpen] = useState(false);
-  const [palette_open, setPaletteOpen] = useState(false);
   const showKeys = useCallback(() => setOpen(true), []);
   const { togglePause } = useViewControls();
   const navigate = useNavigate();

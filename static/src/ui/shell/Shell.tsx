@@ -12,6 +12,11 @@ import { Navigation } from './Navigation';
 import { Notice } from './Notice';
 import { PAGES } from './pages';
 
+interface PaletteState {
+  readonly palette_open: boolean;
+  readonly setPaletteOpen: (open: boolean) => void;
+}
+
 interface ShellProps {
   readonly subject: string;
   readonly role: string;
@@ -22,6 +27,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
   const location = useLocation();
   const page = PAGES.find((candidate) => candidate.path === `/${location.pathname.split('/')[1] ?? ''}`);
   const { paused_at_ms, togglePause } = useViewControls();
+  const [palette_open, setPaletteOpen] = useState(false);
   const has_range = /^\/($|nodes\/.|streaming|performance)/.test(location.pathname);
   const detail = decoded(location.pathname.split('/')[2] ?? '');
   const title = detail === '' ? (page?.label ?? 'Not found') : detail;
@@ -34,12 +40,15 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
       <aside className="rail">
         <div className="brand"><Logo /><span>InfraWatch</span></div>
         <Navigation />
-        <RailFoot />
+        <RailFoot palette_open={palette_open} setPaletteOpen={setPaletteOpen} />
       </aside>
       <header className="topbar">
         <Drawer />
         <h1>{title}</h1>
         <div className="topbar-controls">
+          <button type="button" className="control palette-narrow" aria-label="Search pages, nodes, topics and actions" onClick={() => setPaletteOpen(true)}>
+            <Icon name="search" size={14} />
+          </button>
           {has_range && <RangeMenu />}
           <button type="button" className="control" data-paused={paused_at_ms !== null} onClick={togglePause}
             aria-label={paused_at_ms === null ? 'Pause auto-refresh' : 'Resume auto-refresh'}>
@@ -72,11 +81,11 @@ function decoded(part: string): string {
 }
 
 /** Which hub this is, and the keys. */
-function RailFoot(): ReactNode {
+function RailFoot(palette: PaletteState): ReactNode {
   const hello = useConnection().hello;
   return (
     <div className="rail-foot">
-      <Keyboard />
+      <Keyboard {...palette} />
       {hello !== null && <p className="muted" title="Hub">{hello.hub_node} {hello.hub_version}</p>}
     </div>
   );

@@ -1,4 +1,4 @@
-//! What the clients of a plan say and what they look for in the answers. Pure.
+//! What the clients of a hub say and what they look for in the answers. Pure.
 //!
 //! Answers are searched, not parsed: a subscriber reads up to millions of frames a second, and what is looked for
 //! cannot stand in the payload, which is a marker and filler.
@@ -7,16 +7,21 @@ use std::io::Write as _;
 
 use memchr::memmem;
 
-use crate::marker::Marker;
-use crate::plan::{Plan, Priority};
+use crate::plan::Plan;
 
 /// Asks for a topic; with a position also for what came after it.
 pub(crate) fn subscribe(topic: &str, recover: Option<(&str, u64)>) -> String {
-    let recover = recover.map_or_else(String::new, |(epoch, offset)| {
-        format!(r#","recover":{{"epoch":"{epoch}","offset":{offset}}}"#)
-    });
-    format!(r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{{"topic":"{topic}"{recover}}}]}}}}"#)
+    let topic = recover.map_or_else(
+        || format!(r#""{topic}""#),
+        |(epoch, offset)| {
+            format!(r#"{{"topic":"{topic}","recover":{{"epoch":"{epoch}","offset":{offset}}}}}"#)
+        },
+    );
+    format!(r#"{{"type":"subscribe","id":"s","payload":{{"topics":[{topic}]}}}}"#)
 }
+
+/// Silence after which a node of a load test is gone, at least, in milliseconds.
+const NODE_TTL_MS_MIN: u64 = 10_000;
 
 /// Asks for a sign of life.
 pub(crate) const PING: &str = r#"{"type":"ping","id":"p","payload":{"t":1}}"#;
@@ -25,23 +30,41 @@ pub(crate) fn unsubscribe(topic: &str) -> String {
     format!(r#"{{"type":"unsubscribe","id":"u","payload":{{"topics":["{topic}"]}}}}"#)
 }
 
-/// Appends a request to publish; its id is the number of the message.
-pub(crate) fn write_publish(plan: &Plan, marker: Marker, out: &mut Vec<u8>) {
-    let (sequence, topic, priority) = (marker.sequence, &plan.topic, Priority::name(plan.priority));
+/// Appends a request to publish what `data` appends, which is JSON.
+pub(crate) fn write_publish(
+    id: u32,
+    topic: &str,
+    priority: &str,
+    data: impl FnOnce(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
     // Writing to a vector cannot fail.
     let _ = write!(
         out,
-        r#"{{"type":"publish","id":"{sequence}","payload":{{"topic":"{topic}","priority":"{priority}","data":""#
+        r#"{{"type":"publish","id":"{id}","payload":{{"topic":"{topic}","priority":"{priority}","data":"#
     );
-    marker.write(plan.payload_bytes, out);
-    out.extend_from_slice(br#""}}"#);
+    data(out);
+    out.extend_from_slice(b"}}");
+}
+
+/// What every frame of an agent says of its node: that it is made up, and for which test, so that the hub forgets it
+/// when that is over; how often it reports, and after which silence it is gone. Fields of an object, for
+/// [`write_metrics`].
+pub(crate) fn about_nodes(plan: &Plan) -> String {
+    let interval_ms =
+        (plan.agents() as f64 * 1_000.0 / plan.rate_hz.max(0.001)).clamp(1_000.0, 600_000.0) as u64;
+    let ttl_ms = (interval_ms * 3).max(NODE_TTL_MS_MIN);
+    let topic = &plan.topic;
+    format!(
+        r#""labels":{{"synthetic":"true","load_test":"{topic}"}},"interval_ms":{interval_ms},"ttl_ms":{ttl_ms}"#
+    )
 }
 
 /// Appends a frame of an agent; its id is the number of the frame. Values wander, as real ones do.
-pub(crate) fn write_metrics(node: &str, sequence: u32, samples: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_metrics(node: &str, about: &str, sequence: u32, samples: usize, out: &mut Vec<u8>) {
     let _ = write!(
         out,
-        r#"{{"type":"metrics","id":"{sequence}","payload":{{"node":"{node}","names":["cpu_percent""#
+        r#"{{"type":"metrics","id":"{sequence}","payload":{{"node":"{node}",{about},"names":["cpu_percent""#
     );
     for sample in 1..samples {
         let _ = write!(out, r#","load_test_{sample}""#);
@@ -131,21 +154,28 @@ pub(crate) fn complaint(payload: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::marker::Marker;
     use crate::plan::Scenario;
     use serde_json::Value;
 
     #[test]
     fn requests_are_json_with_the_fields_of_the_protocol() {
-        let plan = Plan { payload_bytes: 300, ..Plan::of(Scenario::Paced) };
         let marker = Marker { due_ns: 5, sequence: 3 };
         let (mut publish, mut metrics) = (Vec::new(), Vec::new());
-        write_publish(&plan, marker, &mut publish);
-        write_metrics("n-1", 9, 3, &mut metrics);
+        write_publish(3, "t", "critical", |out| marker.write_quoted(300, out), &mut publish);
+        let slow = Plan { connections: 50, rate_hz: 10.0, ..Plan::of(Scenario::Ingest) };
+        write_metrics("n-1", &about_nodes(&slow), 9, 3, &mut metrics);
         let publish: Value = serde_json::from_slice(&publish).unwrap();
         assert_eq!((&publish["id"], &publish["payload"]["priority"]), (&"3".into(), &"critical".into()));
         assert_eq!(publish["payload"]["data"].as_str().unwrap().len(), 300);
         let metrics: Value = serde_json::from_slice(&metrics).unwrap();
         assert_eq!((&metrics["id"], &metrics["payload"]["node"]), (&"9".into(), &"n-1".into()));
+        let labels = serde_json::json!({ "synthetic": "true", "load_test": slow.topic });
+        assert_eq!(metrics["payload"]["labels"], labels);
+        assert_eq!(
+            (&metrics["payload"]["interval_ms"], &metrics["payload"]["ttl_ms"]),
+            (&5_000.into(), &15_000.into())
+        );
         for list in ["names", "values"] {
             assert_eq!(metrics["payload"][list].as_array().unwrap().len(), 3, "{metrics}");
         }
