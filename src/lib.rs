@@ -16,6 +16,7 @@
 //! lab                             what is done to a hub on purpose: load tests, fault scenarios
 //! connection                      one client: socket, outbox, session
 //! room · sync · ingest · node · agent  who is where · shared state · samples in · one machine · the program on it
+//! rule                            which samples breach what somebody asked for, and for how long
 //! alert                           an alert's life, and what holds it back
 //! broker · topic                  which topic · order, history, fan-out
 //! store · auth                    durable state · who may
@@ -42,6 +43,7 @@ pub mod lab;
 pub mod node;
 pub mod protocol;
 pub mod room;
+pub mod rule;
 pub mod store;
 pub mod supervision;
 pub mod sync;

@@ -11,6 +11,7 @@ mod delivery;
 mod encode;
 mod growth;
 mod instructions;
+mod rule;
 mod seed;
 mod whole_hub;
 
@@ -32,7 +33,11 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    [codec::CASES, encode::CASES, delivery::CASES, whole_hub::CASES].into_iter().flatten().copied().collect()
+    [codec::CASES, encode::CASES, delivery::CASES, rule::CASES, whole_hub::CASES]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect()
 }
 
 fn measure_time() {

@@ -1,0 +1,268 @@
+//! All that one rule knows of one series. Pure.
+//!
+//! What happens without a sample happens at its exact time, however rarely ticks come: before a sample is judged,
+//! the cell is brought forward to just before it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::checked::Rule;
+use super::composite::Leaves;
+use super::condition::{self, Leaf, LeafKind, Memory};
+use super::reason::{Cause, Reason};
+use super::series::Series;
+use super::step::Step;
+use super::timer::{Change, Clock, Lapse, Phase};
+
+/// What a cell is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) series: &'a Arc<Series>,
+    /// Nobody listened before.
+    pub(super) floor_ms: u64,
+    /// The newest tick.
+    pub(super) now_ms: u64,
+}
+
+/// State of one series of a rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Cell {
+    pub(super) clock: Clock,
+    /// The newest sample.
+    pub(super) seen_ms: Option<u64>,
+    /// What the condition looked at last, always finite.
+    pub(super) value: f64,
+    /// What it said of it.
+    pub(super) holds: Option<bool>,
+    pub(super) memory: Memory,
+}
+
+/// What comes next if no sample does.
+enum Event {
+    /// A condition starts to hold, because samples stay away.
+    Absent,
+    /// What holds without samples has held for long enough.
+    Held,
+    Lapse(Lapse),
+}
+
+impl Cell {
+    pub(super) fn new(rule: &Rule, series: &Series, at_ms: u64) -> Self {
+        let memory = if rule.is_composite() {
+            Memory::Leaves(Box::new(Leaves::new(rule, series, at_ms)))
+        } else {
+            Memory::None
+        };
+        Self { clock: Clock::default(), seen_ms: None, value: 0.0, holds: None, memory }
+    }
+
+    /// Whether it is worth to be kept over a restart: what a new cell would know anyway is not.
+    pub(super) fn is_plain(&self, rule: &Rule) -> bool {
+        let is_threshold =
+            matches!(rule.leaves().first(), Some(Leaf { kind: LeafKind::Threshold { .. }, .. }));
+        let may_end = rule.times.no_data == super::definition::NoData::Alert;
+        is_threshold
+            && !rule.is_composite()
+            && !may_end
+            && self.clock.phase == Phase::Ok
+            && self.memory == Memory::None
+    }
+
+    /// Takes a sample. Those that are not newer than the newest are ignored.
+    pub(super) fn observe(
+        &mut self,
+        cx: &Context<'_>,
+        metric: &str,
+        at_ms: u64,
+        value: f64,
+        out: &mut Vec<Step>,
+    ) {
+        if self.seen_ms.is_some() {
+            self.advance(cx, at_ms.saturating_sub(1), false, out);
+        }
+        if cx.rule.is_composite() {
+            return self.observe_joined(cx, metric, at_ms, value, out);
+        }
+        let Some(Leaf { kind, .. }) = cx.rule.leaves().first() else { return };
+        let is_lost = value.is_nan() && cx.rule.has_absence;
+        if is_lost || self.seen_ms.is_some_and(|seen_ms| at_ms <= seen_ms) {
+            return;
+        }
+        self.seen_ms = Some(at_ms);
+        let verdict = condition::feed(kind, &mut self.memory, at_ms, value);
+        self.holds = verdict.holds;
+        let times = &cx.rule.times;
+        if value.is_nan() {
+            let change = self.clock.end(at_ms, times);
+            return self.tell(cx, change, Cause::Ended, out);
+        }
+        self.value = verdict.value;
+        if self.is_of_the_past(cx, at_ms) {
+            return;
+        }
+        if let Some(change) = self.clock.judge(at_ms, verdict.holds, times) {
+            let cause = match verdict.holds {
+                Some(holds) => condition::cause(kind, &self.memory, holds, verdict.value),
+                None => Cause::Ended,
+            };
+            self.tell(cx, Some(change), cause, out);
+        }
+    }
+
+    /// A sample that comes so late that the silence goes on in spite of it.
+    fn is_of_the_past(&self, cx: &Context<'_>, at_ms: u64) -> bool {
+        let silence_ms = match cx.rule.leaves().first() {
+            Some(Leaf { kind: LeafKind::Absence { absent_ms }, .. }) => *absent_ms,
+            _ => cx.rule.times.no_data_ms,
+        };
+        self.clock.is_silent && at_ms.saturating_add(silence_ms) <= cx.now_ms
+    }
+
+    fn observe_joined(
+        &mut self,
+        cx: &Context<'_>,
+        metric: &str,
+        at_ms: u64,
+        value: f64,
+        out: &mut Vec<Step>,
+    ) {
+        let is_past = !cx.rule.has_absence && self.is_of_the_past(cx, at_ms);
+        let Memory::Leaves(leaves) = &mut self.memory else { return };
+        let Some(seen) = leaves.feed(cx.rule, metric, at_ms, value) else { return };
+        self.seen_ms = self.seen_ms.max(Some(at_ms));
+        self.value = if seen.is_nan() { self.value } else { seen };
+        if !is_past && let Some(complete_ms) = leaves.open(cx.rule, at_ms, cx.floor_ms) {
+            self.judge_joined(cx, complete_ms, out);
+        }
+    }
+
+    /// What all conditions together say at a time.
+    fn judge_joined(&mut self, cx: &Context<'_>, at_ms: u64, out: &mut Vec<Step>) {
+        let Memory::Leaves(leaves) = &mut self.memory else { return };
+        let at_ms = leaves.close(at_ms);
+        let (holds, holding) = leaves.truth(cx.rule, at_ms, cx.floor_ms);
+        self.holds = holds;
+        let change = self.clock.judge(at_ms, holds, &cx.rule.times);
+        let of = u8::try_from(cx.rule.leaves().len()).unwrap_or(u8::MAX);
+        let cause = if holds.is_some() { Cause::Composite { holding, of } } else { Cause::Ended };
+        self.tell(cx, change, cause, out);
+    }
+
+    /// Lets happen what happens up to a time without a sample.
+    pub(super) fn advance(&mut self, cx: &Context<'_>, to_ms: u64, is_tick: bool, out: &mut Vec<Step>) {
+        if let Memory::Leaves(leaves) = &self.memory
+            && let Some(open_ms) = leaves.open_ms()
+        {
+            let due_ms = if is_tick { Leaves::settled_ms(open_ms) } else { open_ms };
+            if due_ms > to_ms {
+                return;
+            }
+            self.judge_joined(cx, open_ms, out);
+        }
+        while let Some((at_ms, event)) = self.next(cx)
+            && at_ms <= to_ms
+        {
+            match event {
+                Event::Lapse(lapse) => {
+                    let change = self.clock.lapse(at_ms, lapse, &cx.rule.times);
+                    let cause = match lapse {
+                        Lapse::NoData => Cause::NoData { silent_ms: cx.rule.times.no_data_ms },
+                        Lapse::AutoResolve => Cause::AutoResolved {
+                            after_ms: cx.rule.times.auto_resolve_ms.unwrap_or_default(),
+                        },
+                    };
+                    self.tell(cx, change, cause, out);
+                }
+                Event::Absent | Event::Held if cx.rule.is_composite() => self.judge_joined(cx, at_ms, out),
+                Event::Absent | Event::Held => {
+                    let change = self.clock.judge(at_ms, Some(true), &cx.rule.times);
+                    self.clock.is_silent = true;
+                    self.holds = Some(true);
+                    let cause =
+                        Cause::Absence { absent_ms: at_ms - self.seen_ms.unwrap_or(at_ms).min(at_ms) };
+                    self.tell(cx, change, cause, out);
+                }
+            }
+        }
+    }
+
+    fn next(&self, cx: &Context<'_>) -> Option<(u64, Event)> {
+        let times = &cx.rule.times;
+        let seen_ms = self.seen_ms.unwrap_or(cx.floor_ms);
+        let lapse = self.clock.next_lapse(seen_ms, cx.floor_ms, times, !cx.rule.has_absence);
+        let lapse = lapse.map(|(at_ms, lapse)| (at_ms, Event::Lapse(lapse)));
+        if !cx.rule.has_absence {
+            return lapse;
+        }
+        let absent_ms = match (&self.memory, cx.rule.leaves().first()) {
+            (Memory::Leaves(leaves), _) => leaves.next_absence_ms(cx.rule, cx.floor_ms),
+            (_, Some(Leaf { kind: LeafKind::Absence { absent_ms }, .. })) if !self.clock.is_silent => {
+                Some(seen_ms.max(cx.floor_ms).saturating_add(*absent_ms))
+            }
+            _ => None,
+        };
+        let held_ms = (self.clock.phase == Phase::Pending).then(|| {
+            let grace_ms = match cx.rule.leaves().first() {
+                // After a restart the samples get as long to come as ever.
+                Some(Leaf { kind: LeafKind::Absence { absent_ms }, .. })
+                    if cx.floor_ms > self.clock.since_ms =>
+                {
+                    cx.floor_ms.saturating_add(*absent_ms)
+                }
+                _ => 0,
+            };
+            self.clock.since_ms.saturating_add(times.for_ms).max(grace_ms)
+        });
+        let events =
+            [absent_ms.map(|at_ms| (at_ms, Event::Absent)), held_ms.map(|at_ms| (at_ms, Event::Held)), lapse];
+        events.into_iter().flatten().min_by_key(|(at_ms, _)| *at_ms)
+    }
+
+    /// When a tick is worth it, at the earliest.
+    pub(super) fn due_ms(&self, cx: &Context<'_>) -> Option<u64> {
+        if let Memory::Leaves(leaves) = &self.memory
+            && let Some(open_ms) = leaves.open_ms()
+        {
+            return Some(Leaves::settled_ms(open_ms));
+        }
+        self.next(cx).map(|(at_ms, _)| at_ms)
+    }
+
+    /// Stops, because it stood for others that are there now.
+    pub(super) fn stop(&mut self, cx: &Context<'_>, at_ms: u64, out: &mut Vec<Step>) {
+        let change = self.clock.stop(at_ms);
+        self.tell(cx, change, Cause::Seen, out);
+    }
+
+    /// The newest reason, for whoever asks.
+    pub(super) fn reason(&self, cx: &Context<'_>, at_ms: u64) -> Option<Reason> {
+        let holds = self.holds?;
+        let cause = match (&self.memory, cx.rule.leaves()) {
+            (Memory::Leaves(leaves), all) => {
+                let (_, holding) = leaves.truth(cx.rule, at_ms, cx.floor_ms);
+                Cause::Composite { holding, of: u8::try_from(all.len()).unwrap_or(u8::MAX) }
+            }
+            (memory, [leaf, ..]) => condition::cause(&leaf.kind, memory, holds, self.value),
+            (_, []) => return None,
+        };
+        Some(Reason { cause, holds, held_ms: 0 })
+    }
+
+    fn tell(&self, cx: &Context<'_>, change: Option<Change>, cause: Cause, out: &mut Vec<Step>) {
+        let Some(Change { from, to, at_ms, held_ms }) = change else { return };
+        let holds = to != Phase::Ok;
+        let held_ms =
+            if holds && !matches!(cause, Cause::NoData { .. } | Cause::Ended) { held_ms } else { 0 };
+        let has_value = !matches!(cause, Cause::Absence { .. } | Cause::Seen);
+        out.push(Step {
+            series: cx.series.clone(),
+            at_ms,
+            from,
+            to,
+            value: has_value.then_some(self.value),
+            reason: Reason { cause, holds, held_ms },
+        });
+    }
+}

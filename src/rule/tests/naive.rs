@@ -1,0 +1,121 @@
+//! The same semantics without any state but the whole past: second by second, everything looked up anew.
+
+use std::collections::BTreeMap;
+
+use crate::rule::definition::NoData;
+use crate::rule::{Phase, Times};
+
+/// What a moment with a sample says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Moment {
+    Judged(Option<bool>),
+    Ended,
+}
+
+/// All of the past: what was said, the phases, and when silence fired.
+struct Past<'a> {
+    moments: &'a BTreeMap<u64, Moment>,
+    phases: Vec<Phase>,
+    fired_by_silence: Vec<u64>,
+}
+
+impl Past<'_> {
+    fn phase(&self) -> Phase {
+        self.phases.last().copied().unwrap_or_default()
+    }
+
+    /// When the phase that stands began.
+    fn entered(&self) -> u64 {
+        let same = self.phases.iter().rev().take_while(|phase| **phase == self.phase()).count();
+        (self.phases.len() - same) as u64
+    }
+
+    fn last_hit(&self, now: u64) -> u64 {
+        let hits = self.moments.range(..=now).rev().find(|(_, said)| **said == Moment::Judged(Some(true)));
+        let silence = self.fired_by_silence.iter().rev().find(|at| **at <= now);
+        hits.map(|(at, _)| *at).max(silence.copied()).unwrap_or_default()
+    }
+
+    fn first_miss(&self, now: u64) -> u64 {
+        let from = self.last_hit(now).max(self.entered());
+        let mut misses =
+            self.moments.range(from..=now).filter(|(_, said)| **said == Moment::Judged(Some(false)));
+        misses.next().map_or(now, |(at, _)| *at)
+    }
+
+    fn end(&mut self, now: u64, phase: Phase, times: &Times) -> Phase {
+        match (times.no_data, phase) {
+            (NoData::Alert, Phase::Ok | Phase::Pending) => {
+                self.fired_by_silence.push(now);
+                Phase::Firing
+            }
+            (NoData::Alert | NoData::Keep, Phase::Firing) => Phase::Firing,
+            _ => Phase::Ok,
+        }
+    }
+
+    fn judged(&self, now: u64, said: Option<bool>, times: &Times) -> Phase {
+        match (said, self.phase()) {
+            (Some(true), Phase::Ok) if times.for_ms > 0 => Phase::Pending,
+            (Some(true), Phase::Pending) if (now - self.entered()) * 1_000 < times.for_ms => Phase::Pending,
+            (Some(true), _) => Phase::Firing,
+            (Some(false), Phase::Firing) if (now - self.first_miss(now)) * 1_000 < times.keep_firing_ms => {
+                Phase::Firing
+            }
+            (None, Phase::Firing) => Phase::Firing,
+            _ => Phase::Ok,
+        }
+    }
+
+    fn auto_resolved(&self, now: u64, phase: Phase, times: &Times) -> Phase {
+        let is_over = times.auto_resolve_ms.is_some_and(|ms| (now - self.last_hit(now)) * 1_000 >= ms);
+        if is_over && phase == Phase::Firing { Phase::Ok } else { phase }
+    }
+}
+
+/// The phase at the end of each second.
+pub(super) fn phases(moments: &BTreeMap<u64, Moment>, times: &Times, until: u64) -> Vec<Phase> {
+    let mut past = Past { moments, phases: Vec::new(), fired_by_silence: Vec::new() };
+    for now in 0..=until {
+        let mut phase = match moments.get(&now) {
+            Some(Moment::Ended) => past.end(now, past.phase(), times),
+            Some(Moment::Judged(said)) => past.judged(now, *said, times),
+            None => past.phase(),
+        };
+        let last = moments.range(..=now).next_back();
+        if let Some((at, Moment::Judged(_))) = last
+            && (now - at) * 1_000 == times.no_data_ms
+        {
+            phase = past.end(now, phase, times);
+        }
+        phase = past.auto_resolved(now, phase, times);
+        past.phases.push(phase);
+    }
+    past.phases
+}
+
+/// The phase at the end of each second, of an absence: moments are samples.
+pub(super) fn absent_phases(
+    moments: &BTreeMap<u64, Moment>,
+    times: &Times,
+    absent: u64,
+    until: u64,
+) -> Vec<Phase> {
+    let mut past = Past { moments, phases: Vec::new(), fired_by_silence: Vec::new() };
+    for now in 0..=until {
+        let mut phase = past.phase();
+        if moments.contains_key(&now) {
+            phase = past.judged(now, Some(false), times);
+        }
+        let last = moments.range(..=now).next_back().map(|(at, _)| *at);
+        let begins = last.is_some_and(|at| now - at == absent);
+        let holds = phase == Phase::Pending && (now - past.entered()) * 1_000 >= times.for_ms;
+        if begins || holds {
+            phase = past.judged(now, Some(true), times);
+            past.fired_by_silence.push(now);
+        }
+        phase = past.auto_resolved(now, phase, times);
+        past.phases.push(phase);
+    }
+    past.phases
+}

@@ -1,0 +1,170 @@
+//! The phases of one series of a rule, and their clock in sample time. Pure.
+//!
+//! As in Prometheus: the first breach starts the clock of `for`, the rule fires when its age reaches the duration, and
+//! one miss while pending drops it. `keep_firing_for` runs from the first miss while firing; any breach ends it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::checked::Times;
+use super::definition::NoData;
+
+/// Further breaches while firing are told this far apart, in milliseconds of sample time.
+pub const TOLD_APART_MS: u64 = 1_000;
+
+/// Where a series is with a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = RulePhase)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The condition does not hold.
+    #[default]
+    Ok,
+    /// It holds, but not for long enough.
+    Pending,
+    /// It holds for long enough.
+    Firing,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+        })
+    }
+}
+
+/// A change of phase, or a further breach while firing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) from: Phase,
+    pub(super) to: Phase,
+    /// When; never before the phase that it ends began, however late a sample comes.
+    pub(super) at_ms: u64,
+    /// How long the series was in `from` while the condition held.
+    pub(super) held_ms: u64,
+}
+
+/// What happens when nothing happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lapse {
+    /// The series was silent for too long.
+    NoData,
+    /// The last breach was long ago.
+    AutoResolve,
+}
+
+/// Phase and clock of one series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Clock {
+    pub(super) phase: Phase,
+    /// The silence of the series was acted upon; the next sample ends it.
+    pub(super) is_silent: bool,
+    /// When the phase began.
+    pub(super) since_ms: u64,
+    /// The last breach.
+    hit_ms: u64,
+    /// The first miss while firing.
+    miss_since_ms: Option<u64>,
+    /// When firing was told last.
+    told_ms: u64,
+}
+
+impl Clock {
+    /// What the condition says at a time; `None` when it cannot be judged.
+    pub(super) fn judge(&mut self, at_ms: u64, holds: Option<bool>, times: &Times) -> Option<Change> {
+        self.is_silent = false;
+        match (holds, self.phase) {
+            (Some(true), _) => self.hit(at_ms, times),
+            (Some(false), Phase::Firing) => {
+                let since_ms = *self.miss_since_ms.get_or_insert(at_ms);
+                let is_over = at_ms.saturating_sub(since_ms) >= times.keep_firing_ms;
+                is_over.then(|| self.go(Phase::Ok, at_ms))
+            }
+            (_, Phase::Pending) => Some(self.go(Phase::Ok, at_ms)),
+            (Some(false) | None, Phase::Ok) | (None, Phase::Firing) => None,
+        }
+    }
+
+    fn hit(&mut self, at_ms: u64, times: &Times) -> Option<Change> {
+        self.miss_since_ms = None;
+        self.hit_ms = at_ms;
+        match self.phase {
+            Phase::Ok if times.for_ms == 0 => Some(self.go(Phase::Firing, at_ms)),
+            Phase::Ok => Some(self.go(Phase::Pending, at_ms)),
+            Phase::Pending => {
+                let is_due = at_ms.saturating_sub(self.since_ms) >= times.for_ms;
+                is_due.then(|| self.go(Phase::Firing, at_ms))
+            }
+            Phase::Firing if at_ms.saturating_sub(self.told_ms) >= TOLD_APART_MS => {
+                self.told_ms = at_ms;
+                let held_ms = at_ms.saturating_sub(self.since_ms);
+                Some(Change { from: Phase::Firing, to: Phase::Firing, at_ms, held_ms })
+            }
+            Phase::Firing => None,
+        }
+    }
+
+    fn go(&mut self, to: Phase, at_ms: u64) -> Change {
+        let at_ms = at_ms.max(self.since_ms);
+        let from = std::mem::replace(&mut self.phase, to);
+        let held_ms = if from == Phase::Ok { 0 } else { at_ms.saturating_sub(self.since_ms) };
+        (self.since_ms, self.told_ms, self.miss_since_ms) = (at_ms, at_ms, None);
+        Change { from, to, at_ms, held_ms }
+    }
+
+    /// What happens next, and when, if no sample comes. Silence counts from `floor_ms` on: nobody listened before.
+    pub(super) fn next_lapse(
+        &self,
+        seen_ms: u64,
+        floor_ms: u64,
+        times: &Times,
+        may_end: bool,
+    ) -> Option<(u64, Lapse)> {
+        let acts = match self.phase {
+            Phase::Pending => true,
+            // With `alert` it goes on, but the silence is noted: it would fire anew after an auto-resolve.
+            Phase::Firing => times.no_data != NoData::Keep,
+            Phase::Ok => times.no_data == NoData::Alert,
+        };
+        let is_ending = acts && may_end && !self.is_silent;
+        let end = is_ending.then(|| (seen_ms.max(floor_ms).saturating_add(times.no_data_ms), Lapse::NoData));
+        let auto_ms = times.auto_resolve_ms.filter(|_| self.phase == Phase::Firing);
+        let auto = auto_ms.map(|ms| (self.hit_ms.max(floor_ms).saturating_add(ms), Lapse::AutoResolve));
+        match (end, auto) {
+            (Some(end), Some(auto)) => Some(if end.0 <= auto.0 { end } else { auto }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The lapse happens.
+    pub(super) fn lapse(&mut self, at_ms: u64, lapse: Lapse, times: &Times) -> Option<Change> {
+        match lapse {
+            Lapse::NoData => self.end(at_ms, times),
+            Lapse::AutoResolve => (self.phase == Phase::Firing).then(|| self.go(Phase::Ok, at_ms)),
+        }
+    }
+
+    /// The series ends.
+    pub(super) fn end(&mut self, at_ms: u64, times: &Times) -> Option<Change> {
+        self.is_silent = true;
+        match (times.no_data, self.phase) {
+            (NoData::Alert, Phase::Ok | Phase::Pending) => {
+                self.hit_ms = at_ms;
+                Some(self.go(Phase::Firing, at_ms))
+            }
+            (NoData::Ok | NoData::Keep, Phase::Pending) | (NoData::Ok, Phase::Firing) => {
+                Some(self.go(Phase::Ok, at_ms))
+            }
+            (NoData::Alert | NoData::Keep, Phase::Firing) | (NoData::Ok | NoData::Keep, Phase::Ok) => None,
+        }
+    }
+
+    /// Stops whatever it is.
+    pub(super) fn stop(&mut self, at_ms: u64) -> Option<Change> {
+        (self.phase != Phase::Ok).then(|| self.go(Phase::Ok, at_ms))
+    }
+}
