@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entity::{Alert, State};
-use super::suppression::FieldError;
+use super::field_error::FieldError;
 
 /// Levels of a policy, targets of a level, bytes of a target, seconds of a delay: the most.
 const LEVELS_MAX: usize = 16;
@@ -47,7 +47,7 @@ impl Policy {
         let mut before = None;
         for (at, Level { delay_seconds, targets }) in self.levels.iter().enumerate() {
             let mut refuse = |field: &str, message: String| {
-                errors.push(FieldError::new(&format!("/levels/{at}/{field}"), message));
+                errors.push(FieldError::new(format!("/levels/{at}/{field}"), message));
             };
             if *delay_seconds > DELAY_SECONDS_MAX {
                 refuse("delay_seconds", format!("must be at most {DELAY_SECONDS_MAX}, not {delay_seconds}"));

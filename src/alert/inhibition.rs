@@ -7,8 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::matchers::{MATCHERS_MAX, Matcher, Subject};
-use super::suppression::FieldError;
+use super::field_error::FieldError;
+use super::matchers::{MATCHERS_MAX, Matcher};
+use super::subject::Subject;
 
 /// Labels that must be equal, at most.
 const EQUAL_MAX: usize = 16;
@@ -51,7 +52,7 @@ impl InhibitionDefinition {
             for (at, text) in texts.iter().enumerate() {
                 match Matcher::parse(text) {
                     Ok(matcher) => matchers.push(matcher),
-                    Err(error) => errors.push(FieldError::new(&format!("{pointer}/{at}"), error.to_string())),
+                    Err(error) => errors.push(FieldError::new(format!("{pointer}/{at}"), error.to_string())),
                 }
             }
             matchers

@@ -1,4 +1,4 @@
-//! Which alerts something is about: `name="value"`, `!=`, `=~`, `!~`. A label that is missing is empty.
+//! Which alerts, or which series, something is about: `name="value"`, `!=`, `=~`, `!~`. A label that is missing is empty.
 //!
 //! Regular expressions match the whole value, in time linear in its length, and are bounded in size.
 
@@ -7,29 +7,24 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::entity::Alert;
 use super::fingerprint::Labels;
 
 /// Longest name and value, in bytes.
 const NAME_BYTES_MAX: usize = 128;
-const VALUE_BYTES_MAX: usize = 1_024;
+const VALUE_BYTES_MAX: usize = 1_000;
 
 /// What a compiled expression may take, in bytes.
 const PATTERN_BYTES_MAX: usize = 128 << 10;
 
+/// How deep groups of an expression may be nested.
+const PATTERN_DEPTH_MAX: u32 = 50;
+
 /// Most matchers of one list.
 pub const MATCHERS_MAX: usize = 32;
 
-/// The names under which a matcher finds the alert's metric, its service and its severity.
-pub const METRIC: &str = "metric";
-/// See [`METRIC`].
-pub const SERVICE: &str = "service";
-/// See [`METRIC`].
-pub const SEVERITY: &str = "severity";
-
 /// How a label is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum Operator {
     /// `=`
     Is,
     /// `!=`
@@ -40,7 +35,7 @@ pub enum Comparison {
     MatchesNot,
 }
 
-impl Comparison {
+impl Operator {
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -86,7 +81,7 @@ pub enum MatcherError {
 #[serde(try_from = "Wire", into = "String")]
 pub struct Matcher {
     name: String,
-    comparison: Comparison,
+    operator: Operator,
     value: String,
     pattern: Option<Regex>,
 }
@@ -117,13 +112,13 @@ impl TryFrom<Wire> for Matcher {
         match wire {
             Wire::Text(text) => Self::parse(&text),
             Wire::Parts { name, value, is_regex, is_equal } => {
-                let comparison = match (is_regex, is_equal) {
-                    (false, true) => Comparison::Is,
-                    (false, false) => Comparison::IsNot,
-                    (true, true) => Comparison::Matches,
-                    (true, false) => Comparison::MatchesNot,
+                let operator = match (is_regex, is_equal) {
+                    (false, true) => Operator::Is,
+                    (false, false) => Operator::IsNot,
+                    (true, true) => Operator::Matches,
+                    (true, false) => Operator::MatchesNot,
                 };
-                Self::new(&name, comparison, &value)
+                Self::new(&name, operator, &value)
             }
         }
     }
@@ -137,13 +132,13 @@ impl From<Matcher> for String {
 
 impl PartialEq for Matcher {
     fn eq(&self, other: &Self) -> bool {
-        (&self.name, self.comparison, &self.value) == (&other.name, other.comparison, &other.value)
+        (&self.name, self.operator, &self.value) == (&other.name, other.operator, &other.value)
     }
 }
 
 impl Matcher {
     /// Checks name and value, and compiles an expression.
-    pub fn new(name: &str, comparison: Comparison, value: &str) -> Result<Self, MatcherError> {
+    pub fn new(name: &str, operator: Operator, value: &str) -> Result<Self, MatcherError> {
         let is_name = !name.is_empty()
             && name.len() <= NAME_BYTES_MAX
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte));
@@ -153,11 +148,11 @@ impl Matcher {
         if value.len() > VALUE_BYTES_MAX {
             return Err(MatcherError::Length(value.len()));
         }
-        let pattern = match comparison {
-            Comparison::Is | Comparison::IsNot => None,
-            Comparison::Matches | Comparison::MatchesNot => Some(compile(value)?),
+        let pattern = match operator {
+            Operator::Is | Operator::IsNot => None,
+            Operator::Matches | Operator::MatchesNot => Some(compile(value)?),
         };
-        Ok(Self { name: name.to_owned(), comparison, value: value.to_owned(), pattern })
+        Ok(Self { name: name.to_owned(), operator, value: value.to_owned(), pattern })
     }
 
     /// Reads `name=~"value"`; the quotation marks may be left out.
@@ -165,12 +160,12 @@ impl Matcher {
         let text = text.trim();
         let at = text.find(['=', '!']).ok_or_else(|| MatcherError::Form(shown(text)))?;
         let (name, rest) = text.split_at(at);
-        let comparisons = [Comparison::Matches, Comparison::MatchesNot, Comparison::IsNot, Comparison::Is];
-        let (comparison, value) = comparisons
+        let operators = [Operator::Matches, Operator::MatchesNot, Operator::IsNot, Operator::Is];
+        let (operator, value) = operators
             .into_iter()
-            .find_map(|comparison| Some((comparison, rest.strip_prefix(comparison.as_str())?)))
+            .find_map(|operator| Some((operator, rest.strip_prefix(operator.as_str())?)))
             .ok_or_else(|| MatcherError::Form(shown(text)))?;
-        Self::new(name.trim(), comparison, &unquoted(value.trim())?)
+        Self::new(name.trim(), operator, &unquoted(value.trim())?)
     }
 
     /// Reads `{a="b", c=~"d"}`; the braces may be left out.
@@ -190,8 +185,8 @@ impl Matcher {
     }
 
     /// How it compares.
-    pub fn comparison(&self) -> Comparison {
-        self.comparison
+    pub fn operator(&self) -> Operator {
+        self.operator
     }
 
     /// What it compares with.
@@ -199,22 +194,32 @@ impl Matcher {
         &self.value
     }
 
+    /// The one value that matches, where there is just one.
+    pub fn equal_to(&self) -> Option<&str> {
+        (self.operator == Operator::Is).then_some(self.value.as_str())
+    }
+
+    /// Whether something with these labels is meant.
+    pub fn matches_labels(&self, labels: &Labels) -> bool {
+        self.matches(labels.get(&self.name).map(String::as_str))
+    }
+
     /// Whether a label with this value is meant; `None`: there is no such label, which is as if it were empty.
     pub fn matches(&self, value: Option<&str>) -> bool {
         let value = value.unwrap_or_default();
         let is_match = |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|regex| regex.is_match(value));
-        match self.comparison {
-            Comparison::Is => self.value == value,
-            Comparison::IsNot => self.value != value,
-            Comparison::Matches => is_match(&self.pattern),
-            Comparison::MatchesNot => !is_match(&self.pattern),
+        match self.operator {
+            Operator::Is => self.value == value,
+            Operator::IsNot => self.value != value,
+            Operator::Matches => is_match(&self.pattern),
+            Operator::MatchesNot => !is_match(&self.pattern),
         }
     }
 }
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}\"", self.name, self.comparison.as_str())?;
+        write!(f, "{}{}\"", self.name, self.operator.as_str())?;
         for char in self.value.chars() {
             match char {
                 '"' => f.write_str("\\\"")?,
@@ -227,53 +232,13 @@ impl fmt::Display for Matcher {
     }
 }
 
-/// What matchers look at.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// See [`super::fingerprint`].
-    pub fingerprint: &'a str,
-    /// What is measured, when a rule looks at one metric.
-    pub metric: Option<&'a str>,
-    /// What it is about.
-    pub service: Option<&'a str>,
-    /// How bad it is, as it is named.
-    pub severity: &'a str,
-    /// What it is told apart by.
-    pub labels: &'a Labels,
-}
-
-impl<'a> Subject<'a> {
-    /// An alert, and the metric of its rule.
-    pub fn of(alert: &'a Alert, metric: Option<&'a str>) -> Self {
-        Self {
-            fingerprint: &alert.fingerprint,
-            metric,
-            service: alert.service.as_deref(),
-            severity: alert.severity.as_str(),
-            labels: &alert.labels,
-        }
-    }
-
-    /// The value of a label; metric, service and severity count as labels unless the alert has its own of that name.
-    pub fn label(&self, name: &str) -> Option<&'a str> {
-        self.labels.get(name).map(String::as_str).or(match name {
-            METRIC => self.metric,
-            SERVICE => self.service,
-            SEVERITY => Some(self.severity),
-            _ => None,
-        })
-    }
-
-    /// Whether all of these match; an empty list does.
-    pub fn matches_all(&self, matchers: &[Matcher]) -> bool {
-        matchers.iter().all(|matcher| matcher.matches(self.label(&matcher.name)))
-    }
-}
-
 fn compile(pattern: &str) -> Result<Regex, MatcherError> {
     let build = |pattern: &str| {
-        let mut builder = RegexBuilder::new(pattern);
-        builder.size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX).build()
+        RegexBuilder::new(pattern)
+            .size_limit(PATTERN_BYTES_MAX)
+            .dfa_size_limit(PATTERN_BYTES_MAX)
+            .nest_limit(PATTERN_DEPTH_MAX)
+            .build()
     };
     // By itself first: `a)|(b` is an expression only with the brackets around it.
     build(pattern).and_then(|_alone| build(&format!("\\A(?s:{pattern})\\z"))).map_err(|error| {
@@ -346,6 +311,8 @@ mod tests {
             (r#"env=~".*""#, None, true),
             (r#"env=~".+""#, None, false),
             (r#"env!~".+""#, None, true),
+            ("env!~p.*", Some("prod"), false),
+            ("env=~a=b", Some("a=b"), true),
             (r#"env=~"a.b""#, Some("a\nb"), true),
             (r#"env=~"\d+\.\d""#, Some("12.5"), true),
             (r#"env="say \"hi\" \\ there""#, Some(r#"say "hi" \ there"#), true),
@@ -358,6 +325,7 @@ mod tests {
     #[test]
     fn what_is_no_matcher_says_what_is_wrong() {
         let big = format!("a=~\"{}\"", "(x{100}){100}");
+        let deep = format!("a=~{}x{}", "(".repeat(60), ")".repeat(60));
         let long = format!("a={}", "x".repeat(2_000));
         let rows = [
             ("env", "must be a label, one of"),
@@ -368,14 +336,31 @@ mod tests {
             ("env=\"pr\"od", "ends with one"),
             ("env=~\"(\"", "is no regular expression"),
             ("env=~\"a)|(b\"", "is no regular expression"),
+            ("env=~(?x)a #", "is no regular expression"),
+            (&*deep, "is no regular expression"),
             (&*big, "is no regular expression"),
-            (&*long, "at most 1024 bytes, not 2000"),
+            (&*long, "at most 1000 bytes, not 2000"),
         ];
         for (text, expected) in rows {
             let error = Matcher::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
         assert_eq!(Matcher::parse_all(&"a=b,".repeat(33)), Err(MatcherError::TooMany(33)));
+    }
+
+    #[test]
+    fn labels_are_looked_up_and_only_an_equal_one_has_its_value() {
+        let labels = Labels::from([("env".to_owned(), "prod".to_owned())]);
+        for (text, is_match, equal_to) in [
+            ("env=prod", true, Some("prod")),
+            ("env=test", false, Some("test")),
+            ("env=~prod", true, None),
+            ("env!=prod", false, None),
+            ("zone=", true, Some("")),
+        ] {
+            let matcher = Matcher::parse(text).unwrap();
+            assert_eq!((matcher.matches_labels(&labels), matcher.equal_to()), (is_match, equal_to), "{text}");
+        }
     }
 
     #[test]
@@ -388,26 +373,11 @@ mod tests {
         assert_eq!(serde_json::to_string(&matcher).unwrap(), r#""d!~\"e|f\"""#);
     }
 
-    #[test]
-    fn metric_and_service_are_labels_too() {
-        let labels = Labels::from([("node".to_owned(), "web-1".to_owned())]);
-        let subject = Subject {
-            fingerprint: "f",
-            metric: Some("cpu_percent"),
-            service: Some("shop"),
-            severity: "critical",
-            labels: &labels,
-        };
-        let matches = |text| subject.matches_all(&Matcher::parse_all(text).unwrap());
-        assert!(matches("metric=~cpu_.*,service=shop,severity=critical,node=web-1,region=") && matches(""));
-        assert!(!matches("metric=cpu_percent,service=other"));
-    }
-
     proptest! {
         #[test]
         fn it_is_read_as_it_was_written(name in "[a-z_.]{1,8}", value in "\\PC{0,20}|[\"\\\\\n,a]{0,9}") {
-            for comparison in [Comparison::Is, Comparison::IsNot] {
-                let matcher = Matcher::new(&name, comparison, &value).unwrap();
+            for operator in [Operator::Is, Operator::IsNot] {
+                let matcher = Matcher::new(&name, operator, &value).unwrap();
                 prop_assert_eq!(&Matcher::parse(&matcher.to_string()).unwrap(), &matcher);
                 let both = Matcher::parse_all(&format!("{{{matcher},{matcher}}}")).unwrap();
                 prop_assert_eq!(both, [matcher.clone(), matcher]);

@@ -4,7 +4,9 @@ use cronexpr::{Crontab, MakeTimestamp};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::matchers::{Comparison, MATCHERS_MAX, METRIC, Matcher, SERVICE, Subject};
+use super::field_error::FieldError;
+use super::matchers::{MATCHERS_MAX, Matcher, Operator};
+use super::subject::{METRIC, SERVICE, Subject};
 use crate::clock::parse_rfc3339;
 
 /// Longest window that comes again: a week. One range may be longer.
@@ -19,21 +21,6 @@ const COMMENT_BYTES_MAX: usize = 1_024;
 
 /// Windows without a gap between them that are joined when the end is asked for.
 const JOINED_MAX: usize = 64;
-
-/// What is wrong with a field. Every bad field is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// Where, as a JSON pointer.
-    pub pointer: String,
-    /// What was found, and what is allowed.
-    pub message: String,
-}
-
-impl FieldError {
-    pub(super) fn new(pointer: &str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.to_owned(), message: message.into() }
-    }
-}
 
 /// A window as it is given: `start` and `end`, or `cron` (with `time_zone`) and `duration_seconds`; and at least one
 /// of `metric_pattern`, `service`, `matchers`.
@@ -190,11 +177,11 @@ impl WindowDefinition {
     fn check_matchers(&self, errors: &mut Vec<FieldError>) -> Vec<Matcher> {
         let mut matchers = Vec::new();
         let parts = [
-            ("/metric_pattern", METRIC, Comparison::Matches, &self.metric_pattern),
-            ("/service", SERVICE, Comparison::Is, &self.service),
+            ("/metric_pattern", METRIC, Operator::Matches, &self.metric_pattern),
+            ("/service", SERVICE, Operator::Is, &self.service),
         ];
-        for (pointer, name, comparison, value) in parts {
-            match value.as_ref().map(|value| Matcher::new(name, comparison, value)) {
+        for (pointer, name, operator, value) in parts {
+            match value.as_ref().map(|value| Matcher::new(name, operator, value)) {
                 Some(Ok(matcher)) => matchers.push(matcher),
                 Some(Err(error)) => errors.push(FieldError::new(pointer, error.to_string())),
                 None => {}
@@ -206,7 +193,7 @@ impl WindowDefinition {
         for (at, text) in self.matchers.iter().take(MATCHERS_MAX).enumerate() {
             match Matcher::parse(text) {
                 Ok(matcher) => matchers.push(matcher),
-                Err(error) => errors.push(FieldError::new(&format!("/matchers/{at}"), error.to_string())),
+                Err(error) => errors.push(FieldError::new(format!("/matchers/{at}"), error.to_string())),
             }
         }
         if matchers.is_empty() && errors.is_empty() {

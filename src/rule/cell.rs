@@ -15,6 +15,10 @@ use super::series::Series;
 use super::step::Step;
 use super::timer::{Change, Clock, Lapse, Phase};
 
+/// Most events of one series between two samples or ticks. A composite has at most 16 absences, of which each may begin
+/// to hold, hold for long enough and be resolved; what is beyond waits for the next tick.
+const EVENTS_MAX: usize = 64;
+
 /// What a cell is judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
@@ -40,6 +44,7 @@ pub(super) struct Cell {
 }
 
 /// What comes next if no sample does.
+#[derive(Clone, Copy)]
 enum Event {
     /// A condition starts to hold, because samples stay away.
     Absent,
@@ -161,29 +166,33 @@ impl Cell {
             }
             self.judge_joined(cx, open_ms, out);
         }
-        while let Some((at_ms, event)) = self.next(cx)
-            && at_ms <= to_ms
-        {
-            match event {
-                Event::Lapse(lapse) => {
-                    let change = self.clock.lapse(at_ms, lapse, &cx.rule.times);
-                    let cause = match lapse {
-                        Lapse::NoData => Cause::NoData { silent_ms: cx.rule.times.no_data_ms },
-                        Lapse::AutoResolve => Cause::AutoResolved {
-                            after_ms: cx.rule.times.auto_resolve_ms.unwrap_or_default(),
-                        },
-                    };
-                    self.tell(cx, change, cause, out);
-                }
-                Event::Absent | Event::Held if cx.rule.is_composite() => self.judge_joined(cx, at_ms, out),
-                Event::Absent | Event::Held => {
-                    let change = self.clock.judge(at_ms, Some(true), &cx.rule.times);
-                    self.clock.is_silent = true;
-                    self.holds = Some(true);
-                    let cause =
-                        Cause::Absence { absent_ms: at_ms - self.seen_ms.unwrap_or(at_ms).min(at_ms) };
-                    self.tell(cx, change, cause, out);
-                }
+        for _ in 0..EVENTS_MAX {
+            let Some((at_ms, event)) = self.next(cx).filter(|(at_ms, _)| *at_ms <= to_ms) else { return };
+            self.happen(cx, at_ms, event, out);
+        }
+        debug_assert!(false, "an event of {:?} comes again and again", cx.rule.definition().name);
+    }
+
+    /// Every event ends what it came of: [`Self::next`] does not find it again.
+    fn happen(&mut self, cx: &Context<'_>, at_ms: u64, event: Event, out: &mut Vec<Step>) {
+        match event {
+            Event::Lapse(lapse) => {
+                let change = self.clock.lapse(at_ms, lapse, &cx.rule.times);
+                let cause = match lapse {
+                    Lapse::NoData => Cause::NoData { silent_ms: cx.rule.times.no_data_ms },
+                    Lapse::AutoResolve => {
+                        Cause::AutoResolved { after_ms: cx.rule.times.auto_resolve_ms.unwrap_or_default() }
+                    }
+                };
+                self.tell(cx, change, cause, out);
+            }
+            Event::Absent | Event::Held if cx.rule.is_composite() => self.judge_joined(cx, at_ms, out),
+            Event::Absent | Event::Held => {
+                let change = self.clock.judge(at_ms, Some(true), &cx.rule.times);
+                self.clock.is_silent = true;
+                self.holds = Some(true);
+                let cause = Cause::Absence { absent_ms: at_ms - self.seen_ms.unwrap_or(at_ms).min(at_ms) };
+                self.tell(cx, change, cause, out);
             }
         }
     }
@@ -203,7 +212,7 @@ impl Cell {
             }
             _ => None,
         };
-        let held_ms = (self.clock.phase == Phase::Pending).then(|| {
+        let held_ms = self.clock.held_ms(times).map(|held_ms| {
             let grace_ms = match cx.rule.leaves().first() {
                 // After a restart the samples get as long to come as ever.
                 Some(Leaf { kind: LeafKind::Absence { absent_ms }, .. })
@@ -213,7 +222,7 @@ impl Cell {
                 }
                 _ => 0,
             };
-            self.clock.since_ms.saturating_add(times.for_ms).max(grace_ms)
+            held_ms.max(grace_ms)
         });
         let events =
             [absent_ms.map(|at_ms| (at_ms, Event::Absent)), held_ms.map(|at_ms| (at_ms, Event::Held)), lapse];

@@ -4,11 +4,11 @@ mod conditions;
 
 use std::collections::BTreeMap;
 
-use super::checked::{FieldError, Flap, Rule, SeverityChoice, Times};
+use super::checked::{Flap, Rule, SeverityChoice, Times};
 use super::condition::{Leaf, LeafKind, Tree};
 use super::definition::{Definition, SeverityDefinition};
 use super::template::Template;
-use crate::alert::Severity;
+use crate::alert::{FieldError, Severity};
 
 /// Longest name of a rule, in characters.
 const NAME_CHARS_MAX: usize = 200;
@@ -39,7 +39,7 @@ pub(super) struct Findings {
 
 impl Findings {
     fn add(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
-        self.errors.push(FieldError { pointer: pointer.into(), message: message.into() });
+        self.errors.push(FieldError::new(pointer, message));
     }
 
     /// Seconds within bounds, in milliseconds.

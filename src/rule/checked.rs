@@ -2,24 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::check;
 use super::condition::{Leaf, Tree};
 use super::definition::{Definition, NoData};
 use super::reason::Comparison;
 use super::series::Series;
 use super::template::Template;
-use crate::alert::Severity;
-
-/// A field that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct FieldError {
-    /// Which one, as a JSON pointer: `/conditions/0/metric`.
-    pub pointer: String,
-    /// What was found and what is allowed.
-    pub message: String,
-}
+use crate::alert::{FieldError, Severity};
 
 /// The times of a rule, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub(super) use anomaly::Direction;
 
 use super::catalogue::canonical;
-use super::matchers::Matcher;
 use super::reason::{Cause, Comparison, RateUnit};
+use crate::alert::Matcher;
 
 /// Most points of the rolling window of an anomaly.
 pub(super) const WINDOW_POINTS_MAX: u32 = 1_000;
@@ -34,7 +34,7 @@ impl Leaf {
 
     /// Whether it is about series with these labels.
     pub(super) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.matchers.iter().all(|matcher| matcher.matches(labels))
+        self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
     }
 
     pub(super) fn is_absence(&self) -> bool {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::catalogue::canonical;
 use super::checked::Rule;
 use super::condition::Leaf;
-use super::matchers::Matcher;
 use super::series::Series;
+use crate::alert::Matcher;
 use crate::store::Column;
 
 /// The label with the name of the node.
@@ -99,7 +99,7 @@ impl Index {
 
 impl Condition {
     fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.matchers.iter().all(|matcher| matcher.matches(labels))
+        self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
     }
 }
 

@@ -12,7 +12,6 @@ mod condition;
 pub mod definition;
 mod evaluator;
 pub mod index;
-pub mod matchers;
 mod reason;
 pub mod series;
 mod step;
@@ -22,7 +21,7 @@ mod tests;
 mod timer;
 
 pub use catalogue::canonical;
-pub use checked::{FieldError, Flap, Rule, Times};
+pub use checked::{Flap, Rule, Times};
 pub use evaluator::{Evaluator, SERIES_MAX};
 pub use reason::{Cause, Comparison, RateUnit, Reason};
 pub use series::Series;

@@ -96,7 +96,7 @@ impl Clock {
             Phase::Ok if times.for_ms == 0 => Some(self.go(Phase::Firing, at_ms)),
             Phase::Ok => Some(self.go(Phase::Pending, at_ms)),
             Phase::Pending => {
-                let is_due = at_ms.saturating_sub(self.since_ms) >= times.for_ms;
+                let is_due = self.held_ms(times).is_some_and(|held_ms| at_ms >= held_ms);
                 is_due.then(|| self.go(Phase::Firing, at_ms))
             }
             Phase::Firing if at_ms.saturating_sub(self.told_ms) >= TOLD_APART_MS => {
@@ -106,6 +106,11 @@ impl Clock {
             }
             Phase::Firing => None,
         }
+    }
+
+    /// While pending: from when on the condition has held for long enough. A breach then or later fires, always.
+    pub(super) fn held_ms(&self, times: &Times) -> Option<u64> {
+        (self.phase == Phase::Pending).then(|| self.since_ms.saturating_add(times.for_ms))
     }
 
     fn go(&mut self, to: Phase, at_ms: u64) -> Change {

@@ -100,7 +100,7 @@ fn of_the_windows_that_match_the_one_that_ends_last_counts() {
         id: id.into(),
         name: id.into(),
         schedule: Schedule::Range { from_ms: 0, until_ms },
-        matchers: vec![Matcher::new(SERVICE, Comparison::Is, service).unwrap()],
+        matchers: vec![Matcher::new(SERVICE, Operator::Is, service).unwrap()],
     };
     let windows =
         [window("a", "shop", 10), window("b", "shop", 30), window("c", "shop", 20), window("d", "x", 99)];

@@ -3,9 +3,9 @@
 use super::super::catalogue::canonical;
 use super::super::condition::{Direction, Leaf, LeafKind, Tree, WINDOW_POINTS_MAX};
 use super::super::definition::ConditionDefinition;
-use super::super::matchers::Matcher;
 use super::super::reason::{Comparison, RateUnit};
 use super::{Findings, SECONDS_MAX, WINDOW_SECONDS_MAX};
+use crate::alert::Matcher;
 use crate::ids::MetricName;
 
 /// Most conditions on one metric in a composite: its reasons have a bit for each.

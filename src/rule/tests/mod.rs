@@ -13,7 +13,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::definition::Definition;
-use super::{Evaluator, FieldError, Phase, Rule, Series, Step};
+use super::{Evaluator, Phase, Rule, Series, Step};
+use crate::alert::FieldError;
 
 /// What happens to an evaluator. Times in seconds.
 #[derive(Debug, Clone, Copy)]

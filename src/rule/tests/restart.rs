@@ -150,7 +150,7 @@ proptest! {
         let mut evaluator = Evaluator::new(rule.clone());
         feed(&mut evaluator, before, &mut parts);
         // Not through text: a float may lose its last bit there.
-        let mut next = Evaluator::new(rule.clone());
+        let mut next = Evaluator::new(rule);
         next.restore(evaluator.saved());
         feed(&mut next, behind, &mut parts);
         prop_assert_eq!(whole, parts);

@@ -42,7 +42,7 @@ fn a_threshold_and_its_clock() {
             ("time is that of samples", long.clone(), &[T(1), S(1, 90.0), T(60), T(100)], &["1 ok>pending"]),
             (
                 "older samples are ignored",
-                long.clone(),
+                long,
                 &[S(1, 90.0), S(20, 90.0), S(19, 10.0), S(20, 10.0), S(31, 90.0)],
                 &["1 ok>pending", "31 pending>firing"],
             ),
@@ -248,6 +248,18 @@ fn absence_and_the_dead_mans_switch() {
             ),
         ],
         absence,
+    );
+}
+
+#[test]
+fn at_the_end_of_time_a_tick_comes_to_its_end() {
+    let mut evaluator = Evaluator::new(absence(&json!({"for_duration_seconds": 10})));
+    let mut out = Vec::new();
+    evaluator.tick(u64::MAX - 1, &mut out);
+    evaluator.tick(u64::MAX, &mut out);
+    assert_eq!(
+        out.iter().map(|step| (step.at_ms, step.to)).collect::<Vec<_>>(),
+        [(u64::MAX, Phase::Pending), (u64::MAX, Phase::Firing)]
     );
 }
 
