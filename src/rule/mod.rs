@@ -20,7 +20,7 @@ pub mod template;
 mod tests;
 mod timer;
 
-pub use catalogue::canonical;
+pub use catalogue::{ALIASES, canonical};
 pub use checked::{Flap, Rule, Times};
 pub use evaluator::{Evaluator, SERIES_MAX};
 pub use reason::{Cause, Comparison, RateUnit, Reason};

@@ -138,3 +138,11 @@ fn sampling_every_second_takes_less_than_a_hundredth_of_a_core() {
     eprintln!("processor time per sample, slow probes included: {} us", per_sample_ns / 1_000);
     assert!(per_sample_ns < 10_000_000, "{per_sample_ns} ns in each second");
 }
+
+#[test]
+fn every_metric_of_the_host_has_a_dotted_name_in_the_catalogue() {
+    let snapshot = Sampler::new(Clock::system()).sample();
+    for column in snapshot.columns.as_slice() {
+        assert!(crate::rule::ALIASES.iter().any(|(_, host)| *host == column.name), "{}", column.name);
+    }
+}
