@@ -57,7 +57,7 @@ load: ## carry out a plan of loadtest/plans against a hub of its own: make load 
 bench-check: ## count the instructions of the hot paths; fails when one has grown by more than 5 %
 	@scripts/count-instructions.sh $(ARGS)
 
-conformance: ## the Autobahn Testsuite against the socket layer; over half an hour, ARGS=9 is section 9 alone
+conformance: ## the Autobahn Testsuite against the socket layer; most of an hour, ARGS=9 is section 9 alone
 	@scripts/conformance.sh $(ARGS)
 
 fuzz: ## fuzz what reads the bytes of clients, each target for a minute

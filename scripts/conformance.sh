@@ -5,7 +5,7 @@
 #
 # Usage: scripts/conformance.sh [--sample] [SECTION...]
 #   SECTION    a section of the suite, 1 to 13, or cases of one, as 12.1.*; without any all of them, which takes
-#              over half an hour
+#              most of an hour
 #   --sample   sections 1 to 7 and 10 and some of 12 and 13, in a minute; where no Python 2.7 can be had it says
 #              so and succeeds
 # Environment:

@@ -4,6 +4,7 @@
 //! makes no weapon of a load test.
 
 mod check;
+mod defaults;
 
 use std::fmt;
 use std::net::SocketAddrV4;
@@ -227,22 +228,22 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<SocketAddrV4>,
     /// Subscribers; with `ingest` agents.
-    #[serde(default = "default_connections")]
+    #[serde(default = "defaults::connections")]
     pub connections: usize,
     /// Messages a second while steady; with `ingest` and `mixed` also frames of each agent a second.
-    #[serde(default = "default_rate_hz")]
+    #[serde(default = "defaults::rate_hz")]
     pub rate_hz: f64,
     /// Length of the published data in bytes.
-    #[serde(default = "default_payload_bytes")]
+    #[serde(default = "defaults::payload_bytes")]
     pub payload_bytes: usize,
     /// The topic; nobody else may publish to it meanwhile.
-    #[serde(default = "default_topic")]
+    #[serde(default = "defaults::topic")]
     pub topic: String,
     /// Urgency of the messages.
     #[serde(default)]
     pub priority: Priority,
     /// Length of the steady phase in seconds when `phases` are not given.
-    #[serde(default = "default_duration_s")]
+    #[serde(default = "defaults::duration_s")]
     pub duration_s: f64,
     /// The parts of the run; 1 s of `ramp_up` and `duration_s` of `steady` when not given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -251,66 +252,29 @@ pub struct Plan {
     #[serde(default)]
     pub thresholds: Thresholds,
     /// Messages in flight (`fanout`).
-    #[serde(default = "default_window")]
+    #[serde(default = "defaults::window")]
     pub window: u32,
     /// How often clients are cut off in all (`reconnect`).
-    #[serde(default = "default_reconnects")]
+    #[serde(default = "defaults::reconnects")]
     pub reconnects: u32,
     /// Share of the clients that stop reading (`slow_reader`).
-    #[serde(default = "default_slow_share")]
+    #[serde(default = "defaults::slow_share")]
     pub slow_share: f64,
     /// Clients a second that leave and are replaced (`churn`, `mixed`).
-    #[serde(default = "default_churn_hz")]
+    #[serde(default = "defaults::churn_hz")]
     pub churn_hz: f64,
     /// Agents beside the subscribers (`mixed`).
-    #[serde(default = "default_agents")]
+    #[serde(default = "defaults::agents")]
     pub agents: usize,
     /// Samples in a frame of an agent (`ingest`, `mixed`).
-    #[serde(default = "default_samples_per_frame")]
+    #[serde(default = "defaults::samples_per_frame")]
     pub samples_per_frame: usize,
     /// Subscribers offer permessage-deflate.
     #[serde(default)]
     pub deflate: bool,
     /// Clients between opening and being ready at one time.
-    #[serde(default = "default_inflight")]
+    #[serde(default = "defaults::inflight")]
     pub inflight: usize,
-}
-
-fn default_connections() -> usize {
-    25
-}
-fn default_rate_hz() -> f64 {
-    10.0
-}
-fn default_payload_bytes() -> usize {
-    200
-}
-fn default_topic() -> String {
-    "bench:t".to_owned()
-}
-fn default_duration_s() -> f64 {
-    3.0
-}
-fn default_window() -> u32 {
-    64
-}
-fn default_reconnects() -> u32 {
-    200
-}
-fn default_slow_share() -> f64 {
-    0.2
-}
-fn default_churn_hz() -> f64 {
-    10.0
-}
-fn default_agents() -> usize {
-    5
-}
-fn default_samples_per_frame() -> usize {
-    20
-}
-fn default_inflight() -> usize {
-    256
 }
 
 impl Plan {
@@ -320,22 +284,22 @@ impl Plan {
             name: scenario.name().to_owned(),
             scenario,
             target: None,
-            connections: default_connections(),
-            rate_hz: default_rate_hz(),
-            payload_bytes: default_payload_bytes(),
-            topic: default_topic(),
+            connections: defaults::connections(),
+            rate_hz: defaults::rate_hz(),
+            payload_bytes: defaults::payload_bytes(),
+            topic: defaults::topic(),
             priority: Priority::default(),
-            duration_s: default_duration_s(),
+            duration_s: defaults::duration_s(),
             phases: Vec::new(),
             thresholds: Thresholds::default(),
-            window: default_window(),
-            reconnects: default_reconnects(),
-            slow_share: default_slow_share(),
-            churn_hz: default_churn_hz(),
-            agents: default_agents(),
-            samples_per_frame: default_samples_per_frame(),
+            window: defaults::window(),
+            reconnects: defaults::reconnects(),
+            slow_share: defaults::slow_share(),
+            churn_hz: defaults::churn_hz(),
+            agents: defaults::agents(),
+            samples_per_frame: defaults::samples_per_frame(),
             deflate: false,
-            inflight: default_inflight(),
+            inflight: defaults::inflight(),
         }
     }
 

@@ -63,6 +63,13 @@ pub(crate) fn pin(cpu: usize) -> Result<()> {
     sched_setaffinity(None, &set).with_context(|| format!("pinning to CPU {cpu}"))
 }
 
+/// Lets this thread, and whatever it starts from now on, run on every CPU.
+pub(crate) fn unpin() -> Result<()> {
+    let mut set = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu));
+    sched_setaffinity(None, &set).context("running on every CPU")
+}
+
 /// A server that ends with this value.
 pub(crate) struct Server(Child);
 

@@ -14,10 +14,11 @@ use serde_json::json;
 use super::fleet::{Census, Directory};
 use super::liveness::{Liveness, State, Transition};
 use super::passing::is_passing;
+use super::report::{Batch, Report, SYNTHETIC, Source};
 use crate::broker::{Broker, Draft};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::{NodeName, TopicName};
-use crate::store::{Column, NodeRecord, Store};
+use crate::store::{NodeRecord, Store};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::{Cause, Counter};
 use crate::topic::Reply;
@@ -27,58 +28,6 @@ const TRANSITIONS_MAX: usize = 20;
 
 /// Time between writes of `last_seen` to the store, in milliseconds.
 const TOUCH_INTERVAL_MS: u64 = 5_000;
-
-/// The label of nodes whose samples nothing measured: demonstrations and checks.
-pub const SYNTHETIC: &str = "synthetic";
-
-/// Where a node's samples come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// The hub's own sampler.
-    Sampler,
-    /// An agent.
-    Agent,
-}
-
-impl Source {
-    /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sampler => "sampler",
-            Self::Agent => "agent",
-        }
-    }
-}
-
-/// Samples of one moment: as many values as columns, NaN for what is missing.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// When it was sampled, unix milliseconds.
-    pub unix_ms: u64,
-    /// What each position is.
-    pub columns: Arc<[Column]>,
-    /// The values.
-    pub values: Vec<f64>,
-}
-
-/// Checked samples of one node. Refused when the mailbox is full: the sender answers `overloaded`.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Report {
-    /// Where from.
-    pub source: Source,
-    /// Oldest first.
-    pub batches: Vec<Batch>,
-    /// The node's labels, when they were told.
-    pub labels: Option<BTreeMap<String, String>>,
-    /// What the machine is, when it was told.
-    pub inventory: Option<serde_json::Value>,
-    /// The promised time between reports, when it was told.
-    pub interval_ms: Option<u64>,
-    /// The silence after which it is offline, when it was told.
-    pub ttl_ms: Option<u64>,
-}
 
 /// The state of the node.
 #[derive(Message)]
@@ -300,7 +249,7 @@ impl NodeActor {
         let update = json!({
             "node": self.args.name,
             "timestamp": timestamp,
-            "metrics": flat(batch),
+            "metrics": batch.flat(),
             "gpus": [],
         });
         self.publish(&TopicName::well_known("metrics_update"), &update, cause);
@@ -314,15 +263,6 @@ impl NodeActor {
         let all = json!({ "node": self.args.name, "timestamp": timestamp, "samples": samples });
         self.publish(&TopicName::of_node(&self.args.name), &all, cause);
     }
-}
-
-/// The metrics of the host as a whole: those without labels.
-fn flat(batch: &Batch) -> BTreeMap<String, f64> {
-    let pairs = batch.columns.iter().zip(&batch.values);
-    pairs
-        .filter(|(column, value)| column.labels.is_empty() && value.is_finite())
-        .map(|(column, value)| (column.name.clone(), *value))
-        .collect()
 }
 
 impl Restart for NodeActor {
@@ -401,7 +341,7 @@ impl Handler<Queued<NodeSnapshot>> for NodeActor {
             synthetic: self.labels.get(SYNTHETIC).is_some_and(|value| value == "true"),
             inventory: self.inventory.clone(),
             sampled_at: self.newest.as_ref().map(|batch| rfc3339(batch.unix_ms)),
-            metrics: self.newest.as_ref().map(flat).unwrap_or_default(),
+            metrics: self.newest.as_ref().map(Batch::flat).unwrap_or_default(),
             transitions: self.transitions.iter().cloned().collect(),
         }
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use parking_lot::{Mutex, RwLock};
 
-use super::actor::{NodeActor, NodeArgs, NodeSnapshot, NodeView, Report};
+use super::actor::{NodeActor, NodeArgs, NodeSnapshot, NodeView};
 use super::liveness::State;
 use super::passing::{self, TestOver, is_passing};
+use super::report::Report;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::IngestSection;

@@ -1,4 +1,4 @@
-//! The hub beside the baseline: runs of the same mode next to each other in time, at equal bytes per
+//! The hub beside a rival: runs of the same mode next to each other in time, at equal bytes per
 //! message, because machines drift by more within minutes than what is to be told apart.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
 use crate::bench::bounds;
-use crate::bench::hub::{Cpus, Hub, free_address};
+use crate::bench::hub::{Cpus, Hub, Placement, free_address};
 use crate::bench::proto::{Proto, Style};
 use crate::bench::report::Report;
 use crate::bench::run::{INFLIGHT, Shape, Target, run};
@@ -67,12 +67,32 @@ impl Figure {
     }
 }
 
+/// What the hub is measured beside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rival {
+    /// The physical limit one message at a time: a write for each frame.
+    Write,
+    /// The physical limit in bursts: frames are joined.
+    Batch,
+    /// The hub itself with one worker, while the hub has two and nothing is pinned.
+    OneWorker,
+}
+
+impl Rival {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Write => "base-write",
+            Self::Batch => "base-batch",
+            Self::OneWorker => "one worker",
+        }
+    }
+}
+
 struct Mode {
     name: &'static str,
     subs: usize,
     shape: Shape,
-    /// Whether the baseline joins frames, which is the limit for bursts.
-    joins: bool,
+    rival: Rival,
     figure: Figure,
     target: &'static str,
 }
@@ -87,14 +107,15 @@ const fn paced(rate_hz: f64) -> Shape {
 
 #[rustfmt::skip]
 const MODES: &[Mode] = &[
-    Mode { name: "storm", subs: 5_000, shape: Shape::Storm, joins: false, figure: Figure::Connects, target: ">= 0.4" },
-    Mode { name: "fan100", subs: 100, shape: fanout(64, 2.0), joins: true, figure: Figure::Deliveries, target: ">= 0.7" },
-    Mode { name: "fan1000", subs: 1_000, shape: fanout(64, 2.5), joins: true, figure: Figure::Deliveries, target: ">= 0.7" },
-    Mode { name: "fan1000w1", subs: 1_000, shape: fanout(1, 2.5), joins: false, figure: Figure::Deliveries, target: ">= 0.85" },
-    Mode { name: "fan5000", subs: 5_000, shape: fanout(16, 3.0), joins: true, figure: Figure::Deliveries, target: ">= 0.7" },
-    Mode { name: "p5000", subs: 5_000, shape: paced(10.0), joins: false, figure: Figure::P99, target: "<= 1.4" },
-    Mode { name: "p1000", subs: 1_000, shape: paced(50.0), joins: false, figure: Figure::P99, target: "<= 1.4" },
-    Mode { name: "idle", subs: 10_000, shape: Shape::Idle { settle_s: 3.0 }, joins: false, figure: Figure::IdleBytes, target: "<= 4096 B" },
+    Mode { name: "storm", subs: 5_000, shape: Shape::Storm, rival: Rival::Write, figure: Figure::Connects, target: ">= 0.4" },
+    Mode { name: "fan100", subs: 100, shape: fanout(64, 2.0), rival: Rival::Batch, figure: Figure::Deliveries, target: ">= 0.7" },
+    Mode { name: "fan1000", subs: 1_000, shape: fanout(64, 2.5), rival: Rival::Batch, figure: Figure::Deliveries, target: ">= 0.7" },
+    Mode { name: "fan1000w1", subs: 1_000, shape: fanout(1, 2.5), rival: Rival::Write, figure: Figure::Deliveries, target: ">= 0.85" },
+    Mode { name: "fan5000", subs: 5_000, shape: fanout(16, 3.0), rival: Rival::Batch, figure: Figure::Deliveries, target: ">= 0.7" },
+    Mode { name: "p5000", subs: 5_000, shape: paced(10.0), rival: Rival::Write, figure: Figure::P99, target: "<= 1.4" },
+    Mode { name: "p1000", subs: 1_000, shape: paced(50.0), rival: Rival::Write, figure: Figure::P99, target: "<= 1.4" },
+    Mode { name: "workers2", subs: 1_000, shape: fanout(1, 2.5), rival: Rival::OneWorker, figure: Figure::Deliveries, target: ">= 1.3" },
+    Mode { name: "idle", subs: 10_000, shape: Shape::Idle { settle_s: 3.0 }, rival: Rival::Write, figure: Figure::IdleBytes, target: "<= 4096 B" },
 ];
 
 /// Runs every mode in every round, prints each run and then the table of medians.
@@ -113,29 +134,45 @@ pub(crate) fn beside(args: &BesideArgs, out: &mut impl Write) -> Result<()> {
     let mut runs: BTreeMap<&str, Vec<(Report, Report)>> = BTreeMap::new();
     for round in 1..=args.rounds {
         for mode in &modes {
-            let hub = measure_hub(args, mode, &scratch.path().join(format!("{}-{round}", mode.name)))?;
+            let directory = scratch.path().join(format!("{}-{round}", mode.name));
+            let placement = match mode.rival {
+                Rival::OneWorker => Placement::anywhere(2),
+                Rival::Write | Rival::Batch => Placement::pinned(args.cpus),
+            };
+            let hub = measure_hub(args, mode, "hub", placement, &directory)?;
             crate::bench::print(&hub, args.json, out)?;
-            // The header of the baseline's frame is not payload.
-            let same_bytes = hub.wire_bytes_per_message.round() as usize;
-            let payload = if same_bytes > args.payload { same_bytes - 4 } else { args.payload };
-            let base = measure_baseline(args, mode, payload, &scratch.path().join("baseline.log"))?;
-            crate::bench::print(&base, args.json, out)?;
-            runs.entry(mode.name).or_default().push((hub, base));
+            let rival = if mode.rival == Rival::OneWorker {
+                let directory = directory.join("one-worker");
+                measure_hub(args, mode, mode.rival.label(), Placement::anywhere(1), &directory)?
+            } else {
+                // The header of the baseline's frame is not payload.
+                let same_bytes = hub.wire_bytes_per_message.round() as usize;
+                let payload = if same_bytes > args.payload { same_bytes - 4 } else { args.payload };
+                measure_baseline(args, mode, payload, &scratch.path().join("baseline.log"))?
+            };
+            crate::bench::print(&rival, args.json, out)?;
+            runs.entry(mode.name).or_default().push((hub, rival));
         }
     }
     if !args.json {
         table(&modes, &runs, out)?;
     }
-    let unclean = runs.values().flatten().filter(|(hub, base)| !hub.is_clean() || !base.is_clean()).count();
+    let unclean = runs.values().flatten().filter(|(hub, rival)| !hub.is_clean() || !rival.is_clean()).count();
     ensure!(unclean == 0, "{unclean} pairs of runs lost, repeated or reordered messages, or lost clients");
     Ok(())
 }
 
-fn measure_hub(args: &BesideArgs, mode: &Mode, data_dir: &Path) -> Result<Report> {
-    let hub = Hub::start(&args.hub, data_dir, args.cpus)?;
+fn measure_hub(
+    args: &BesideArgs,
+    mode: &Mode,
+    label: &str,
+    placement: Placement,
+    data_dir: &Path,
+) -> Result<Report> {
+    let hub = Hub::start(&args.hub, data_dir, placement)?;
     let mut target = target(args, mode, hub.address, Proto::Infrawatch, Some(hub.pid()));
     target.token = Some(hub.token);
-    measure("hub", target, mode)
+    measure(label, target, mode)
 }
 
 fn measure_baseline(args: &BesideArgs, mode: &Mode, payload: usize, log: &Path) -> Result<Report> {
@@ -146,14 +183,17 @@ fn measure_baseline(args: &BesideArgs, mode: &Mode, payload: usize, log: &Path) 
         // Another program whose sub-command this crate is.
         arguments.insert(0, "loadtest".to_owned());
     }
-    if mode.joins {
+    if mode.rival == Rival::Batch {
         arguments.push("--batch".to_owned());
     }
     pin(args.cpus.server_cpu)?;
     let base = Server::start(&program, &arguments, address, log)?;
     pin(args.cpus.client_cpu)?;
-    let label = if mode.joins { "base-batch" } else { "base-write" };
-    measure(label, Target { payload, ..target(args, mode, address, Proto::Raw, Some(base.pid())) }, mode)
+    measure(
+        mode.rival.label(),
+        Target { payload, ..target(args, mode, address, Proto::Raw, Some(base.pid())) },
+        mode,
+    )
 }
 
 fn target(args: &BesideArgs, mode: &Mode, addr: SocketAddrV4, proto: Proto, pid: Option<u32>) -> Target {
@@ -171,7 +211,7 @@ fn table(modes: &[&Mode], runs: &BTreeMap<&str, Vec<(Report, Report)>>, out: &mu
     writeln!(
         out,
         "\n{:<10} {:>16} {:>12} {:>12} {:>7} {:>10} {:>10}",
-        "mode", "median of", "hub", "baseline", "ratio", "target", "CPU ratio"
+        "mode", "median of", "hub", "rival", "ratio", "target", "CPU ratio"
     )?;
     for mode in modes {
         let Some(pairs) = runs.get(mode.name) else { continue };

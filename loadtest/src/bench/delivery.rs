@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::bench::beside::median;
 use crate::bench::bounds;
 use crate::bench::critical;
-use crate::bench::hub::{Cpus, Hub};
+use crate::bench::hub::{Cpus, Hub, Placement};
 use crate::bench::proto::{Proto, Style};
 use crate::bench::recovery::{Storm, weather};
 use crate::bench::run::{INFLIGHT, Shape, Target, run};
@@ -100,7 +100,11 @@ fn deflate(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result<
     for round in 1..=args.rounds {
         let mut cpu_s = [0.0; 2];
         for (deflate, cpu_s) in [false, true].into_iter().zip(&mut cpu_s) {
-            let hub = Hub::start(&args.hub, &scratch.join(format!("deflate-{round}-{deflate}")), args.cpus)?;
+            let hub = Hub::start(
+                &args.hub,
+                &scratch.join(format!("deflate-{round}-{deflate}")),
+                Placement::pinned(args.cpus),
+            )?;
             let style = Style { deflate, samples: true, unhurried: false };
             let shape = Shape::Paced { rate_hz: BROADCASTS_HZ, warm_s: 0.5, measure_s: args.secs };
             let report = run(&target(args, &hub, 1_000, style), shape)?;
@@ -125,7 +129,8 @@ fn deflate(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result<
 fn critical(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result<bool> {
     let (mut idle_ms, mut behind_ms) = (Vec::new(), Vec::new());
     for round in 1..=args.rounds {
-        let hub = Hub::start(&args.hub, &scratch.join(format!("critical-{round}")), args.cpus)?;
+        let hub =
+            Hub::start(&args.hub, &scratch.join(format!("critical-{round}")), Placement::pinned(args.cpus))?;
         let latencies = critical::measure(&hub, args.samples)?;
         let waited = format!("behind {} KiB", latencies.backlog_bytes_min / 1024);
         for (name, histogram, p99s) in
@@ -157,7 +162,8 @@ fn recovery(args: &DeliveryArgs, scratch: &Path, out: &mut impl Write) -> Result
     let mut held = true;
     let storm = Storm { rate_hz: RECOVERY_MESSAGES_HZ, before_s: args.secs, after_s: args.secs };
     for round in 1..=args.rounds {
-        let hub = Hub::start(&args.hub, &scratch.join(format!("recovery-{round}")), args.cpus)?;
+        let hub =
+            Hub::start(&args.hub, &scratch.join(format!("recovery-{round}")), Placement::pinned(args.cpus))?;
         let style = Style { unhurried: true, ..Style::default() };
         let target = Target { payload: 200, ..target(args, &hub, 5_000, style) };
         let aftermath = weather(&target, storm)?;

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::process::{Server, pin};
+use crate::process::{Server, pin, unpin};
 
 /// Which CPU has the server and which the clients.
 #[derive(Debug, Clone, Copy, Args)]
@@ -21,7 +21,31 @@ pub(crate) struct Cpus {
     pub(crate) client_cpu: usize,
 }
 
-/// A hub with one worker, without rate limits, on a free port. It ends with this value.
+/// How many workers a hub has, and where it and the clients run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placement {
+    workers: u32,
+    /// `None`: wherever the system puts them.
+    cpus: Option<Cpus>,
+}
+
+impl Placement {
+    /// One worker on the servers' CPU, the clients on theirs.
+    pub(crate) fn pinned(cpus: Cpus) -> Self {
+        Self { workers: 1, cpus: Some(cpus) }
+    }
+
+    /// So many workers; the system places them and the clients.
+    pub(crate) fn anywhere(workers: u32) -> Self {
+        Self { workers, cpus: None }
+    }
+
+    fn enter(self, cpu: impl FnOnce(Cpus) -> usize) -> Result<()> {
+        self.cpus.map_or_else(unpin, |cpus| pin(cpu(cpus)))
+    }
+}
+
+/// A hub without rate limits on a free port. It ends with this value.
 pub(crate) struct Hub {
     server: Server,
     pub(crate) address: SocketAddrV4,
@@ -30,13 +54,14 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Starts it over a data directory of its own; this thread is on the clients' CPU afterwards.
-    pub(crate) fn start(program: &Path, data_dir: &Path, cpus: Cpus) -> Result<Self> {
+    /// Starts it over a data directory of its own; this thread is where the clients belong afterwards.
+    pub(crate) fn start(program: &Path, data_dir: &Path, placement: Placement) -> Result<Self> {
         fs::create_dir_all(data_dir)?;
         let (address, data) = (free_address()?, data_dir.display().to_string());
-        let listen = address.to_string();
-        let serve = ["serve", "--listen", &listen, "--data-dir", &data, "--workers", "1", "--limits", "off"];
-        pin(cpus.server_cpu)?;
+        let (listen, workers) = (address.to_string(), placement.workers.to_string());
+        let serve =
+            ["serve", "--listen", &listen, "--data-dir", &data, "--workers", &workers, "--limits", "off"];
+        placement.enter(|cpus| cpus.server_cpu)?;
         let server = Server::start(program, &serve, address, &data_dir.join("hub.log"))?;
         let token = ["token", "--data-dir", &data, "--role", "admin", "--ttl", "1h"];
         let token = Command::new(program).args(token).output()?;
@@ -44,7 +69,7 @@ impl Hub {
             bail!("no token: {}", String::from_utf8_lossy(&token.stderr));
         }
         let token = String::from_utf8(token.stdout)?.trim().to_owned();
-        pin(cpus.client_cpu)?;
+        placement.enter(|cpus| cpus.client_cpu)?;
         Ok(Self { server, address, token })
     }
 

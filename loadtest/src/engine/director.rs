@@ -76,13 +76,19 @@ impl<'p> Director<'p> {
         while self.churn.as_mut().and_then(|ticks| ticks.take(now_ns)).is_some() {
             self.replace_one(crowd)?;
         }
+        self.cut_due(crowd, now_ns);
+        Ok(())
+    }
+
+    /// Cuts off whose time it is, as far as somebody is here; whether some of it is still to be done.
+    pub(crate) fn cut_due(&mut self, crowd: &mut Crowd<'_>, now_ns: u64) -> bool {
         while self.cuts.as_mut().and_then(|ticks| ticks.take(now_ns)).is_some() {
             self.owed_cuts += 1;
         }
         while self.owed_cuts > 0 && self.cut_one(crowd) {
             self.owed_cuts -= 1;
         }
-        Ok(())
+        self.owed_cuts > 0
     }
 
     fn enter(&mut self, crowd: &mut Crowd<'_>, phase: usize) {

@@ -121,7 +121,7 @@ impl Run<'_> {
         loop {
             let now = now_ns() - crowd.start_ns;
             if self.options.stop.load(Ordering::Relaxed) {
-                self.drain(crowd, now + CANCELLED_NS_MAX)?;
+                self.drain(crowd, None, now + CANCELLED_NS_MAX)?;
                 return Ok(End::Cancelled(now));
             }
             if now >= end_ns {
@@ -139,12 +139,17 @@ impl Run<'_> {
             let phase = plan.phases.get(crowd.timetable.phase_at(now));
             self.tell(crowd, phase.map_or("", |phase| &phase.name))?;
         }
-        self.drain(crowd, end_ns + DRAIN_NS_MAX)?;
+        self.drain(crowd, Some(&mut director), end_ns + DRAIN_NS_MAX)?;
         Ok(End::Reached)
     }
 
-    /// Waits for what is on its way.
-    fn drain(&mut self, crowd: &mut Crowd<'_>, until_ns: u64) -> Result<()> {
+    /// Waits for what is on its way, and has `director` cut off whom it could not in time.
+    fn drain(
+        &mut self,
+        crowd: &mut Crowd<'_>,
+        mut director: Option<&mut Director<'_>>,
+        until_ns: u64,
+    ) -> Result<()> {
         crowd.pause_slow(false);
         let mut progress = (0, now_ns());
         loop {
@@ -153,10 +158,12 @@ impl Run<'_> {
             if sum != progress.0 {
                 progress = (sum, now);
             }
+            let owes = director.as_mut().is_some_and(|director| director.cut_due(crowd, u64::MAX));
             crowd.bring_back()?;
             crowd.see_off();
             let at_ns = now - crowd.start_ns;
-            if Director::is_complete(crowd) || now > progress.1 + STALL_NS || at_ns > until_ns {
+            let is_complete = !owes && Director::is_complete(crowd);
+            if is_complete || now > progress.1 + STALL_NS || at_ns > until_ns {
                 return Ok(());
             }
             crowd.poll(Duration::from_millis(5))?;
