@@ -130,7 +130,7 @@ fn severities_by_value() {
 fn unknown_fields_are_refused_at_every_depth() {
     let read = |value: Value| serde_json::from_value::<Definition>(value);
     assert!(read(definition(&json!({}))).is_ok());
-    assert!(read(definition(&json!({"thresold": 1}))).is_err());
+    assert!(read(definition(&json!({"ceiling": 1}))).is_err());
     assert!(read(definition(&json!({"flap": {"transitions": 3, "window_seconds": 60, "x": 1}}))).is_err());
     let nested =
         json!({"kind": "composite", "conditions": [{"kind": "threshold", "for_duration_seconds": 3}]});
