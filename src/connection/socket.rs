@@ -84,6 +84,8 @@ pub struct Socket {
     inbound_bytes: Cell<usize>,
     phase: Cell<Phase>,
     pub(super) task: RefCell<Option<Waker>>,
+    /// The outbox has moved without the task, which tells the owner.
+    hurried: Cell<bool>,
     /// Set by a ping, cleared by any pong.
     pub awaits_pong: Cell<bool>,
     /// Bytes received.
@@ -107,6 +109,7 @@ impl Socket {
             inbound_bytes: Cell::new(0),
             phase: Cell::new(Phase::Open),
             task: RefCell::new(None),
+            hurried: Cell::new(false),
             awaits_pong: Cell::new(false),
             bytes_in: Cell::new(0),
             bytes_out: Cell::new(0),
@@ -194,7 +197,13 @@ impl Socket {
         if let Ok(written) = written {
             self.count_out(written);
             outbox.advance(written);
+            self.hurried.set(true);
         }
+    }
+
+    /// Whether the outbox has moved without the task since this was last asked.
+    pub(super) fn take_hurried(&self) -> bool {
+        self.hurried.take()
     }
 
     fn control_is_out(&self) {

@@ -116,7 +116,7 @@ impl<O: SocketOwner> SocketTask<O> {
             Poll::Ready(Err(_)) => return true,
             Poll::Pending => false,
         };
-        if bytes_out != socket.bytes_out.get() {
+        if socket.take_hurried() || bytes_out != socket.bytes_out.get() {
             self.owner.flushed();
         }
         if flushed && matches!(socket.phase(), Phase::Closing(_)) {

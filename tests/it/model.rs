@@ -73,7 +73,7 @@ fn what_an_answer_pushes_out_is_declared() {
         publish(0, 2, 5),
         Op::Wait { ms: 200 },
     ];
-    history.extend((0..8).map(|_| Op::Ping { client: 0 }));
+    history.extend((0..13).map(|_| Op::Ping { client: 0 }));
     let history: Vec<_> = history.into_iter().map(|op| Step { op, rush: false }).collect();
     assert_eq!(check_one(&history, 4_096), 2);
 }

@@ -90,6 +90,7 @@ fn every_route_for_every_role_and_without_one() {
         ("POST", "/api/v1/operations/e2e", "oa"),
         ("POST", "/api/v1/testing/start", "oa"),
         ("POST", "/api/v1/testing/chaos/reconnect", "oa"),
+        ("GET", "/api/v1/testing/limits", "voa"),
         ("GET", "/api/v1/testing/runs", "voa"),
         ("GET", "/api/v1/testing/runs/{id}", "voa"),
         ("POST", "/api/v1/testing/runs/{id}/stop", "oa"),

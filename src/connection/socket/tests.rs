@@ -78,6 +78,7 @@ fn what_is_critical_goes_into_the_reserve_with_the_rest_of_what_is_begun() {
         [(1, Priority::Normal, "normal"), (1, Priority::Normal, "second"), (2, Priority::Critical, "!")];
     let socket = sent_to(&stream, &frames);
     assert_eq!(stream.taken(), "normal!", "nobody has polled the task");
+    assert!(socket.take_hurried(), "the task tells its owner that there is room");
     assert_eq!(socket.outbox_by_priority(), [0, 6, 0]);
 }
 

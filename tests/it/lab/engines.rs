@@ -98,8 +98,8 @@ async fn what_nobody_asked_for_is_within_the_bounds_too() {
     });
     carry_out(&hub, &json!({ "name": "evening", "connections": 2 })).await;
     let plan: Value = serde_json::from_str(&engine.read("plan")).unwrap();
-    assert_eq!((&plan["rate_hz"], &plan["payload_bytes"]), (&json!(5), &json!(100)), "{plan}");
-    assert_eq!(plan["phases"][1]["duration_s"], 1, "{plan}");
+    assert_eq!((&plan["rate_hz"], &plan["payload_bytes"]), (&json!(5.0), &json!(100)), "{plan}");
+    assert_eq!(plan["phases"][1]["duration_s"], 1.0, "{plan}");
     let (status, _, run) = hub.post("/api/v1/testing/chaos/reconnect", &json!({})).await;
     assert_eq!(status, 200, "{run}");
     let plan: Value = serde_json::from_str(&engine.read("plan")).unwrap();
