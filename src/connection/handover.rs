@@ -48,8 +48,9 @@ impl Shard {
                 let number = topic.id().number();
                 let waiting =
                     seat.feeds.borrow().iter().find(|f| f.topic == number).and_then(|f| f.first_offset());
-                let first = waiting.or_else(|| seat.socket.first_waiting(number));
-                let first = [first, seat.first_withheld(number)].into_iter().flatten().min();
+                // A feed hands on page by page: what is in the outbox may come before what waits in it.
+                let firsts = [waiting, seat.socket.first_waiting(number), seat.first_withheld(number)];
+                let first = firsts.into_iter().flatten().min();
                 let at = self.handed_on(topic, since);
                 let offset = first.map_or(at.offset, |first| first.saturating_sub(1).min(at.offset));
                 let epoch = Some(at.epoch);

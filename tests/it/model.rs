@@ -78,6 +78,30 @@ fn what_an_answer_pushes_out_is_declared() {
     assert_eq!(check_one(&history, 4_096), 2);
 }
 
+/// A client that is cut while a part of what it missed is in its outbox and the rest still in its feed.
+#[test]
+fn who_is_cut_between_two_pages_of_what_it_missed_is_told_the_first_of_both() {
+    let subscribe = |client, topics: &[usize], from| Op::Subscribe {
+        client,
+        topics: topics.to_vec(),
+        from,
+        asks: Asks::Nothing,
+    };
+    let publish = |topic, times| Op::Publish { topic, urgency: 0, key: None, place: 0, bytes: 0, times };
+    let history = [
+        (subscribe(0, &[0, 1, 2, 3], From::Nowhere), false),
+        (subscribe(1, &[0, 1, 2, 3], From::Nowhere), false),
+        (Op::Slow { client: 1, room: Some(508) }, false),
+        (publish(1, 7), false),
+        (subscribe(1, &[1], From::Own), true),
+        (publish(0, 1), false),
+        (publish(0, 1), false),
+        (Op::Disconnect { client: 1, reads_rest: true }, false),
+        (Op::Slow { client: 1, room: None }, false),
+    ];
+    assert_eq!(check_one(&history.map(|(op, rush)| Step { op, rush }), 4_096), 0);
+}
+
 /// Nobody is slow: nothing may be missing at all, and nobody is closed.
 #[test]
 fn quick_clients_get_every_message_once_whatever_happens() {
