@@ -278,7 +278,7 @@ test('no page scrolls sideways on a phone, and its drawer works by keyboard', as
     await page.locator('.skeleton').first().waitFor({ state: 'detached' });
     assert.equal(await overflow(page), 0, `${path} at ${PHONE.width} px`);
   }
-  await page.getByRole('button', { name: 'Pages' }).press('Enter');
+  await page.getByRole('button', { name: 'Pages', exact: true }).press('Enter');
   await page.getByRole('dialog').getByRole('link', { name: 'Nodes' }).press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Nodes' }).waitFor();
 });
