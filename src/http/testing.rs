@@ -103,7 +103,7 @@ pub struct ScenarioLimits {
 #[utoipa::path(get, path = "/api/v1/testing/limits", tag = "testing",
     responses((status = 200, body = LoadTestLimits, description = "The bounds"), super::openapi::Refused))]
 pub async fn limits(state: web::Data<State>, caller: Caller) -> Result<web::Json<LoadTestLimits>, Problem> {
-    allow(permission::may_subscribe(&caller.0, None, TOPIC), "read load tests")?;
+    may_read(&caller)?;
     let limits = state.load_tests.limits();
     let scenarios = Scenario::ALL.into_iter().map(|scenario| ScenarioLimits {
         name: scenario.name(),

@@ -216,3 +216,20 @@ impl<'p> Director<'p> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn cuts_that_found_nobody_are_owed_also_when_the_time_is_over() {
+        let plan = Plan { reconnects: 7, ..Plan::of(Scenario::Reconnect) }.complete().unwrap();
+        let address = std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9);
+        let (mut director, mut crowd) = (Director::new(&plan), Crowd::new(&plan, address, None).unwrap());
+        assert!(!director.cut_due(&mut crowd, 0), "none is due yet");
+        assert!(director.cut_due(&mut crowd, u64::MAX));
+        assert_eq!(director.owed_cuts, 7);
+    }
+}

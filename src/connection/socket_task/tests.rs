@@ -187,14 +187,19 @@ impl SocketOwner for Echo {
     fn gone(&self, _close: Close) {}
 }
 
+fn start_echo() -> DuplexStream {
+    let settings = ConnectionSection::default();
+    let (client, server) = tokio::io::duplex(1 << 20);
+    let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
+    let owner = Echo(socket.clone());
+    tokio::task::spawn_local(SocketTask::new(socket, Vec::new(), owner, &settings, &scratch()));
+    client
+}
+
 #[tokio::test]
 async fn what_came_before_a_violation_is_answered_before_the_close() {
     run(async {
-        let settings = ConnectionSection::default();
-        let (mut client, server) = tokio::io::duplex(1 << 20);
-        let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
-        let owner = Echo(socket.clone());
-        tokio::task::spawn_local(SocketTask::new(socket, Vec::new(), owner, &settings, &scratch()));
+        let mut client = start_echo();
         // Opcode 3 has no meaning.
         client.write_all(&[masked("hi"), vec![0x83, 0x80, 0, 0, 0, 0]].concat()).await.unwrap();
         let mut read = [0; 8];
@@ -285,11 +290,7 @@ async fn a_client_that_is_gone_without_a_word_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn what_came_before_a_close_is_answered_before_it() {
     run(async {
-        let settings = ConnectionSection::default();
-        let (mut client, server) = tokio::io::duplex(1 << 20);
-        let socket = Rc::new(Socket::new(Box::new(server), Format::JSON, &settings));
-        let owner = Echo(socket.clone());
-        tokio::task::spawn_local(SocketTask::new(socket, Vec::new(), owner, &settings, &scratch()));
+        let mut client = start_echo();
         client.write_all(&[masked("hi"), from_client(8, b"")].concat()).await.unwrap();
         let expected = [b"\x81\x02hi", &*farewell(Close::Normal)].concat();
         assert_eq!(to_the_end(&mut client).await, expected);
