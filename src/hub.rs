@@ -283,6 +283,7 @@ impl Hub {
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
+        state.heartbeats.recall().await?;
         start_singletons(&state, node);
         state.services.rules.recall().await?;
         Ok(Self { state, listener, root_failures, _lock: lock })
