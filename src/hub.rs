@@ -54,7 +54,7 @@ const MINUTE_MS: u64 = 60_000;
 #[expect(clippy::too_many_lines, reason = "one table, a row a kind")]
 pub fn table() -> Vec<ChildSpec> {
     vec![
-        row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
+        row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics, misses heartbeats"),
         row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
         ChildSpec {
             placement: Placement::Arbiter("lab"),
