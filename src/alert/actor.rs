@@ -125,6 +125,7 @@ impl AlertsActor {
         }
         let records: Vec<_> =
             changes.iter().map(|change| change.alert.to_change(change.transition.as_ref())).collect();
+        self.announcing.expect(&changes);
         let written = (!records.is_empty()).then(|| self.shared.args.store.write_alerts(records));
         self.commits.push_back(Commit { written, changes, answer, cause: cause.clone(), arrived_us });
         self.go_on(ctx);
@@ -183,6 +184,7 @@ impl AlertsActor {
     fn failed(&mut self, commit: Commit, error: &StoreError, ctx: &mut Context<Self>) {
         tracing::warn!(%error, "changes of alerts not committed; the book is read again");
         let failed = std::mem::take(&mut self.commits);
+        self.announcing.expect_none();
         for commit in std::iter::once(commit).chain(failed) {
             match commit.answer {
                 Answer::Nobody => {}
@@ -230,13 +232,16 @@ impl AlertsActor {
             }));
         }
         // What is stuck is tried again by the timer.
-        if !is_stuck {
+        if is_stuck {
+            self.announcing.let_wait();
+        } else {
             self.announce(ctx);
         }
     }
 
     fn read_owed(&mut self, ctx: &mut Context<Self>) {
         self.is_announcing = true;
+        self.announcing.begin_read();
         let read = owed(self.shared.args.store.clone(), self.is_start);
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
             actor.is_announcing = false;
@@ -247,7 +252,10 @@ impl AlertsActor {
                     actor.announce(ctx);
                 }
                 // Tried again by the timer.
-                Err(error) => tracing::warn!(%error, "steps of alerts not read from the store"),
+                Err(error) => {
+                    actor.announcing.let_wait();
+                    tracing::warn!(%error, "steps of alerts not read from the store");
+                }
             }
         }));
     }

@@ -3,7 +3,7 @@
 //! At most [`WAITING_MAX`] wait in memory. Steps beyond that are in the store, which is asked when there is room; what
 //! people are to be notified of is not, and its oldest are dropped and counted.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -84,22 +84,43 @@ fn drafted<T: serde::Serialize>(payload: &T) -> Option<Draft> {
 #[derive(Default)]
 pub(super) struct Announcing {
     waiting: VecDeque<Announcement>,
+    /// Steps on their way to the store: they are pushed when they are there, even if it was read before that.
+    underway: HashSet<(String, u64)>,
+    /// Whoever waits for steps that are read from the store first.
+    waiters: HashMap<(String, u64), oneshot::Sender<Option<Published>>>,
     /// The store has steps that do not wait here.
     is_behind: bool,
+    /// It got one after it was read.
+    is_further: bool,
 }
 
 impl Announcing {
     /// Nothing is known yet of what a former life left to do.
     pub(super) fn behind() -> Self {
-        Self { waiting: VecDeque::new(), is_behind: true }
+        Self { is_behind: true, ..Self::default() }
+    }
+
+    /// Changes are on their way to the store.
+    pub(super) fn expect(&mut self, changes: &[Change]) {
+        let told = changes.iter().filter(|change| change.is_told && change.transition.is_some());
+        self.underway.extend(told.map(|change| (change.alert.id.clone(), change.alert.version)));
+    }
+
+    /// None of those on their way are pushed.
+    pub(super) fn expect_none(&mut self) {
+        self.underway.clear();
     }
 
     pub(super) fn push(&mut self, mut announcement: Announcement) {
-        let is_step = announcement.step.is_some();
-        if is_step && (self.is_behind || self.waiting.len() >= WAITING_MAX) {
-            self.is_behind = true;
+        if let Some(step) = &announcement.step {
+            self.underway.remove(step);
+        }
+        if let Some(step) = &announcement.step
+            && (self.is_behind || self.waiting.len() >= WAITING_MAX)
+        {
+            (self.is_behind, self.is_further) = (true, true);
             if let Some(waiter) = announcement.waiter.take() {
-                drop(waiter.send(None));
+                self.waiters.insert(step.clone(), waiter);
             }
             return;
         }
@@ -119,6 +140,11 @@ impl Announcing {
         self.is_behind && self.waiting.is_empty()
     }
 
+    /// The store is about to be read.
+    pub(super) fn begin_read(&mut self) {
+        self.is_further = false;
+    }
+
     /// Those that are published next.
     pub(super) fn take_part(&mut self) -> Vec<Announcement> {
         let count = self.waiting.len().min(PART_MAX);
@@ -134,8 +160,24 @@ impl Announcing {
 
     /// What the store had.
     pub(super) fn take_up(&mut self, read: Owed) {
-        self.is_behind = read.is_more;
-        self.waiting.extend(read.announcements);
+        self.is_behind = read.is_more || self.is_further;
+        for mut announcement in read.announcements {
+            if announcement.step.as_ref().is_some_and(|step| self.underway.contains(step)) {
+                continue;
+            }
+            announcement.waiter = announcement.step.as_ref().and_then(|step| self.waiters.remove(step));
+            self.waiting.push_back(announcement);
+        }
+        if !self.is_behind {
+            self.let_wait();
+        }
+    }
+
+    /// Nobody waits any longer: it takes its time.
+    pub(super) fn let_wait(&mut self) {
+        for waiter in std::mem::take(&mut self.waiters).into_values() {
+            drop(waiter.send(None));
+        }
     }
 }
 
