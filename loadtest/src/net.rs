@@ -58,25 +58,41 @@ pub(crate) struct Ready {
     pub(crate) token: usize,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// The other side ended the connection; what it sent before may still be there.
+    pub(crate) ended: bool,
 }
 
-/// Level-triggered epoll.
+/// An epoll and what it found.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
+    trigger: epoll::EventFlags,
 }
 
 impl Poller {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Tells of a socket as long as it is ready.
+    pub(crate) fn level() -> io::Result<Self> {
+        Self::new(epoll::EventFlags::empty())
+    }
+
+    /// Tells of a socket once, when something came: a socket must be read until it is empty. The kernel need not look
+    /// at each a second time to see that it is.
+    pub(crate) fn edge() -> io::Result<Self> {
+        Self::new(epoll::EventFlags::ET)
+    }
+
+    fn new(trigger: epoll::EventFlags) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX), trigger })
     }
 
     pub(crate) fn add(&self, source: impl AsFd, token: usize, writable: bool) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(token as u64), interest(writable))?)
+        let flags = interest(true, writable) | self.trigger;
+        Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(token as u64), flags)?)
     }
 
     fn change(&self, source: impl AsFd, token: usize, flags: epoll::EventFlags) -> io::Result<()> {
+        let flags = flags | self.trigger;
         Ok(epoll::modify(&self.epoll, source, epoll::EventData::new_u64(token as u64), flags)?)
     }
 
@@ -96,12 +112,17 @@ impl Poller {
         let (flags, token) = (event.flags, event.data.u64());
         let writable = flags.contains(epoll::EventFlags::OUT);
         let readable = flags.intersects(!epoll::EventFlags::OUT);
-        Some(Ready { token: usize::try_from(token).ok()?, readable, writable })
+        let ended =
+            flags.intersects(epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        Some(Ready { token: usize::try_from(token).ok()?, readable, writable, ended })
     }
 }
 
-fn interest(writable: bool) -> epoll::EventFlags {
-    if writable { epoll::EventFlags::IN | epoll::EventFlags::OUT } else { epoll::EventFlags::IN }
+fn interest(readable: bool, writable: bool) -> epoll::EventFlags {
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN | epoll::EventFlags::RDHUP, readable);
+    flags.set(epoll::EventFlags::OUT, writable);
+    flags
 }
 
 /// One non-blocking connection with what could not be written yet and the part of a frame that a
@@ -202,9 +223,7 @@ impl Peer {
     }
 
     fn register(&self, poller: &Poller) -> io::Result<()> {
-        let mut flags = interest(self.wants_write);
-        flags.set(epoll::EventFlags::IN, !self.paused);
-        poller.change(&self.stream, self.token, flags)
+        poller.change(&self.stream, self.token, interest(!self.paused, self.wants_write))
     }
 
     /// Stops to read, or reads on. That the other side resets the connection is noticed all the same.
