@@ -265,3 +265,36 @@ impl Peer {
         self.carry.extend_from_slice(rest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    #[test]
+    fn an_edge_is_told_once_and_an_end_with_what_came_before_it() {
+        let listener = listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let SocketAddr::V4(address) = listener.local_addr().unwrap() else { panic!("no IPv4") };
+        let mut poller = Poller::edge().unwrap();
+        let mut peer = Peer::connect(address, 7, &poller, None).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        peer.flush(&poller).unwrap();
+        server.write_all(b"last words").unwrap();
+        drop(server);
+        let patience = Some(Duration::from_secs(10));
+        loop {
+            assert!(poller.wait(patience).unwrap() > 0, "the end was not told");
+            let ready = poller.ready(0).unwrap();
+            assert_eq!(ready.token, 7);
+            if ready.ended {
+                assert!(ready.readable);
+                break;
+            }
+        }
+        assert_eq!(poller.wait(Some(Duration::ZERO)).unwrap(), 0);
+        let mut scratch = [0; 64];
+        assert_eq!(peer.fill(&mut scratch).unwrap(), 10);
+        assert_eq!(peer.fill(&mut scratch).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

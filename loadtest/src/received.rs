@@ -122,6 +122,8 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -154,6 +156,27 @@ mod tests {
             );
             let got = (received.delivered, received.duplicated, received.reordered, received.missing());
             assert_eq!(got, (*delivered, *duplicated, *reordered, *missing), "{sequences:?}");
+        }
+    }
+
+    proptest! {
+        /// The short way of messages that are the next ones is no other count.
+        #[test]
+        fn messages_taken_together_count_as_each_by_itself(
+            runs in prop::collection::vec((0u32..200, 0u32..100), 1..20),
+        ) {
+            let (mut received, mut counts) = (Received::default(), Counts::default());
+            let (mut each_received, mut each_counts) = (Received::default(), Counts::default());
+            for (first, count) in runs {
+                // Every other run continues where the last one ended.
+                let first = if first % 2 == 0 { first } else { received.next() };
+                let new = counts.take(&mut received, first, count);
+                let each_new: u32 =
+                    (first..first + count).map(|each| each_counts.take(&mut each_received, each, 1)).sum();
+                prop_assert_eq!((received, new), (each_received, each_new));
+                let sums = [&counts, &each_counts].map(|c| (c.delivered, c.duplicated, c.reordered));
+                prop_assert_eq!(sums[0], sums[1]);
+            }
         }
     }
 }
