@@ -53,6 +53,7 @@ async fn sweep_store(state: Arc<State>) {
     let oldest_ms = now_ms.saturating_sub(state.store_settings.samples_keep_ms);
     let mut failures = Vec::new();
     failures.extend(state.store.prune_samples(oldest_ms).await.err().map(|e| e.to_string()));
+    failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
     let ended_ms = clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
     failures.extend(state.store.prune_sessions(ended_ms).await.err().map(|e| e.to_string()));
     failures.extend(state.services.auth.maintain(now_ms).await.err().map(|e| e.to_string()));
