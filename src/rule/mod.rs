@@ -1,7 +1,7 @@
 //! Rules: conditions that are evaluated on samples, and what each says of each series.
 //!
-//! Pure: no clock, no IO. Samples and ticks go into an [`Evaluator`], [`Step`]s come out. Expressions and hour-of-day
-//! baselines are not supported yet.
+//! Pure: no clock, no IO. Samples and ticks go into an [`Evaluator`], [`Step`]s come out. Kinds and the grammar of
+//! expressions are in `docs/rules.md`.
 
 mod catalogue;
 mod cell;
@@ -11,6 +11,9 @@ mod composite;
 mod condition;
 pub mod definition;
 mod evaluator;
+pub mod expression;
+#[cfg(test)]
+mod fuzzed;
 pub mod index;
 mod reason;
 pub mod series;
@@ -23,7 +26,7 @@ mod timer;
 pub use catalogue::{ALIASES, canonical};
 pub use checked::{Flap, Rule, Times};
 pub use evaluator::{Evaluator, SERIES_MAX};
-pub use reason::{Cause, Comparison, RateUnit, Reason};
+pub use reason::{Cause, Comparison, Parts, RateUnit, Reason};
 pub use series::Series;
 pub use step::{Explanation, Saved, Step};
 pub use timer::{Phase, TOLD_APART_MS};

@@ -1,6 +1,7 @@
 mod checking;
 mod composites;
 mod differential;
+mod expressions;
 mod footprint;
 mod indexing;
 mod naive;
