@@ -97,7 +97,25 @@ impl Expression<Input> {
     }
 }
 
+/// Seconds of a duration (`1h30m`) or a number of them.
+pub fn seconds(text: &str) -> Option<f64> {
+    match lexer::tokens(text).ok()?.as_slice() {
+        [(lexer::Token::Duration(ms), _), _end] => Some(*ms as f64 / 1_000.0),
+        [(lexer::Token::Number(number), _), _end] => Some(*number),
+        _ => None,
+    }
+}
+
 impl<I> Expression<I> {
+    /// The input that it compares with a number, where it is nothing else.
+    pub fn one_input(&self) -> Option<&I> {
+        let Self::Comparison(_, one, other) = self else { return None };
+        match (one.as_ref(), other.as_ref()) {
+            (Self::Input(input), Self::Number(_)) => Some(input),
+            _ => None,
+        }
+    }
+
     /// The same over other inputs, which are asked for from left to right.
     pub fn over<J>(self, of: &mut impl FnMut(I) -> J) -> Expression<J> {
         let mut both = |one: Box<Self>, other: Box<Self>| {

@@ -12,6 +12,7 @@ mod condition;
 pub mod definition;
 mod evaluator;
 pub mod expression;
+pub mod files;
 #[cfg(test)]
 mod fuzzed;
 pub mod index;

@@ -2,6 +2,7 @@ mod checking;
 mod composites;
 mod differential;
 mod expressions;
+mod files;
 mod footprint;
 mod indexing;
 mod naive;
