@@ -16,10 +16,12 @@ pub mod files;
 #[cfg(test)]
 mod fuzzed;
 pub mod index;
+pub mod preview;
 mod reason;
 pub mod series;
 mod step;
 pub mod template;
+pub mod templates;
 #[cfg(test)]
 mod tests;
 mod timer;

@@ -6,8 +6,10 @@ mod files;
 mod footprint;
 mod indexing;
 mod naive;
+mod previews;
 mod restart;
 mod semantics;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
