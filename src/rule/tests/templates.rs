@@ -91,6 +91,29 @@ fn each_is_good_and_fires_on_what_it_is_for_and_not_on_a_quiet_machine() {
 }
 
 #[test]
+fn the_document_has_each() {
+    let text = include_str!("../../../docs/rules.md");
+    for RuleTemplate { id, .. } in templates() {
+        let row = if seeds().iter().any(|(seed, _)| seed == id) {
+            format!("| **`{id}`** |")
+        } else {
+            format!("| `{id}` |")
+        };
+        assert!(text.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_document_are_good() {
+    let text = include_str!("../../../docs/rules.md");
+    let example = text.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n")).unwrap();
+    let parsed = crate::rule::files::parse("rules.yaml", example);
+    assert_eq!(parsed.errors, []);
+    let kinds: HashSet<&str> = parsed.rules.iter().map(|(_, rule)| rule.condition.kind.as_str()).collect();
+    assert_eq!(kinds.len(), 6);
+}
+
+#[test]
 fn a_fresh_hub_has_four() {
     let seeds = seeds();
     assert_eq!(
