@@ -90,8 +90,8 @@ pub(super) struct Announcing {
     waiters: HashMap<(String, u64), oneshot::Sender<Option<Published>>>,
     /// The store has steps that do not wait here.
     is_behind: bool,
-    /// It got one after it was read.
-    is_further: bool,
+    /// The store is being read, and steps came meanwhile that it may not have had.
+    has_missed: bool,
 }
 
 impl Announcing {
@@ -118,7 +118,7 @@ impl Announcing {
         if let Some(step) = &announcement.step
             && (self.is_behind || self.waiting.len() >= WAITING_MAX)
         {
-            (self.is_behind, self.is_further) = (true, true);
+            (self.is_behind, self.has_missed) = (true, true);
             if let Some(waiter) = announcement.waiter.take() {
                 self.waiters.insert(step.clone(), waiter);
             }
@@ -141,8 +141,8 @@ impl Announcing {
     }
 
     /// The store is about to be read.
-    pub(super) fn begin_read(&mut self) {
-        self.is_further = false;
+    pub(super) fn reads(&mut self) {
+        self.has_missed = false;
     }
 
     /// Those that are published next.
@@ -160,7 +160,7 @@ impl Announcing {
 
     /// What the store had.
     pub(super) fn take_up(&mut self, read: Owed) {
-        self.is_behind = read.is_more || self.is_further;
+        self.is_behind = read.is_more || self.has_missed;
         for mut announcement in read.announcements {
             if announcement.step.as_ref().is_some_and(|step| self.underway.contains(step)) {
                 continue;
