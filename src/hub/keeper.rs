@@ -1,4 +1,5 @@
-//! The actor that forgets what ran out: sessions, tokens, samples, messages of kept topics.
+//! The actor that forgets what ran out: sessions, tokens, samples, messages of kept topics; and notes which heartbeats
+//! stay away.
 //!
 //! Owns nothing that a restart could lose.
 
@@ -10,6 +11,7 @@ use actix::prelude::*;
 use super::sessions;
 use crate::clock::Clock;
 use crate::http::State;
+use crate::http::idempotency::KEEP_MS;
 use crate::supervision::{Restart, supervised};
 use crate::topic::Kept;
 
@@ -19,6 +21,12 @@ const SESSIONS_INTERVAL_MS: u64 = 5_000;
 /// Time between sweeps of the store, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
 
+/// Time between looks for heartbeats that stay away, in milliseconds.
+const HEARTBEATS_INTERVAL_MS: u64 = 1_000;
+
+/// Kept answers that are forgotten at once.
+const ANSWERS_PART_MAX: usize = 1_000;
+
 /// What the keeper is made of, again after each crash.
 #[derive(Clone)]
 pub(super) struct KeeperArgs {
@@ -27,18 +35,30 @@ pub(super) struct KeeperArgs {
 }
 
 pub(super) struct KeeperActor {
+    /// Heartbeats are being looked at.
+    checking: bool,
     args: KeeperArgs,
 }
 
 impl KeeperActor {
     pub(super) fn new(args: KeeperArgs) -> Self {
-        Self { args }
+        Self { checking: false, args }
     }
 
     /// Forgets sessions that ran out, writes those that changed.
     fn write_sessions(&mut self, ctx: &mut Context<Self>) {
         let Some(state) = self.args.state.upgrade() else { return };
         ctx.spawn(async move { sessions::write(&state).await }.into_actor(self));
+    }
+
+    /// One look at a time: a look that takes long is not followed by others.
+    fn check_heartbeats(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.checking, true) {
+            return;
+        }
+        let Some(state) = self.args.state.upgrade() else { return };
+        let checked = async move { state.heartbeats.check().await };
+        ctx.spawn(checked.into_actor(self).map(|(), actor, _ctx| actor.checking = false));
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
@@ -53,9 +73,12 @@ async fn sweep_store(state: Arc<State>) {
     let oldest_ms = now_ms.saturating_sub(state.store_settings.samples_keep_ms);
     let mut failures = Vec::new();
     failures.extend(state.store.prune_samples(oldest_ms).await.err().map(|e| e.to_string()));
+    failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
     let ended_ms = clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
     failures.extend(state.store.prune_sessions(ended_ms).await.err().map(|e| e.to_string()));
     failures.extend(state.services.auth.maintain(now_ms).await.err().map(|e| e.to_string()));
+    let kept_ms = now_ms.saturating_sub(KEEP_MS);
+    failures.extend(state.store.prune_answers(kept_ms, ANSWERS_PART_MAX).await.err().map(|e| e.to_string()));
     for (name, keep) in state.services.broker.kept_topics(Kept::Store) {
         failures.extend(state.store.trim_topic(name.as_str(), keep).await.err().map(|e| e.to_string()));
     }
@@ -84,5 +107,6 @@ impl Actor for KeeperActor {
         }
         ctx.run_interval(Duration::from_millis(SESSIONS_INTERVAL_MS), Self::write_sessions);
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), Self::sweep);
+        ctx.run_interval(Duration::from_millis(HEARTBEATS_INTERVAL_MS), Self::check_heartbeats);
     }
 }

@@ -10,10 +10,11 @@
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
 //! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`.
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`.
 
 mod alert_search;
 mod alerts;
+mod answers;
 mod connection;
 mod directory;
 mod documents;
@@ -21,6 +22,7 @@ mod downsample;
 mod error;
 mod events;
 mod faults;
+mod heartbeats;
 mod held_alerts;
 mod load_tests;
 mod migration;
@@ -56,11 +58,13 @@ use crate::fault::Faults;
 
 pub use alert_search::{AlertCursor, AlertFilter, AlertHour, AlertSort, AlertStatistics};
 pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
+pub use answers::{Digest, KeptAnswer};
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
+pub use heartbeats::HeartbeatRecord;
 pub use held_alerts::HeldAlert;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};

@@ -1,0 +1,263 @@
+//! All rules: what they are, and the way of samples to their actors.
+
+mod writing;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+
+use super::RuleError;
+use super::actor::{Explain, RuleActor, Samples, Tick, Unkept, unpacked};
+use super::checked::Rule;
+use super::definition::Definition;
+use super::feed::Feed;
+use super::index::Index;
+use super::step::Explanation;
+use super::view::{RuleView, Standing};
+use crate::alert::Alerts;
+use crate::clock::Clock;
+use crate::ids::NodeName;
+use crate::store::{Column, RuleRecord, RuleState, Store};
+use crate::supervision::{Inbox, Tree};
+use crate::telemetry::{Cause, Counter};
+
+/// How long a question to a rule may take, in milliseconds.
+const ASK_MS_MAX: u64 = 2_000;
+
+/// Rules read from the store at once when the hub starts.
+const PAGE: usize = 200;
+
+/// States of rules that are kept in one request.
+const KEPT_AT_ONCE: usize = 1_000;
+
+/// What rules are made of.
+pub struct RulesArgs {
+    /// Starts them.
+    pub tree: Tree,
+    /// Keeps them.
+    pub store: Store,
+    /// Is told what they say.
+    pub alerts: Alerts,
+    /// Most rules.
+    pub rules_max: usize,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// The directory of rules. Cheap to clone.
+#[derive(Clone)]
+pub struct Rules(Arc<Shared>);
+
+struct Shared {
+    entries: RwLock<BTreeMap<String, Entry>>,
+    /// Counts changes of the entries.
+    generation: AtomicU64,
+    /// Made anew when a batch comes and the entries changed.
+    watched: RwLock<Arc<Watched>>,
+    unkept: Arc<Unkept>,
+    /// Held while rules are written: what is in force is what was written last.
+    writing: tokio::sync::Mutex<()>,
+    args: RulesArgs,
+}
+
+struct Entry {
+    record: RuleRecord,
+    definition: Definition,
+    /// `None`: the store has what is no rule of this version.
+    rule: Option<Arc<Rule>>,
+    standing: Arc<Standing>,
+    /// While it is evaluated.
+    inbox: Option<Inbox<RuleActor>>,
+}
+
+impl Entry {
+    fn view(&self) -> RuleView {
+        RuleView::of(self.definition.clone(), &self.record, self.standing.live())
+    }
+}
+
+/// The rules that are evaluated, by number.
+#[derive(Default)]
+struct Watched {
+    generation: u64,
+    index: Index,
+    rules: Vec<(Inbox<RuleActor>, Arc<Standing>)>,
+}
+
+impl Rules {
+    /// A directory without rules.
+    pub fn new(args: RulesArgs) -> Self {
+        Self(Arc::new(Shared {
+            entries: RwLock::default(),
+            generation: AtomicU64::new(0),
+            watched: RwLock::default(),
+            unkept: Arc::default(),
+            writing: tokio::sync::Mutex::default(),
+            args,
+        }))
+    }
+
+    /// Reads the rules from the store and starts them; for the start of the hub.
+    pub async fn recall(&self) -> Result<(), RuleError> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.0.args.store.rules(after.as_deref(), PAGE).await?;
+            let last = page.last().map(|record| record.id.clone());
+            let mut states = self.0.args.store.rule_states(after.as_deref(), last.as_deref()).await?;
+            let is_last = page.len() < PAGE;
+            for record in page {
+                let state = states.remove(&record.id).map(|state| unpacked(&record.id, &state));
+                self.install(record, state, false);
+            }
+            after = last;
+            if is_last {
+                break;
+            }
+        }
+        let evaluated: HashSet<String> = {
+            let entries = self.0.entries.read();
+            let running = entries.iter().filter(|(_, entry)| entry.inbox.is_some());
+            running.map(|(id, _)| id.clone()).collect()
+        };
+        Ok(self.0.args.alerts.only_rules(evaluated)?)
+    }
+
+    /// One rule.
+    pub fn one(&self, id: &str) -> Option<RuleView> {
+        self.0.entries.read().get(id).map(Entry::view)
+    }
+
+    /// Rules by id, at most `limit`, those behind `after` when it is given, that `is_wanted` lets through.
+    pub fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+        is_wanted: impl Fn(&Definition) -> bool,
+    ) -> Vec<RuleView> {
+        let entries = self.0.entries.read();
+        let after = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let behind = entries.range::<str, _>((after, std::ops::Bound::Unbounded));
+        let wanted = behind.map(|(_, entry)| entry).filter(|entry| is_wanted(&entry.definition));
+        wanted.take(limit).map(Entry::view).collect()
+    }
+
+    /// The checked form of a rule.
+    pub fn checked(&self, id: &str) -> Option<Arc<Rule>> {
+        self.0.entries.read().get(id).and_then(|entry| entry.rule.clone())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.entries.read().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where all series of a rule are, and why; none when it is not evaluated.
+    pub async fn explain(&self, id: &str) -> Result<Vec<Explanation>, RuleError> {
+        let inbox = {
+            let entries = self.0.entries.read();
+            entries.get(id).ok_or(RuleError::NotFound)?.inbox.clone()
+        };
+        let Some(inbox) = inbox.filter(|inbox| !inbox.is_closed()) else { return Ok(Vec::new()) };
+        let asked = inbox.ask(Explain, &Cause::own(), Duration::from_millis(ASK_MS_MAX)).await;
+        asked.map_err(|_silent| RuleError::Overloaded)
+    }
+
+    /// Hands the samples of one moment of a node to the rules that want them. Waits for nobody: what a full mailbox
+    /// does not take is dropped and counted. `feed` belongs to the node; NaN is no sample.
+    pub fn offer(
+        &self,
+        feed: &mut Feed,
+        (node, labels): (&NodeName, &BTreeMap<String, String>),
+        (at_ms, columns, values): (u64, &Arc<[Column]>, &[f64]),
+        cause: &Cause,
+    ) {
+        let watched = self.watched();
+        if watched.rules.is_empty() {
+            return;
+        }
+        let arrived_us = self.0.args.clock.monotonic_us();
+        let plan = feed.plan((watched.generation, &watched.index), node.as_str(), labels, columns);
+        for (number, wanted) in plan.iter() {
+            let Some((inbox, standing)) = watched.rules.get(*number) else { continue };
+            let sampled = wanted.iter().filter_map(|(column, series)| {
+                values.get(*column).filter(|value| !value.is_nan()).map(|value| (series.clone(), *value))
+            });
+            let values: Vec<_> = sampled.collect();
+            let count = values.len() as u64;
+            if count > 0 && inbox.try_send(Samples { at_ms, values, arrived_us }, cause).is_err() {
+                standing.dropped.fetch_add(count, Ordering::Relaxed);
+                Counter::RuleSamplesDropped.add(count);
+            }
+        }
+    }
+
+    fn watched(&self) -> Arc<Watched> {
+        let watched = self.0.watched.read().clone();
+        if watched.generation == self.0.generation.load(Ordering::Acquire) {
+            return watched;
+        }
+        let mut slot = self.0.watched.write();
+        // Read before the entries are: what changes meanwhile is seen by the next.
+        let generation = self.0.generation.load(Ordering::Acquire);
+        if slot.generation != generation {
+            let entries = self.0.entries.read();
+            let running: Vec<_> = entries
+                .values()
+                .filter_map(|entry| Some((entry.rule.as_ref()?, entry.inbox.as_ref()?, &entry.standing)))
+                .collect();
+            let index = Index::new(running.iter().enumerate().map(|(at, (rule, _, _))| (at, &***rule)));
+            let rules =
+                running.iter().map(|(_, inbox, standing)| ((*inbox).clone(), (*standing).clone())).collect();
+            *slot = Arc::new(Watched { generation, index, rules });
+        }
+        slot.clone()
+    }
+
+    /// Lets time pass for the rules for which it matters.
+    pub(super) fn tick(&self) {
+        let (watched, now_ms) = (self.watched(), self.0.args.clock.unix_ms());
+        for (inbox, standing) in &watched.rules {
+            if standing.due_ms.load(Ordering::Relaxed) <= now_ms
+                && let Err(error) = inbox.try_send(Tick, &Cause::own())
+            {
+                tracing::debug!(rule = ?inbox, %error, "rule not told that time passed");
+            }
+        }
+    }
+
+    /// Keeps the states that rules left to be kept.
+    pub(super) fn keep(&self) -> Option<impl Future<Output = ()> + use<>> {
+        let left = std::mem::take(&mut *self.0.unkept.lock());
+        if left.is_empty() {
+            return None;
+        }
+        let left: Vec<RuleState> =
+            left.into_iter().map(|(rule_id, state)| RuleState { rule_id, state }).collect();
+        let now_ms = self.0.args.clock.unix_ms();
+        let written: Vec<_> = left
+            .chunks(KEPT_AT_ONCE)
+            .map(|part| (self.0.args.store.put_rule_states(part.to_vec(), now_ms), part.to_vec()))
+            .collect();
+        let unkept = self.0.unkept.clone();
+        Some(async move {
+            for (written, part) in written {
+                if let Err(error) = written.await {
+                    tracing::debug!(%error, "states of rules not kept; tried again");
+                    let mut unkept = unkept.lock();
+                    for RuleState { rule_id, state } in part {
+                        // A newer one may have come.
+                        unkept.entry(rule_id).or_insert(state);
+                    }
+                }
+            }
+        })
+    }
+}
