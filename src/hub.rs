@@ -23,7 +23,7 @@ use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
 use crate::fault::Faults;
-use crate::http::{State, alerts};
+use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
@@ -274,7 +274,6 @@ impl Hub {
         });
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
-        let alerts = alerts::Queue::new(store.held_alerts_count().await?);
         let address = listener.local_addr()?;
         let (has_seeds, mut rule_files) =
             (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
@@ -283,7 +282,6 @@ impl Hub {
             Parts {
                 clock,
                 address,
-                alerts,
                 started_ms,
                 store,
                 breakers,

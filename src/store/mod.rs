@@ -9,8 +9,8 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`.
+//! `sessions`, `snapshots`, `users`, `tokens`, `load_tests`,
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`, `past`.
 
 mod alert_search;
 mod alerts;
@@ -23,10 +23,10 @@ mod error;
 mod events;
 mod faults;
 mod heartbeats;
-mod held_alerts;
 mod load_tests;
 mod migration;
 mod nodes;
+mod past;
 mod policies;
 mod reader;
 mod request;
@@ -65,10 +65,10 @@ pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
 pub use heartbeats::HeartbeatRecord;
-pub use held_alerts::HeldAlert;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
+pub use past::{PastQuery, PastSamples};
 pub use policies::{PolicyKind, PolicyRecord, PolicyWrite};
 pub use request::Reply;
 pub use rules::{RuleRecord, RuleState, RuleWrite, Written};
