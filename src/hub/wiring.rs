@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::fault::Faults;
-use crate::http::{Desk, State, alerts};
+use crate::http::{Desk, State};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
@@ -26,7 +26,7 @@ use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
 use crate::room::{Rooms, RoomsActor};
-use crate::rule::{Rules, RulesActor, RulesArgs};
+use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
@@ -39,7 +39,6 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
-    pub(super) alerts: alerts::Queue,
     pub(super) auth: Auth,
     pub(super) tree: Tree,
     pub(super) node: NodeName,
@@ -49,10 +48,19 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node, faults, scenarios } =
-        parts;
-    let HubOptions { settings, data_dir, workers, dev, rate_limits, program, places: _, clock: _, lab: _ } =
-        options;
+    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
+    let HubOptions {
+        settings,
+        data_dir,
+        workers,
+        dev,
+        rate_limits,
+        program,
+        places: _,
+        clock: _,
+        lab: _,
+        rules: _,
+    } = options;
     let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
@@ -118,7 +126,6 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         address,
         data_dir,
         heartbeats,
-        alerts,
         scenarios,
         desk,
         draining: watch::Sender::new(false),
@@ -174,7 +181,7 @@ fn load_tests(
 }
 
 /// Starts what exists once, in the order of the table. Workers start their shards themselves.
-pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
+pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_directory: Option<RuleDirectory>) {
     let services = &state.services;
     let tree = &services.tree;
     let keeper = KeeperArgs { state: Arc::downgrade(state) };
@@ -188,7 +195,7 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     services.alerts.start_actor();
-    tree.start("rules", RulesActor::new(services.rules.clone()), None);
+    tree.start("rules", RulesActor::new(services.rules.clone(), rule_directory), None);
     tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
     if state.sampler.enabled {
         let args = SamplerArgs {

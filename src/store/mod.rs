@@ -9,8 +9,8 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`.
+//! `sessions`, `snapshots`, `users`, `tokens`, `load_tests`,
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`, `past`.
 
 mod alert_search;
 mod alerts;
@@ -23,10 +23,10 @@ mod error;
 mod events;
 mod faults;
 mod heartbeats;
-mod held_alerts;
 mod load_tests;
 mod migration;
 mod nodes;
+mod past;
 mod policies;
 mod reader;
 mod request;
@@ -65,10 +65,10 @@ pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
 pub use heartbeats::HeartbeatRecord;
-pub use held_alerts::HeldAlert;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
+pub use past::{PastQuery, PastSamples};
 pub use policies::{PolicyKind, PolicyRecord, PolicyWrite};
 pub use request::Reply;
 pub use rules::{RuleRecord, RuleState, RuleWrite, Written};
@@ -123,6 +123,7 @@ pub struct Store {
     counters: Arc<Counters>,
     readers: Arc<Readers>,
     path: Arc<PathBuf>,
+    is_new: bool,
 }
 
 impl Store {
@@ -131,10 +132,10 @@ impl Store {
     pub fn open(path: &Path, options: &StoreOptions, now_ms: u64) -> Result<Self, StoreError> {
         let open = || {
             let database = Database::open(path)?;
-            migration::migrate_connection(&database.connection, path, MIGRATIONS, now_ms)?;
-            Ok(database)
+            let applied = migration::migrate_connection(&database.connection, path, MIGRATIONS, now_ms)?;
+            Ok((database, applied.len() == MIGRATIONS.len()))
         };
-        let database = open().map_err(|error: StoreError| error.at_open(path))?;
+        let (database, is_new) = open().map_err(|error: StoreError| error.at_open(path))?;
         let counters = Arc::new(Counters::default());
         let (queue, commands) = sync_channel(options.queue_requests_max.max(1));
         let writer = Writer::new(path.to_path_buf(), commands, counters.clone(), options);
@@ -148,7 +149,13 @@ impl Store {
             counters,
             readers: Arc::new(Readers::new(path.to_path_buf(), options)),
             path: Arc::new(path.to_path_buf()),
+            is_new,
         })
+    }
+
+    /// Whether there was no database before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The database file.

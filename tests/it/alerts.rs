@@ -1,12 +1,15 @@
 //! Alerts over HTTP, on a hub of real parts.
 
+mod alertmanager;
 mod by_hand;
 mod exported;
 mod heartbeats;
 mod keys;
 mod policies;
+mod prometheus;
 mod read;
 mod rules;
+mod tried;
 
 use std::collections::BTreeMap;
 

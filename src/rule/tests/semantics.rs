@@ -284,6 +284,16 @@ fn what_nobody_has_seen_goes_by_its_matchers() {
 }
 
 #[test]
+fn an_absence_that_names_nobody_waits_for_somebody_first() {
+    let rule = absence(&json!({"matchers": ["node=~.+", "load_test="]}));
+    let mut evaluator = Evaluator::new(rule);
+    let mut out = Vec::new();
+    evaluator.tick(1_000, &mut out);
+    evaluator.tick(100_000, &mut out);
+    assert_eq!((written(&out), evaluator.series_count()), (vec![], 0));
+}
+
+#[test]
 fn rates_and_anomalies() {
     let rate = json!({"kind": "rate", "value": 2.0, "window_seconds": 10});
     let percent = json!({"kind": "rate", "value": 50.0, "unit": "percent", "window_seconds": 10});
