@@ -46,6 +46,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ("cpu_percent", "at character 1: expected a comparison, such as cpu_percent > 80, found a number"),
         ("1 > 2", "at character 1: expected a series in at least one place, found numbers alone"),
         ("a > 1 and b", "at character 11: expected a comparison, such as cpu_percent > 80, found a number"),
+        ("(a > 1) + 2", "at character 1: expected a number, a series or a function, found a comparison"),
         ("(a > 1) + 2 > 3", "at character 1: expected a number, a series or a function, found a comparison"),
         ("a > (b > 1)", "at character 5: expected a number, a series or a function, found a comparison"),
         ("1 < a < 5", "at character 7: expected and, or or the end: a comparison is no number, found \"<\""),
@@ -258,11 +259,28 @@ fn reasons_have_names_and_values() {
 }
 
 #[test]
+fn the_value_is_that_of_the_newest_judgement() {
+    let (c, m) = ("cpu_percent", "memory_percent");
+    let both = "cpu_percent > 80 and memory_percent > 80";
+    let (evaluator, _) = run(both, &json!({}), &[(c, 1, 90.0), (m, 1, 90.0), (c, 2, 85.0)]);
+    let told = evaluator.explain(&series(c, "web-1")).unwrap();
+    assert_eq!(told.value, Some(90.0), "of the second moment the other one is missing");
+    let silent = json!({"no_data": "ok", "no_data_seconds": 60});
+    let (_, out) = run(
+        "cpu_percent > 80",
+        &silent,
+        &[("tick", 1, 0.0), (c, 1, 90.0), (c, 2, f64::NAN), ("tick", 99, 0.0)],
+    );
+    assert_eq!(written(&out), ["1 ok>firing", "62 firing>ok"]);
+    assert_eq!(out[1].value, Some(90.0), "what nobody knows is not nothing");
+}
+
+#[test]
 fn an_expression_within_a_composite() {
-    let inner = json!({"kind": "expression", "expression": "cpu_percent + memory_percent > 100"});
+    let inner = json!({"kind": "expression", "expression": "cpu_percent + memory_percent > 100 and cpu_percent < 90"});
     let gone = json!({"kind": "absence", "metric": "load1", "absent_seconds": 30});
     let fields = json!({"kind": "composite", "metric": null, "comparison": null, "value": null, "op": "or",
-        "conditions": [inner, gone]});
+        "conditions": [gone, inner]});
     let mut evaluator = Evaluator::new(rule(&fields));
     let mut out = Vec::new();
     evaluator.tick(1_000, &mut out);
@@ -272,13 +290,13 @@ fn an_expression_within_a_composite() {
         evaluator.observe(&series(metric, "n"), at_ms, value, &mut out);
     }
     assert_eq!(written(&out), ["1 ok>firing"]);
-    assert_eq!(out[0].reason.to_string(), "condition 1 of 2 holds");
+    assert_eq!(out[0].reason.to_string(), "condition 2 of 2 holds");
 }
 
 #[test]
 fn what_is_remembered_of_other_inputs_is_forgotten() {
     let (evaluator, _) = run("sum(cpu_percent, 1m) > 150", &json!({}), &[("cpu_percent", 1, 90.0)]);
-    for (text, expected) in [("sum(cpu_percent, 1m) > 150", 1), ("max(cpu_percent, 1m) > 150", 0)] {
+    for (text, expected) in [("sum(cpu_percent, 1m) > 150", 1), ("count(cpu_percent, 1m) > 1", 0)] {
         let mut next = Evaluator::new(rule(&fields(text)));
         let saved = serde_json::to_string(&evaluator.saved()).unwrap();
         next.restore(serde_json::from_str(&saved).unwrap());

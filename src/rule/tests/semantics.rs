@@ -326,6 +326,16 @@ fn rates_and_anomalies() {
 }
 
 #[test]
+fn what_hours_of_the_day_are_like_outlives_the_end_of_a_series() {
+    let odd = json!({"kind": "anomaly", "comparison": null, "value": null, "window_points": 5, "samples_min": 3,
+        "seasonal": true});
+    let day = 86_400;
+    let script = [S(1, 1.0), S(2, 2.0), S(3, 1.0), S(day, f64::NAN), S(day + 1, 90.0), S(day + 3_600, 90.0)];
+    let at = [format!("{} ok>firing", day + 1)];
+    assert_eq!(steps(&rule(&odd), &script), at, "of the next hour nothing is known");
+}
+
+#[test]
 fn further_breaches_are_told_once_a_second_and_older_steps_have_no_time_of_their_own() {
     let mut evaluator = Evaluator::new(rule(&json!({})));
     let one = series("cpu_percent", "web-1");
