@@ -18,6 +18,15 @@ export class ApiClient {
     return this.call<T>('POST', path, undefined, body);
   }
 
+  put<T>(path: string, body: object): Promise<T> {
+    return this.call<T>('PUT', path, undefined, body);
+  }
+
+  /** A search: it changes nothing, and can be given up. */
+  search<T>(path: string, body: object, signal: AbortSignal): Promise<T> {
+    return this.call<T>('POST', path, signal, body);
+  }
+
   async delete(path: string): Promise<void> {
     await this.call('DELETE', path);
   }
