@@ -1,0 +1,36 @@
+import type { ReactNode } from 'react';
+import { useRuleTemplates } from '../../api/ruleQueries';
+import type { RuleTemplate } from '../../api/rules';
+import { messageOf } from '../../api/problem';
+import { Panel } from '../../ui/Panel';
+import { conditionWords } from './ruleWords';
+
+interface TemplatesProps {
+  readonly chosen: RuleTemplate | null;
+  readonly onChoose: (template: RuleTemplate | null) => void;
+}
+
+/** Rules to start from. */
+export function Templates({ chosen, onChoose }: TemplatesProps): ReactNode {
+  const query = useRuleTemplates();
+  const items = (query.data?.items ?? []).filter((template) => template.rule !== undefined);
+  if (query.error !== null && query.data === undefined) return <p className="muted">There are no templates to start from: {messageOf(query.error)}</p>;
+  if (items.length === 0) return null;
+  return (
+    <Panel title="Start from" count={items.length}>
+      <div className="templates" role="group" aria-label="Templates">
+        {items.map((template) => {
+          const is_chosen = chosen !== null && idOf(chosen) === idOf(template);
+          return (
+            <button key={idOf(template)} type="button" className="template" aria-pressed={is_chosen} onClick={() => onChoose(is_chosen ? null : template)}>
+              <strong>{template.title ?? template.rule?.name ?? template.name}</strong>
+              <span className="muted">{template.description ?? (template.rule === undefined ? '' : conditionWords(template.rule))}</span>
+            </button>
+          );
+        })}
+      </div>
+    </Panel>
+  );
+}
+
+const idOf = (template: RuleTemplate): string => template.id ?? template.name;
