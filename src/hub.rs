@@ -85,6 +85,23 @@ pub fn table() -> Vec<ChildSpec> {
             queue_bound: 1_024,
             ..row("document", Some("documents"), "delivery", "shared state of one document")
         },
+        ChildSpec {
+            placement: Placement::Arbiter("alerts"),
+            queue_bound: 65_536,
+            ..row("alerts", None, "alerts", "owner of alerts: commits what becomes of them, and publishes it")
+        },
+        ChildSpec {
+            placement: Placement::Arbiter("rules"),
+            ..row("rules", None, "alerts", "parent of rules; lets time pass, keeps the state of their series")
+        },
+        ChildSpec {
+            policy: RestartPolicy::Transient,
+            placement: Placement::Arbiter("rules"),
+            // Its own trouble; the others are evaluated as before.
+            on_give_up: OnGiveUp::Contain,
+            when_full: WhenFull::DropAndCount,
+            ..row("rule", Some("rules"), "alerts", "one rule, evaluated on the samples that it wants")
+        },
         row("fleet", None, "nodes", "parent of nodes; recalls the fleet from the store"),
         ChildSpec {
             policy: RestartPolicy::Transient,
@@ -188,6 +205,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// Rules cannot be read.
+    #[error(transparent)]
+    Rules(#[from] crate::rule::RuleError),
     /// Load tests of the hub's former life cannot be marked.
     #[error(transparent)]
     LoadTests(#[from] RunError),
@@ -264,6 +284,7 @@ impl Hub {
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
         start_singletons(&state, node);
+        state.services.rules.recall().await?;
         Ok(Self { state, listener, root_failures, _lock: lock })
     }
 

@@ -90,6 +90,10 @@ pub struct Alert {
     #[serde(rename = "started_at", serialize_with = "moment")]
     #[schema(value_type = String)]
     pub started_at_ms: u64,
+    /// When it ends unless it is posted again; null: when somebody or its rule ends it.
+    #[serde(rename = "ends_at", serialize_with = "moment_or_null")]
+    #[schema(value_type = Option<String>)]
+    pub ends_at_ms: Option<u64>,
     /// When its condition had held for long enough. When it was suppressed since: when it fired after that.
     #[serde(rename = "fired_at", serialize_with = "moment_or_null")]
     #[schema(value_type = Option<String>)]

@@ -115,6 +115,7 @@ mod tests {
             annotations: Labels::new(),
             value: None,
             started_at_ms: at_ms,
+            ends_at_ms: None,
         };
         open(new, Opening::Firing, HUB, "", at_ms).0
     }

@@ -128,6 +128,24 @@ impl Groups {
         });
     }
 
+    /// An alert fires of which somebody was told before the hub ended, at `told_ms`.
+    pub fn resume(&mut self, key: &GroupKey, id: &str, told_ms: u64) {
+        let repeat_ms = self.timing.repeat_interval_ms;
+        self.change(key, |slot| {
+            let group = slot.get_or_insert_with(|| Group {
+                firing: BTreeSet::new(),
+                told: BTreeSet::new(),
+                due_ms: 0,
+                told_at_ms: None,
+            });
+            group.firing.insert(id.to_owned());
+            group.told.insert(id.to_owned());
+            let told_ms = group.told_at_ms.map_or(told_ms, |known_ms| known_ms.max(told_ms));
+            group.told_at_ms = Some(told_ms);
+            group.due_ms = told_ms.saturating_add(repeat_ms);
+        });
+    }
+
     /// An alert does not fire any more: it is over, or somebody has it in hand. A group of which nothing was told is
     /// forgotten with its last alert.
     pub fn ends(&mut self, key: &GroupKey, id: &str) {
@@ -229,6 +247,17 @@ mod tests {
         groups.ends(&key("a"), "3");
         assert_eq!(told(&groups.take_due(16_030)), [(vec![], vec!["2", "3"], false)]);
         assert!(groups.is_empty() && groups.next_due_ms().is_none());
+    }
+
+    #[test]
+    fn after_a_restart_what_was_told_is_not_told_again_at_once() {
+        let mut groups = Groups::new(TIMING);
+        groups.resume(&key("a"), "1", 1_000);
+        groups.resume(&key("a"), "2", 1_100);
+        groups.fires(&key("a"), "1", Severity::Critical, 2_000);
+        assert_eq!(groups.next_due_ms(), Some(1_100 + 14_400));
+        groups.ends(&key("a"), "2");
+        assert_eq!(told(&groups.take_due(2_000)), [(vec!["1"], vec!["2"], false)]);
     }
 
     #[test]

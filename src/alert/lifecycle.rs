@@ -43,6 +43,8 @@ pub struct NewAlert {
     pub value: Option<f64>,
     /// When its condition began to hold, Unix milliseconds.
     pub started_at_ms: u64,
+    /// When it ends unless it is posted again, Unix milliseconds.
+    pub ends_at_ms: Option<u64>,
 }
 
 /// How an alert begins.
@@ -203,6 +205,7 @@ pub fn open(new: NewAlert, opening: Opening, actor: &str, reason: &str, at_ms: u
         value: new.value,
         reason: reason.clone(),
         started_at_ms: new.started_at_ms,
+        ends_at_ms: new.ends_at_ms,
         fired_at_ms: (to != State::Pending).then_some(at_ms),
         acknowledged_by: None,
         acknowledged_at_ms: None,
@@ -294,7 +297,12 @@ fn change(alert: &mut Alert, event: Event, at_ms: u64) -> Result<Option<Step>, R
         (Event::Suppress { .. }, Acknowledged) => None,
         (Event::Suppress { why, until_ms }, state) => {
             alert.suppressed_until_ms = until_ms;
-            (state != Suppressed).then(|| Step::of_hub(Suppressed, why, held))
+            if state == Suppressed {
+                // Held back as before, by something else.
+                alert.reason = why;
+                return Ok(None);
+            }
+            Some(Step::of_hub(Suppressed, why, held))
         }
         (Event::Unsuppress { why }, Suppressed) => Some(Step::of_hub(Firing, why, held)),
         (Event::Unsuppress { .. }, Resolved) => return refused(Resolved, "unsuppressed"),

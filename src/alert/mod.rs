@@ -1,7 +1,19 @@
-//! Alerts: what they are, what may happen to them, and what holds them back. Everything here is pure: times are Unix
-//! milliseconds that the caller gives.
+//! Alerts: what they are, what may happen to them, and what holds them back.
+//!
+//! - `lifecycle`: what may happen to one alert, and what becomes of it; `entity`: the alert itself
+//! - `matchers`, `suppression`, `inhibition`, `flap`: what holds alerts back; `grouping`, `escalation`: who is told when
+//! - [`book`]: all open alerts, and what becomes of them
+//! - `actor`: the one owner: commits, then publishes (`announcing`)
+//! - [`alerts`]: what other modules see of it
+//!
+//! All but the last two are pure: times are Unix milliseconds that the caller gives.
 
+mod actor;
+pub mod alerts;
+mod announcing;
+pub mod book;
 mod entity;
+mod error;
 mod escalation;
 mod field_error;
 pub mod fingerprint;
@@ -10,13 +22,18 @@ mod grouping;
 mod inhibition;
 mod lifecycle;
 mod matchers;
+pub mod messages;
+pub mod policies;
 mod record;
 mod score;
 mod severity;
+mod signal;
 mod subject;
 mod suppression;
 
+pub use alerts::{Alerts, AlertsArgs, Taken};
 pub use entity::{Alert, HUB, State, Transition};
+pub use error::AlertError;
 pub use escalation::{Level, Policy};
 pub use field_error::FieldError;
 pub use fingerprint::Labels;
@@ -27,5 +44,6 @@ pub use lifecycle::{Event, NewAlert, Opening, Refused, Replayed, apply, may_step
 pub use matchers::{MATCHERS_MAX, Matcher, MatcherError, Operator};
 pub use score::{WEIGHT_DEFAULT, WEIGHT_MAX, score};
 pub use severity::{NotASeverity, SEVERITIES, Severity};
+pub use signal::{News, Origin, Posted, Signal, Text};
 pub use subject::{METRIC, SERVICE, SEVERITY, Subject};
 pub use suppression::{Schedule, Window, WindowDefinition, suppressed_by};

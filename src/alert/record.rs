@@ -18,6 +18,7 @@ struct Detail {
     notified_at_ms: Option<u64>,
     escalation_level: u32,
     suppressed_until_ms: Option<u64>,
+    ends_at_ms: Option<u64>,
     count: u64,
     last_breach_at_ms: u64,
 }
@@ -45,6 +46,7 @@ impl Alert {
             notified_at_ms: self.notified_at_ms,
             escalation_level: self.escalation_level,
             suppressed_until_ms: self.suppressed_until_ms,
+            ends_at_ms: self.ends_at_ms,
             count: self.count,
             last_breach_at_ms: self.last_breach_at_ms,
         };
@@ -93,6 +95,7 @@ impl Alert {
             value: detail.value,
             reason: detail.reason,
             started_at_ms: record.started_at_ms,
+            ends_at_ms: detail.ends_at_ms,
             fired_at_ms: record.fired_at_ms,
             acknowledged_by: detail.acknowledged_by,
             acknowledged_at_ms: record.acknowledged_at_ms,
@@ -167,6 +170,7 @@ mod tests {
             annotations: [("runbook_url".to_owned(), "https://example.org".to_owned())].into(),
             value: Some(0.1 + 0.2),
             started_at_ms: 1_000,
+            ends_at_ms: Some(7_000),
         };
         let opening = Opening::Suppressed { why: "window".into(), until_ms: Some(9_000) };
         let (alert, born) = open(new, opening, HUB, "", 2_000);

@@ -3,6 +3,7 @@
 //! Order of strength: command line, environment, file, default. This module knows files and sections;
 //! flags and environment are the program's (`cli`).
 
+mod alert;
 mod breaker;
 mod connection;
 mod http;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use alert::AlertSection;
 pub use breaker::BreakerSection;
 pub use connection::ConnectionSection;
 pub use http::HttpSection;
@@ -35,6 +37,8 @@ pub use topic::TopicSection;
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Rules and alerts.
+    pub alert: AlertSection,
     /// When breakers open, and what is held meanwhile.
     pub breaker: BreakerSection,
     /// Sockets, outboxes, heartbeat.
@@ -99,6 +103,7 @@ impl Settings {
 
     /// Checks every section.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.alert.check()?;
         self.breaker.check()?;
         self.connection.check()?;
         self.http.check()?;

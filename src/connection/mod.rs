@@ -44,6 +44,7 @@ pub mod wheel;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::alert::Alerts;
 use crate::auth::{Auth, Claims};
 use crate::breaker::Breakers;
 use crate::broker::Broker;
@@ -53,6 +54,7 @@ use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
 use crate::room::Rooms;
+use crate::rule::Rules;
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::Documents;
@@ -77,6 +79,10 @@ pub struct Services {
     pub rooms: Rooms,
     /// Shared state.
     pub documents: Documents,
+    /// Owns alerts.
+    pub alerts: Alerts,
+    /// What makes them.
+    pub rules: Rules,
     /// Takes samples.
     pub ingest: Ingest,
     /// Checks tokens.

@@ -1,6 +1,11 @@
-//! Alerts that are posted from outside: broadcast to everybody who subscribes to their severity, and listed.
+//! Alerts: those that are kept ([`search`], [`one`], [`statistics`], [`export`]), and those that are posted from outside:
+//! broadcast to everybody who subscribes to their severity, and listed.
 
 pub mod broadcast;
+pub mod export;
+pub mod one;
+pub mod search;
+pub mod statistics;
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::problem::{FieldError, Problem};
+use super::query::read_moment;
 use super::state::State;
 use crate::protocol::codes::Code;
 
@@ -45,6 +46,38 @@ impl FromRequest for Body {
 struct Members<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
 
 impl Body {
+    /// The bytes.
+    pub(super) fn into_bytes(self) -> web::Bytes {
+        self.0
+    }
+
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.0.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+    }
+
+    /// One thing, or a list of them. Which field is bad is only told in words.
+    pub(super) fn one_or_list<'a, T: Deserialize<'a>>(&'a self) -> Result<Vec<T>, Problem> {
+        let read = if self.is_list() {
+            serde_json::from_slice(&self.0)
+        } else {
+            serde_json::from_slice(&self.0).map(|one| vec![one])
+        };
+        read.map_err(|error| match error.classify() {
+            serde_json::error::Category::Data if error.to_string().starts_with("missing field") => {
+                Problem::new(Code::MissingField, error.to_string())
+            }
+            serde_json::error::Category::Data => Problem::new(Code::InvalidField, error.to_string()),
+            _ => Problem::new(Code::InvalidJson, format!("the body is not JSON: {error}")),
+        })
+    }
+
+    /// The object, whole.
+    pub(super) fn object(&self) -> Result<serde_json::Map<String, serde_json::Value>, Problem> {
+        self.fields(false)?;
+        serde_json::from_slice(&self.0).map_err(|error| Problem::new(Code::InvalidJson, error.to_string()))
+    }
+
     /// The fields of the object; an empty body counts as an empty object where `may_be_empty`.
     pub fn fields(&self, may_be_empty: bool) -> Result<Fields<'_>, Problem> {
         if may_be_empty && self.0.iter().all(u8::is_ascii_whitespace) {
@@ -114,6 +147,34 @@ impl<'a> Fields<'a> {
             }
         }
         texts
+    }
+
+    /// Texts that may be left out: one, or a list of at most `items_max`, each of 1 to `bytes_max` bytes.
+    pub fn optional_list(&mut self, name: &str, items_max: usize, bytes_max: usize) -> Vec<String> {
+        let Some(raw) = self.raw(name) else { return Vec::new() };
+        let one = serde_json::from_str::<String>(raw.get()).map(|text| vec![text]);
+        let fits = |texts: &Vec<String>| {
+            texts.len() <= items_max && texts.iter().all(|text| (1..=bytes_max).contains(&text.len()))
+        };
+        match one.or_else(|_not_one| serde_json::from_str(raw.get())).ok().filter(fits) {
+            Some(texts) => texts,
+            None => {
+                let wanted = format!("must be at most {items_max} texts of 1 to {bytes_max} bytes");
+                self.refuse(name, wanted);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A moment that may be left out, in Unix milliseconds: RFC 3339, or the milliseconds themselves.
+    pub fn optional_moment(&mut self, name: &str) -> Option<u64> {
+        let raw = self.raw(name)?;
+        let text = serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_number| raw.get().to_owned());
+        let moment = read_moment(&text);
+        if moment.is_none() {
+            self.refuse(name, "must be a time as 2026-11-21T01:15:22Z, or milliseconds since 1970");
+        }
+        moment
     }
 
     /// One of these words, which must be there.

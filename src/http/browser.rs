@@ -20,9 +20,10 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 
 /// What pages of other origins may use.
-const CORS_METHODS: &str = "GET, POST, DELETE";
-const CORS_HEADERS: &str = "Authorization, Content-Type, X-Correlation-ID, traceparent";
-const CORS_EXPOSED: &str = "X-Correlation-ID, traceparent, Retry-After";
+const CORS_METHODS: &str = "GET, POST, PUT, DELETE";
+const CORS_HEADERS: &str =
+    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Correlation-ID, traceparent";
+const CORS_EXPOSED: &str = "ETag, Idempotency-Replayed, Location, Retry-After, X-Correlation-ID, traceparent";
 const CORS_MAX_AGE_S: &str = "600";
 
 /// What is to be done with a request, by its origin.

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::fallback::Places;
 use super::health::{REPORT_MS, Report, checks, run};
+use super::idempotency::UnderWay;
 use super::login_limit::LoginLimit;
 use super::loop_lag::LoopLag;
 use super::rates::{PerSecond, Rates, Reading};
@@ -20,6 +21,8 @@ pub struct Desk {
     pub logins: LoginLimit,
     /// How late the event loops are.
     pub lag: LoopLag,
+    /// Requests with an `Idempotency-Key` that are being carried out.
+    pub(super) under_way: UnderWay,
     /// Polls and event streams that may wait.
     pub(super) places: Places,
     /// Set while an end-to-end check runs.
@@ -62,6 +65,7 @@ impl Desk {
         Self {
             logins: LoginLimit::new(if rate_limits { settings.logins_per_minute } else { 0 }),
             lag: LoopLag::default(),
+            under_way: UnderWay::default(),
             places: Places::new(settings),
             checking: Arc::default(),
             bursting: Arc::default(),

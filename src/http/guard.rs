@@ -10,6 +10,7 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, Responder, dev, guard, web};
 
+use super::idempotency;
 use super::origin::is_loopback_host;
 use super::problem::Problem;
 use super::state::State;
@@ -43,7 +44,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let row = ROUTES.iter().position(|rule| rule.method == method && rule.path == path);
+    let row = row_of(method, path);
     web::resource([path.to_owned(), format!("{path}/")])
         .guard(guard::fn_guard(move |context| {
             let asked = &context.head().method;
@@ -51,6 +52,25 @@ where
         }))
         .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| admit(row, request, next)))
         .to(handler)
+}
+
+/// Mounts a handler that creates something under its row: a `POST` that is carried out once a key.
+pub(super) fn creating<F, Args>(path: &'static str, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let row = row_of("POST", path);
+    web::resource([path.to_owned(), format!("{path}/")])
+        .guard(guard::Post())
+        .wrap(from_fn(idempotency::once))
+        .wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| admit(row, request, next)))
+        .to(handler)
+}
+
+fn row_of(method: &str, path: &str) -> Option<usize> {
+    ROUTES.iter().position(|rule| rule.method == method && rule.path == path)
 }
 
 async fn admit(

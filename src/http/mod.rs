@@ -3,11 +3,11 @@
 //! A request comes in by [`door`] (identity, origin, headers, log line), passes its row of the table of
 //! permissions in [`guard`], and reaches one handler:
 //!
-//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`deployments`], [`events`],
+//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`policies`], [`deployments`], [`events`],
 //!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`testing`], [`sim`], [`performance`], [`topics`], [`nodes`],
 //!   [`supervision`],
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
-//! - [`query`], [`body`], [`page`]: reading what was asked; [`problem`]: every refusal
+//! - [`query`], [`body`], [`definition`], [`page`]: reading what was asked; [`idempotency`]: once a key; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
 //! - [`port`]: what a worker does with a stream: requests to the application, upgrades to a doorkeeper
 //! - [`upgrade`]: the hub's doorkeeper: from a request to a connection, judged by the same functions as the routes
@@ -18,6 +18,7 @@ pub mod breakers;
 mod browser;
 pub mod connections;
 pub mod console;
+pub mod definition;
 pub mod demo;
 pub mod deployments;
 pub mod desk;
@@ -27,6 +28,7 @@ pub mod events;
 pub mod fallback;
 pub mod guard;
 pub mod health;
+pub mod idempotency;
 pub mod login;
 pub mod login_limit;
 pub mod loop_lag;
@@ -36,6 +38,7 @@ pub mod operations;
 pub mod origin;
 pub mod page;
 pub mod performance;
+pub mod policies;
 pub mod port;
 pub mod problem;
 pub mod query;
@@ -59,7 +62,7 @@ pub use desk::Desk;
 pub use loop_lag::{LagActor, LoopLag};
 pub use state::State;
 
-use guard::on;
+use guard::{creating, on};
 
 /// The application: every route, and what all requests pass.
 pub fn app(
@@ -94,9 +97,31 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/streaming/sse", fallback::sse::sse))
         .service(on("GET", "/api/v1/streaming/topics", topics::list))
         .service(on("GET", "/api/v1/streaming/alerts", alerts::list))
-        .service(on("POST", "/api/v1/streaming/alerts", alerts::create))
-        .service(on("POST", "/api/v1/streaming/deployments", deployments::create))
-        .service(on("POST", "/api/v1/events/publish", events::publish))
+        .service(creating("/api/v1/streaming/alerts", alerts::create))
+        .service(creating("/api/v1/streaming/deployments", deployments::create))
+        .service(creating("/api/v1/events/publish", events::publish))
+        .service(on("GET", "/api/v1/alerts", alerts::search::list))
+        .service(on("GET", "/api/v1/alerts/active", alerts::search::active))
+        .service(on("POST", "/api/v1/alerts/search", alerts::search::search))
+        .service(on("GET", "/api/v1/alerts/statistics", alerts::statistics::statistics))
+        .service(on("POST", "/api/v1/alerts/export", alerts::export::export))
+        .service(on("GET", "/api/v1/alerts/{id}", alerts::one::one))
+        .service(on("GET", "/api/v1/alerts/{id}/history", alerts::one::history))
+        .service(on("GET", "/api/v1/suppression", policies::suppression::list))
+        .service(creating("/api/v1/suppression", policies::suppression::create))
+        .service(on("GET", "/api/v1/suppression/{id}", policies::suppression::one))
+        .service(on("PUT", "/api/v1/suppression/{id}", policies::suppression::replace))
+        .service(on("DELETE", "/api/v1/suppression/{id}", policies::suppression::delete))
+        .service(on("GET", "/api/v1/inhibitions", policies::inhibitions::list))
+        .service(creating("/api/v1/inhibitions", policies::inhibitions::create))
+        .service(on("GET", "/api/v1/inhibitions/{id}", policies::inhibitions::one))
+        .service(on("PUT", "/api/v1/inhibitions/{id}", policies::inhibitions::replace))
+        .service(on("DELETE", "/api/v1/inhibitions/{id}", policies::inhibitions::delete))
+        .service(on("GET", "/api/v1/escalation-policies", policies::escalation::list))
+        .service(creating("/api/v1/escalation-policies", policies::escalation::create))
+        .service(on("GET", "/api/v1/escalation-policies/{id}", policies::escalation::one))
+        .service(on("PUT", "/api/v1/escalation-policies/{id}", policies::escalation::replace))
+        .service(on("DELETE", "/api/v1/escalation-policies/{id}", policies::escalation::delete))
         .service(on("GET", "/api/v1/events", events::recent::list))
         .service(on("GET", "/api/v1/events/offline/{client_id}", events::offline::queue))
         .service(on("GET", "/api/v1/events/sync", events::sync::list))
@@ -104,11 +129,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/operations/overview", operations::overview))
         .service(on("POST", "/api/v1/operations/degrade", breakers::degrade))
         .service(on("POST", "/api/v1/operations/recover", breakers::recover))
-        .service(on("POST", "/api/v1/operations/simulate", demo::simulate))
-        .service(on("POST", "/api/v1/operations/demo", demo::demo))
+        .service(creating("/api/v1/operations/simulate", demo::simulate))
+        .service(creating("/api/v1/operations/demo", demo::demo))
         .service(on("POST", "/api/v1/operations/e2e", e2e::run))
-        .service(on("POST", "/api/v1/testing/start", testing::start))
-        .service(on("POST", "/api/v1/testing/chaos/reconnect", testing::reconnect))
+        .service(creating("/api/v1/testing/start", testing::start))
+        .service(creating("/api/v1/testing/chaos/reconnect", testing::reconnect))
         .service(on("GET", "/api/v1/testing/limits", testing::limits))
         .service(on("GET", "/api/v1/testing/runs", testing::list))
         .service(on("GET", "/api/v1/testing/runs/{id}", testing::one))

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 use super::problem::{Body as ProblemBody, FieldError};
 use super::{
     alerts, breakers, connections, console, demo, deployments, e2e, events, fallback, health, login, nodes,
-    operations, performance, rooms, sim, sockets, streaming, supervision, testing, topics,
+    operations, performance, policies, rooms, sim, sockets, streaming, supervision, testing, topics,
 };
 
 /// What every route may answer instead.
@@ -50,6 +50,7 @@ impl Modify for Bearer {
         rooms::list, rooms::one, rooms::history,
         streaming::current, streaming::history, fallback::poll::poll, fallback::sse::sse,
         topics::list, alerts::list, alerts::create, deployments::create,
+        alerts::search::list, alerts::search::active, alerts::search::search, alerts::statistics::statistics, alerts::export::export, alerts::one::one, alerts::one::history, policies::suppression::list, policies::suppression::create, policies::suppression::one, policies::suppression::replace, policies::suppression::delete, policies::inhibitions::list, policies::inhibitions::create, policies::inhibitions::one, policies::inhibitions::replace, policies::inhibitions::delete, policies::escalation::list, policies::escalation::create, policies::escalation::one, policies::escalation::replace, policies::escalation::delete,
         events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
         operations::overview, breakers::degrade, breakers::recover,
         demo::simulate, demo::demo, e2e::run,

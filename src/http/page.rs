@@ -53,7 +53,7 @@ pub(super) fn encode(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(key)
 }
 
-fn decode(cursor: &str) -> Option<String> {
+pub(super) fn decode(cursor: &str) -> Option<String> {
     String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
 }
 

@@ -1,5 +1,6 @@
 //! What went wrong, as `application/problem+json` (RFC 9457). Every refusal of the API is one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use actix_web::http::{StatusCode, header};
@@ -39,6 +40,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     retry_after_s: Option<u64>,
     headers: Vec<(&'static str, String)>,
+    members: BTreeMap<&'static str, serde_json::Value>,
 }
 
 /// A problem as it is sent.
@@ -63,6 +65,10 @@ pub struct Body<'a> {
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     #[schema(value_type = Vec<FieldError>)]
     pub errors: &'a [FieldError],
+    /// What some problems tell beside: `current_version`, `state`.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub members: &'a BTreeMap<&'static str, serde_json::Value>,
 }
 
 impl Problem {
@@ -71,7 +77,15 @@ impl Problem {
         let row = code.row();
         let retry_after_s = row.retryable.then(|| RETRY_AFTER_MS.div_ceil(1_000));
         let detail = detail.into();
-        Self { code, status: row.http_status, detail, errors: Vec::new(), retry_after_s, headers: Vec::new() }
+        Self {
+            code,
+            status: row.http_status,
+            detail,
+            errors: Vec::new(),
+            retry_after_s,
+            headers: Vec::new(),
+            members: BTreeMap::new(),
+        }
     }
 
     /// Fields that are not as they must be; the first one is also the detail.
@@ -115,6 +129,18 @@ impl Problem {
         self
     }
 
+    /// With a member beside those that every problem has, such as the state that was met.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.members.insert(name, value.into());
+        self
+    }
+
+    /// A member beside those that every problem has.
+    pub fn member(&self, name: &str) -> Option<&serde_json::Value> {
+        self.members.get(name)
+    }
+
     /// With a time to wait that is better known than the usual one, in whole seconds, at least one.
     #[must_use]
     pub fn retry_after_s(mut self, seconds: u64) -> Self {
@@ -150,6 +176,7 @@ impl Problem {
             code: row.name,
             correlation_id: cause.id(),
             errors: &self.errors,
+            members: &self.members,
         };
         answer.body(serde_json::to_string(&body).unwrap_or_default())
     }
@@ -185,6 +212,12 @@ macro_rules! from_domain {
             }
         })*
     };
+}
+
+impl From<crate::alert::FieldError> for FieldError {
+    fn from(error: crate::alert::FieldError) -> Self {
+        Self { pointer: error.pointer, detail: error.message }
+    }
 }
 
 from_domain!(AuthError, FleetError, RunError, StoreError, SyncError, TopicError);

@@ -45,6 +45,13 @@ impl Query {
             .filter(|v| !v.is_empty())
     }
 
+    /// The texts of a parameter that may be there several times, and have several texts with commas between them.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let values = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let texts = values.flat_map(|value| value.split(',')).map(str::trim);
+        texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Notes what is wrong with a parameter.
     pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
         self.errors.push(FieldError { pointer: format!("/{name}"), detail: detail.into() });
@@ -79,8 +86,7 @@ impl Query {
     /// A moment in Unix milliseconds: RFC 3339, or the milliseconds themselves.
     pub fn moment(&mut self, name: &str) -> Option<u64> {
         self.parsed(name, |text| {
-            let moment = text.parse::<u64>().ok().or_else(|| parse_rfc3339(text));
-            moment.filter(|ms| *ms <= MOMENT_MS_MAX).ok_or(
+            read_moment(text).ok_or(
                 "must be a time as 2026-11-21T01:15:22Z (a + in it is written %2B), or milliseconds since 1970",
             )
         })
@@ -94,6 +100,11 @@ impl Query {
 
 /// The end of the year 9999: what RFC 3339 can write.
 const MOMENT_MS_MAX: u64 = 253_402_300_799_999;
+
+/// A moment in Unix milliseconds: RFC 3339, or the milliseconds themselves.
+pub(super) fn read_moment(text: &str) -> Option<u64> {
+    text.parse::<u64>().ok().or_else(|| parse_rfc3339(text)).filter(|ms| *ms <= MOMENT_MS_MAX)
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use actix::prelude::*;
 use super::sessions;
 use crate::clock::Clock;
 use crate::http::State;
+use crate::http::idempotency::KEEP_MS;
 use crate::supervision::{Restart, supervised};
 use crate::topic::Kept;
 
@@ -18,6 +19,9 @@ const SESSIONS_INTERVAL_MS: u64 = 5_000;
 
 /// Time between sweeps of the store, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
+
+/// Kept answers that are forgotten at once.
+const ANSWERS_PART_MAX: usize = 1_000;
 
 /// What the keeper is made of, again after each crash.
 #[derive(Clone)]
@@ -53,9 +57,12 @@ async fn sweep_store(state: Arc<State>) {
     let oldest_ms = now_ms.saturating_sub(state.store_settings.samples_keep_ms);
     let mut failures = Vec::new();
     failures.extend(state.store.prune_samples(oldest_ms).await.err().map(|e| e.to_string()));
+    failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
     let ended_ms = clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
     failures.extend(state.store.prune_sessions(ended_ms).await.err().map(|e| e.to_string()));
     failures.extend(state.services.auth.maintain(now_ms).await.err().map(|e| e.to_string()));
+    let kept_ms = now_ms.saturating_sub(KEEP_MS);
+    failures.extend(state.store.prune_answers(kept_ms, ANSWERS_PART_MAX).await.err().map(|e| e.to_string()));
     for (name, keep) in state.services.broker.kept_topics(Kept::Store) {
         failures.extend(state.store.trim_topic(name.as_str(), keep).await.err().map(|e| e.to_string()));
     }

@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use super::HubOptions;
 use super::breakers::{BreakersActor, BreakersArgs};
 use super::keeper::{KeeperActor, KeeperArgs};
+use crate::alert::{Alerts, AlertsArgs};
 use crate::auth::Auth;
 use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
-use crate::config::LabSection;
+use crate::config::{AlertSection, LabSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::fault::Faults;
 use crate::http::{Desk, State, alerts};
@@ -22,8 +23,9 @@ use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
-use crate::node::{Fleet, FleetActor};
+use crate::node::{Fleet, FleetActor, FleetArgs};
 use crate::room::{Rooms, RoomsActor};
+use crate::rule::{Rules, RulesActor, RulesArgs};
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
@@ -68,8 +70,15 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         clock: clock.clone(),
         faults: faults.clone(),
     });
-    let fleet =
-        Fleet::new(tree.clone(), broker.clone(), store.clone(), settings.ingest.clone(), clock.clone());
+    let (own_alerts, rules) = alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert, &clock);
+    let fleet = Fleet::new(FleetArgs {
+        tree: tree.clone(),
+        broker: broker.clone(),
+        store: store.clone(),
+        rules: rules.clone(),
+        settings: settings.ingest.clone(),
+        clock: clock.clone(),
+    });
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
@@ -79,6 +88,8 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         latency: Latency::default(),
         rooms,
         documents,
+        alerts: own_alerts,
+        rules,
         ingest,
         auth: Arc::new(auth),
         clients: Clients::new(shards.clone()),
@@ -109,6 +120,33 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         desk,
         draining: watch::Sender::new(false),
     })
+}
+
+fn alerts_and_rules(
+    tree: &Tree,
+    store: &Store,
+    broker: &Broker,
+    breakers: &Breakers,
+    settings: AlertSection,
+    clock: &Clock,
+) -> (Alerts, Rules) {
+    let rules_max = settings.rules_max;
+    let alerts = Alerts::new(AlertsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        breakers: breakers.clone(),
+        settings,
+        clock: clock.clone(),
+    });
+    let rules = Rules::new(RulesArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        alerts: alerts.clone(),
+        rules_max,
+        clock: clock.clone(),
+    });
+    (alerts, rules)
 }
 
 fn load_tests(
@@ -146,6 +184,8 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
+    services.alerts.start_actor();
+    tree.start("rules", RulesActor::new(services.rules.clone()), None);
     tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
     if state.sampler.enabled {
         let args = SamplerArgs {

@@ -18,6 +18,7 @@ use super::report::{Batch, Report, SYNTHETIC, Source};
 use crate::broker::{Broker, Draft};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::{NodeName, TopicName};
+use crate::rule::{Feed, Rules};
 use crate::store::{NodeRecord, Store};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::{Cause, Counter};
@@ -76,6 +77,8 @@ pub struct NodeArgs {
     pub broker: Broker,
     /// Remembers.
     pub store: Store,
+    /// Are evaluated on its samples.
+    pub rules: Rules,
     /// Counts nodes by state.
     pub census: Arc<Census>,
     /// Where it is known, to be taken out of when it is gone.
@@ -95,6 +98,8 @@ pub struct NodeActor {
     last_seen_ms: Option<u64>,
     first_seen_ms: u64,
     newest: Option<Batch>,
+    /// What rules want of its samples.
+    feed: Feed,
     transitions: VecDeque<serde_json::Value>,
     /// A check is on its way.
     watched: bool,
@@ -115,6 +120,7 @@ impl NodeActor {
             last_seen_ms: None,
             first_seen_ms: args.clock.unix_ms(),
             newest: None,
+            feed: Feed::default(),
             transitions: VecDeque::new(),
             watched: false,
             touched_ms: 0,
@@ -310,6 +316,10 @@ impl Handler<Queued<Report>> for NodeActor {
         }
         if described {
             self.tell("inventory", None, "described", &rfc3339(now_ms), cause);
+        }
+        for Batch { unix_ms, columns, values } in &report.batches {
+            let (node, moment) = ((&self.args.name, &self.labels), (*unix_ms, columns, &values[..]));
+            self.args.rules.offer(&mut self.feed, node, moment, cause);
         }
         let newest = report.batches.into_iter().max_by_key(|batch| batch.unix_ms);
         // What an agent replays from its spool is history, not news.

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::IngestSection;
 use crate::ids::NodeName;
 use crate::protocol::codes::Code;
+use crate::rule::Rules;
 use crate::store::Store;
 use crate::supervision::{Inbox, Restart, Tree, supervised};
 use crate::telemetry::{Cause, Gauge};
@@ -87,6 +88,22 @@ impl Census {
 /// Every node by its name.
 pub type Directory = RwLock<BTreeMap<NodeName, Inbox<NodeActor>>>;
 
+/// What nodes are made of.
+pub struct FleetArgs {
+    /// Starts them.
+    pub tree: Tree,
+    /// Publishes what they report.
+    pub broker: Broker,
+    /// Remembers them.
+    pub store: Store,
+    /// Are evaluated on their samples.
+    pub rules: Rules,
+    /// Bounds.
+    pub settings: IngestSection,
+    /// Time.
+    pub clock: Clock,
+}
+
 /// The directory of nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct Fleet(Arc<Shared>);
@@ -94,19 +111,13 @@ pub struct Fleet(Arc<Shared>);
 struct Shared {
     nodes: Arc<Directory>,
     census: Arc<Census>,
-    tree: Tree,
-    broker: Broker,
-    store: Store,
-    settings: IngestSection,
-    clock: Clock,
+    args: FleetArgs,
 }
 
 impl Fleet {
     /// A directory without nodes.
-    pub fn new(tree: Tree, broker: Broker, store: Store, settings: IngestSection, clock: Clock) -> Self {
-        let census = Arc::new(Census::default());
-        let nodes = Arc::default();
-        Self(Arc::new(Shared { nodes, census, tree, broker, store, settings, clock }))
+    pub fn new(args: FleetArgs) -> Self {
+        Self(Arc::new(Shared { nodes: Arc::default(), census: Arc::default(), args }))
     }
 
     /// Hands a report to its node.
@@ -122,20 +133,22 @@ impl Fleet {
         if let Some(node) = nodes.get(name).filter(|n| !n.is_closed()) {
             return Ok(node.clone());
         }
-        let nodes_max = self.0.settings.nodes_max;
+        let nodes_max = self.0.args.settings.nodes_max;
         if nodes.len() >= nodes_max && !nodes.contains_key(name) {
             return Err(FleetError::TooManyNodes { nodes_max });
         }
-        let args = NodeArgs {
+        let args = &self.0.args;
+        let node = NodeArgs {
             name: name.clone(),
-            broker: self.0.broker.clone(),
-            store: self.0.store.clone(),
+            broker: args.broker.clone(),
+            store: args.store.clone(),
+            rules: args.rules.clone(),
             census: self.0.census.clone(),
             directory: Arc::downgrade(&self.0.nodes),
-            ttl_ms: self.0.settings.node_ttl_ms,
-            clock: self.0.clock.clone(),
+            ttl_ms: args.settings.node_ttl_ms,
+            clock: args.clock.clone(),
         };
-        let inbox = self.0.tree.start(name.shared(), NodeActor::new(args), None);
+        let inbox = args.tree.start(name.shared(), NodeActor::new(node), None);
         nodes.insert(name.clone(), inbox.clone());
         Ok(inbox)
     }
@@ -205,7 +218,7 @@ impl FleetActor {
     }
 
     fn recall(&mut self, ctx: &mut Context<Self>, after: Option<String>) {
-        let store = self.fleet.0.store.clone();
+        let store = self.fleet.0.args.store.clone();
         let page = async move { store.nodes(after.as_deref(), RECALL_PAGE).await };
         ctx.spawn(page.into_actor(self).map(|page, actor, ctx| match page {
             Ok(records) => {
@@ -213,7 +226,7 @@ impl FleetActor {
                 let (passed, known): (Vec<_>, Vec<_>) =
                     records.iter().partition(|record| is_passing(&record.labels));
                 for record in passed.iter().filter(|record| !actor.fleet.knows(&record.name)) {
-                    drop(actor.fleet.0.store.delete_node(&record.name));
+                    drop(actor.fleet.0.args.store.delete_node(&record.name));
                 }
                 for name in known.iter().filter_map(|record| NodeName::parse(&record.name).ok()) {
                     if let Err(error) = actor.fleet.open(&name) {

@@ -13,7 +13,7 @@ pub mod passing;
 pub mod report;
 
 pub use actor::{NodeActor, NodeView};
-pub use fleet::{Fleet, FleetActor, FleetError};
+pub use fleet::{Fleet, FleetActor, FleetArgs, FleetError};
 pub use liveness::{Liveness, State, Transition};
 pub use passing::LOAD_TEST;
 pub use report::{Batch, Report, SYNTHETIC, Source};

@@ -65,14 +65,7 @@ impl Cell {
 
     /// Whether it is worth to be kept over a restart: what a new cell would know anyway is not.
     pub(super) fn is_plain(&self, rule: &Rule) -> bool {
-        let is_threshold =
-            matches!(rule.leaves().first(), Some(Leaf { kind: LeafKind::Threshold { .. }, .. }));
-        let may_end = rule.times.no_data == super::definition::NoData::Alert;
-        is_threshold
-            && !rule.is_composite()
-            && !may_end
-            && self.clock.phase == Phase::Ok
-            && self.memory == Memory::None
+        !rule.remembers() && self.clock.phase == Phase::Ok && self.memory == Memory::None
     }
 
     /// Takes a sample. Those that are not newer than the newest are ignored.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::check;
-use super::condition::{Leaf, Tree};
+use super::condition::{Leaf, LeafKind, Tree};
 use super::definition::{Definition, NoData};
 use super::reason::Comparison;
 use super::series::Series;
@@ -108,6 +108,12 @@ impl Rule {
     /// The conditions on one metric each; their numbers are those in [`Tree`].
     pub(super) fn leaves(&self) -> &[Leaf] {
         &self.leaves
+    }
+
+    /// Whether its series have state that is worth to be kept while they are ok.
+    pub(super) fn remembers(&self) -> bool {
+        let is_threshold = matches!(self.leaves.first(), Some(Leaf { kind: LeafKind::Threshold { .. }, .. }));
+        self.is_composite() || !is_threshold || self.times.no_data == NoData::Alert
     }
 
     /// Whether one of its conditions is about this series.

@@ -60,6 +60,30 @@ pub struct Definition {
     pub flap: Option<FlapDefinition>,
 }
 
+impl Definition {
+    /// Stands for one that cannot be read.
+    pub(super) fn unreadable(id: &str) -> Self {
+        Self {
+            id: Some(id.to_owned()),
+            name: id.to_owned(),
+            enabled: false,
+            condition: ConditionDefinition::default(),
+            for_duration_seconds: 0.0,
+            keep_firing_seconds: 0.0,
+            severity: SeverityDefinition::default(),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            group_by: Vec::new(),
+            runbook_url: None,
+            no_data: NoData::default(),
+            no_data_seconds: None,
+            escalation_policy_id: None,
+            auto_resolve_seconds: None,
+            flap: None,
+        }
+    }
+}
+
 /// A condition. Which fields it has depends on its kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -26,8 +26,8 @@ type Cells = HashMap<Joined, Box<Cell>, BuildHasherDefault<Precomputed>>;
 /// All state of one rule.
 #[derive(Debug)]
 pub struct Evaluator {
-    rule: Arc<Rule>,
-    cells: Cells,
+    pub(super) rule: Arc<Rule>,
+    pub(super) cells: Cells,
     pub(super) series_max: usize,
     /// Of an absence: stands for a series that nobody has seen.
     implied: Option<Joined>,
@@ -36,7 +36,9 @@ pub struct Evaluator {
     /// The newest tick.
     now_ms: u64,
     /// No tick is worth it before.
-    due_ms: Option<u64>,
+    pub(super) due_ms: Option<u64>,
+    /// Open alerts whose series did not come yet, by fingerprint.
+    pub(super) awaited: HashMap<String, (Phase, u64)>,
     turned_away: u64,
 }
 
@@ -51,6 +53,7 @@ impl Evaluator {
             floor_ms: None,
             now_ms: 0,
             due_ms: Some(0),
+            awaited: HashMap::new(),
             turned_away: 0,
         }
     }
@@ -107,7 +110,13 @@ impl Evaluator {
             return false;
         }
         let key = Joined(self.rule.joined_series(series));
-        self.cells.insert(key, Box::new(Cell::new(&self.rule, series, at_ms)));
+        let mut cell = Cell::new(&self.rule, series, at_ms);
+        if !self.awaited.is_empty()
+            && let Some((phase, since_ms)) = self.awaited.remove(&self.rule.fingerprint(&key.0))
+        {
+            cell.clock.resume(phase, since_ms);
+        }
+        self.cells.insert(key, Box::new(cell));
         true
     }
 
@@ -250,6 +259,15 @@ impl Evaluator {
             text: format!("{text}, {why}"),
             reason,
         }
+    }
+
+    /// How many series are pending, and how many fire.
+    pub fn held(&self) -> (usize, usize) {
+        self.cells.values().fold((0, 0), |(pending, firing), cell| match cell.clock.phase {
+            Phase::Ok => (pending, firing),
+            Phase::Pending => (pending + 1, firing),
+            Phase::Firing => (pending, firing + 1),
+        })
     }
 
     /// How many series it knows.

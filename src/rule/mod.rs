@@ -1,8 +1,14 @@
 //! Rules: conditions that are evaluated on samples, and what each says of each series.
 //!
-//! Pure: no clock, no IO. Samples and ticks go into an [`Evaluator`], [`Step`]s come out. Expressions and hour-of-day
-//! baselines are not supported yet.
+//! Samples and ticks go into an [`Evaluator`], [`Step`]s come out; it and what is below it are pure: no clock, no IO.
+//! Expressions and hour-of-day baselines are not supported yet.
+//!
+//! - [`rules`]: the directory, and the way of samples to the rules that want them (`feed`, [`index`])
+//! - `actor`: one rule, with its evaluator; `signalling` says what a step means for alerts
+//! - `parent`: lets time pass, keeps states
 
+mod actor;
+mod adoption;
 mod catalogue;
 mod cell;
 mod check;
@@ -10,20 +16,32 @@ mod checked;
 mod composite;
 mod condition;
 pub mod definition;
+mod error;
 mod evaluator;
+mod feed;
 pub mod index;
+mod parent;
 mod reason;
+pub mod rules;
 pub mod series;
+mod signalling;
 mod step;
 pub mod template;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod view;
 
+pub use adoption::Adopted;
 pub use catalogue::{ALIASES, canonical};
 pub use checked::{Flap, Rule, Times};
+pub use error::RuleError;
 pub use evaluator::{Evaluator, SERIES_MAX};
+pub use feed::Feed;
+pub use parent::RulesActor;
 pub use reason::{Cause, Comparison, RateUnit, Reason};
+pub use rules::{Rules, RulesArgs};
 pub use series::Series;
 pub use step::{Explanation, Saved, Step};
 pub use timer::{Phase, TOLD_APART_MS};
+pub use view::{Live, RuleView};

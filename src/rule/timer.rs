@@ -14,7 +14,20 @@ use super::definition::NoData;
 pub const TOLD_APART_MS: u64 = 1_000;
 
 /// Where a series is with a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[schema(as = RulePhase)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -166,6 +179,11 @@ impl Clock {
             }
             (NoData::Alert | NoData::Keep, Phase::Firing) | (NoData::Ok | NoData::Keep, Phase::Ok) => None,
         }
+    }
+
+    /// Goes on from where it was found elsewhere.
+    pub(super) fn resume(&mut self, phase: Phase, since_ms: u64) {
+        *self = Self { phase, since_ms, hit_ms: since_ms, told_ms: since_ms, ..Self::default() };
     }
 
     /// Stops whatever it is.

@@ -182,6 +182,10 @@ impl Conditions {
             conditions.add(format!("({})", like.join(" OR ")), vec![Value::from(format!("%{escaped}%")); 5]);
         }
         conditions.one_of("state", filter.states.iter().cloned());
+        if !filter.states.is_empty() && !filter.states.iter().any(|state| state == "resolved") {
+            // In the words of the index of those that are open, so that it is used.
+            conditions.add("state <> 'resolved'".to_owned(), Vec::new());
+        }
         conditions.one_of("severity", filter.severities.iter().map(|severity| i64::from(*severity)));
         conditions.one_of("service", filter.services.iter().cloned());
         conditions.one_of("rule_id", filter.rule_ids.iter().cloned());

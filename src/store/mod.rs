@@ -10,10 +10,11 @@
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
 //! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`.
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`.
 
 mod alert_search;
 mod alerts;
+mod answers;
 mod connection;
 mod directory;
 mod documents;
@@ -56,6 +57,7 @@ use crate::fault::Faults;
 
 pub use alert_search::{AlertCursor, AlertFilter, AlertHour, AlertSort, AlertStatistics};
 pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
+pub use answers::{Digest, KeptAnswer};
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};

@@ -68,6 +68,9 @@ rows! {
         StoreFailures = "store_failures", None, "Store transactions that failed";
         BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
         BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
+        AlertTransitions = "alert_transitions", Some("state"), "Steps of alerts, by the state that they led to";
+        AlertsTurnedAway = "alerts_turned_away", None, "Alerts that were not opened, because as many were open as may be";
+        RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts that met an open breaker: queued, released later, refused";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
@@ -86,6 +89,8 @@ rows! {
         PollsWaiting = "polls_waiting", None, "Long polls that wait for messages";
         SseStreams = "sse_streams", None, "Open streams of Server-Sent Events";
         Topics = "topics", None, "Topics that exist";
+        AlertsOpen = "alerts_open", None, "Alerts that are not resolved, pending ones included";
+        Rules = "rules", None, "Rules that are evaluated";
         Rooms = "rooms", None, "Rooms with members";
         Nodes = "nodes", Some("state"), "Known nodes, by state";
         Actors = "supervision_actors", Some("kind"), "Running actors, by kind";
@@ -103,6 +108,7 @@ rows! {
     /// Distributions of durations in seconds.
     Histogram {
         DeliverySeconds = "delivery_seconds", None, "Time from the hub's acceptance of a message to its hand-over to the sockets of a worker";
+        AlertSeconds = "alert_seconds", None, "Time from the arrival of a sample to the hand-over of the alert that it caused, committed, to the sockets of its subscribers";
         HttpSeconds = "http_request_seconds", None, "Time to answer an HTTP request";
         StoreCommitSeconds = "store_commit_seconds", None, "Time of one group commit";
     }

@@ -15,7 +15,7 @@ mod workers;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::body::MessageBody;
+use actix_web::body::to_bytes;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
@@ -30,7 +30,7 @@ use serde_json::Value;
 
 /// A hub that nobody is connected to.
 pub(crate) struct Scene {
-    state: Arc<State>,
+    pub(crate) state: Arc<State>,
     _hub: Hub,
     _directory: tempfile::TempDir,
 }
@@ -48,13 +48,13 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The problem, checked to be one that has all its members.
     #[track_caller]
-    fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
         assert_eq!((self.status, problem["code"].as_str()), (status, Some(code)), "{problem}");
         assert_eq!(self.header("content-type"), "application/problem+json");
@@ -68,7 +68,7 @@ impl Answer {
 }
 
 impl Scene {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with(|_options| {}).await
     }
 
@@ -94,12 +94,12 @@ impl Scene {
         Self { state: hub.state(), _hub: hub, _directory: directory }
     }
 
-    fn token(&self, role: Role) -> String {
+    pub(crate) fn token(&self, role: Role) -> String {
         let new = NewToken { subject: format!("a-{role}"), role, node: None, topics: None, ttl_ms: 60_000 };
         self.state.services.auth.issue(new, self.state.services.clock.unix_ms()).unwrap().0
     }
 
-    async fn send(&self, request: TestRequest) -> Answer {
+    pub(crate) async fn send(&self, request: TestRequest) -> Answer {
         let service = init_service(app(web::Data::from(self.state.clone()))).await;
         let peer: SocketAddr = "127.0.0.1:40000".parse().unwrap();
         let mut request = request.peer_addr(peer).to_request();
@@ -108,12 +108,12 @@ impl Scene {
         request.headers_mut().insert(header::HOST, host);
         let answer = call_service(&service, request).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = answer.into_body().try_into_bytes().unwrap_or_default();
+        let body = to_bytes(answer.into_body()).await.unwrap_or_default();
         Answer { status: status.as_u16(), headers, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 
     /// A request with the token of a role.
-    fn ask(&self, role: Role, method: Method, path: &str) -> TestRequest {
+    pub(crate) fn ask(&self, role: Role, method: Method, path: &str) -> TestRequest {
         let token = format!("Bearer {}", self.token(role));
         TestRequest::with_uri(path).method(method).insert_header(("authorization", token))
     }
@@ -132,7 +132,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn items(answer: &Answer) -> (Vec<Value>, Option<String>) {
+    pub(crate) fn items(answer: &Answer) -> (Vec<Value>, Option<String>) {
         assert_eq!(answer.status, StatusCode::OK.as_u16(), "{}", answer.text);
         let page = answer.json();
         let next = page["next_cursor"].as_str().map(str::to_owned);
@@ -140,7 +140,7 @@ impl Scene {
     }
 
     /// All pages of a list, so many items each.
-    async fn pages(&self, path: &str, limit: usize) -> Vec<Vec<Value>> {
+    pub(crate) async fn pages(&self, path: &str, limit: usize) -> Vec<Vec<Value>> {
         let (mut pages, mut cursor) = (Vec::new(), String::new());
         loop {
             let separator = if path.contains('?') { '&' } else { '?' };

@@ -7,6 +7,8 @@ mod hub;
 
 /// Real agents: nodes that appear, go late, come back, and lose nothing.
 mod agents;
+/// Alerts and what is laid down about them over HTTP: read, found, exported, changed by one at a time.
+mod alerts;
 /// Whatever a client sends: its own clear error or close code, counted, and nobody else is harmed.
 mod bad_input;
 /// A subsystem that fails is given a rest; what it refuses, queues or spills meanwhile, and how it comes back.

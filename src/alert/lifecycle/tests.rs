@@ -16,6 +16,7 @@ fn new() -> NewAlert {
         annotations: Labels::new(),
         value: Some(91.0),
         started_at_ms: 1_000,
+        ends_at_ms: None,
     }
 }
 

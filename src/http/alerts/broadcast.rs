@@ -28,6 +28,7 @@ const PART_MAX: usize = 50;
 
 /// An alert as it is broadcast.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = BroadcastAlert)]
 pub struct Alert {
     /// Its identity.
     pub id: String,

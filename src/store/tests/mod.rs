@@ -1,6 +1,7 @@
 //! Tests of the whole store: group commit, failures, and each domain over a real file.
 
 mod alerts;
+mod answers;
 mod crash;
 mod documents;
 mod events;

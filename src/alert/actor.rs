@@ -1,0 +1,403 @@
+//! The owner of alerts: the one actor that changes them.
+//!
+//! Every change is committed with its step before anybody is told of it: whoever asked, and the subscribers of its
+//! severity. Changes go to the store in the order in which they happen. When a commit fails the book is read from the
+//! store again, whoever waits is told, and every rule tells where its series stand. So does a crash, which loses nothing
+//! that was committed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::AlertError;
+use super::alerts::Shared;
+use super::announcing::{Announcement, Announcing, Outcome, owed, publish};
+use super::book::{Book, BookError, Change};
+use super::entity::{Alert, HUB};
+use super::messages::{ByHand, Kept, PoliciesChanged, Post, RuleGone, Signals, Stand};
+use super::policies::Policies;
+use crate::store::{AlertRecord, Reply, Store, StoreError};
+use crate::supervision::{Queued, Restart, supervised};
+use crate::telemetry::{Cause, Counter, Gauge, Histogram};
+
+/// Time between looks at what happens without samples, in milliseconds.
+const TICK_MS: u64 = 1_000;
+
+/// Time between looks at what waits for a breaker or an overloaded topic, in milliseconds.
+const RETRY_MS: u64 = 250;
+
+/// Time before an unreachable store is asked again, in milliseconds.
+const READ_RETRY_MS: u64 = 500;
+
+/// Alerts read from the store at once.
+const PAGE: usize = 1_000;
+
+/// Alerts resolved by hand that are remembered over a restart.
+const CLOSED_MAX: usize = 10_000;
+
+/// Changes on their way to the store, and who waits for them.
+struct Commit {
+    /// `None`: nothing is to be written, but what came before is.
+    written: Option<Reply<()>>,
+    changes: Vec<Change>,
+    answer: Answer,
+    cause: Cause,
+    arrived_us: Option<u64>,
+}
+
+enum Answer {
+    Nobody,
+    Hand(oneshot::Sender<Result<Option<Alert>, AlertError>>, Alert),
+    Poster(oneshot::Sender<Result<Kept, AlertError>>, Alert, bool),
+}
+
+/// The owner of alerts.
+pub(super) struct AlertsActor {
+    book: Book,
+    commits: VecDeque<Commit>,
+    is_committing: bool,
+    announcing: Announcing,
+    is_announcing: bool,
+    /// Steps of a former life of the hub are not read yet.
+    is_start: bool,
+    shared: Arc<Shared>,
+}
+
+impl AlertsActor {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            book: Book::new(shared.terms()),
+            commits: VecDeque::new(),
+            is_committing: false,
+            announcing: Announcing::behind(),
+            is_announcing: false,
+            is_start: true,
+            shared,
+        }
+    }
+
+    /// Reads the book from the store; messages wait meanwhile.
+    fn read(&mut self, ctx: &mut Context<Self>) {
+        let store = self.shared.args.store.clone();
+        let repeat_ms = self.shared.args.settings.repeat_interval_ms;
+        let since_ms = self.shared.args.clock.unix_ms().saturating_sub(repeat_ms);
+        let read = async move {
+            loop {
+                match read_all(&store, since_ms).await {
+                    Ok(read) => return read,
+                    Err(error) => tracing::warn!(%error, "alerts not read from the store; tried again"),
+                }
+                tokio::time::sleep(Duration::from_millis(READ_RETRY_MS)).await;
+            }
+        };
+        ctx.wait(read.into_actor(self).map(|read, actor, ctx| actor.begin(read, ctx)));
+    }
+
+    fn begin(&mut self, read: Read, ctx: &mut Context<Self>) {
+        let Read { open, closed, policies } = read;
+        let now_ms = self.shared.args.clock.unix_ms();
+        self.book = Book::new(self.shared.terms());
+        open.into_iter().for_each(|alert| self.book.resume(alert));
+        closed.into_iter().for_each(|alert| self.book.resume_closed(alert));
+        let mut changes = Vec::new();
+        self.book.lay_down(policies, now_ms, &mut changes);
+        self.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);
+        self.shared.resume_rules();
+        self.tell_figures();
+        self.announce(ctx);
+    }
+
+    /// Sends changes to the store. Whoever waits is answered when they are committed.
+    fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        answer: Answer,
+        cause: &Cause,
+        arrived_us: Option<u64>,
+        ctx: &mut Context<Self>,
+    ) {
+        if changes.is_empty() && matches!(answer, Answer::Nobody) {
+            return;
+        }
+        let records: Vec<_> =
+            changes.iter().map(|change| change.alert.to_change(change.transition.as_ref())).collect();
+        let written = (!records.is_empty()).then(|| self.shared.args.store.write_alerts(records));
+        self.commits.push_back(Commit { written, changes, answer, cause: cause.clone(), arrived_us });
+        self.go_on(ctx);
+    }
+
+    /// Waits for the oldest commit, unless somebody does.
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        if self.is_committing {
+            return;
+        }
+        let Some(mut commit) = self.commits.pop_front() else { return };
+        self.is_committing = true;
+        let written = commit.written.take();
+        let wait = async move {
+            match written {
+                Some(written) => (written.await, commit),
+                None => (Ok(()), commit),
+            }
+        };
+        ctx.spawn(wait.into_actor(self).map(|(written, commit), actor, ctx| {
+            actor.is_committing = false;
+            match written {
+                Ok(()) => actor.committed(commit, ctx),
+                Err(error) => actor.failed(commit, &error, ctx),
+            }
+            actor.go_on(ctx);
+        }));
+    }
+
+    fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
+        let Commit { written: _, changes, answer, cause, arrived_us } = commit;
+        let told = changes.iter().filter(|change| change.is_told);
+        let mut announcements: Vec<_> =
+            told.filter_map(|change| Announcement::of_change(change, &cause, arrived_us)).collect();
+        for transition in changes.iter().filter_map(|change| change.transition.as_ref()) {
+            Counter::AlertTransitions.add_for(transition.to.as_str(), 1);
+        }
+        match answer {
+            Answer::Nobody => {}
+            Answer::Hand(reply, alert) => drop(reply.send(Ok(Some(alert)))),
+            Answer::Poster(reply, alert, is_new) => {
+                let told = announcements.pop().map(|announcement| {
+                    let (waiter, told) = oneshot::channel();
+                    announcements.push(announcement.awaited_by(waiter));
+                    told
+                });
+                drop(reply.send(Ok(Kept { alert, is_new, told })));
+            }
+        }
+        announcements.into_iter().for_each(|announcement| self.announcing.push(announcement));
+        self.announce(ctx);
+        self.tell_figures();
+    }
+
+    /// What is in memory is ahead of the store: the book begins anew.
+    fn failed(&mut self, commit: Commit, error: &StoreError, ctx: &mut Context<Self>) {
+        tracing::warn!(%error, "changes of alerts not committed; the book is read again");
+        let failed = std::mem::take(&mut self.commits);
+        for commit in std::iter::once(commit).chain(failed) {
+            match commit.answer {
+                Answer::Nobody => {}
+                Answer::Hand(reply, _) => drop(reply.send(Err(AlertError::Store(error.clone())))),
+                Answer::Poster(reply, _, _) => drop(reply.send(Err(AlertError::Store(error.clone())))),
+            }
+        }
+        self.read(ctx);
+    }
+
+    /// Publishes what waits, unless that is under way.
+    fn announce(&mut self, ctx: &mut Context<Self>) {
+        if self.is_announcing {
+            return;
+        }
+        if self.announcing.wants_more() {
+            return self.read_owed(ctx);
+        }
+        let part = self.announcing.take_part();
+        if part.is_empty() {
+            return;
+        }
+        self.is_announcing = true;
+        let (broker, breakers) = (self.shared.args.broker.clone(), self.shared.args.breakers.clone());
+        let published = publish(broker, breakers, part);
+        ctx.spawn(published.into_actor(self).map(|outcome, actor, ctx| actor.announced(outcome, ctx)));
+    }
+
+    fn announced(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+        let Outcome { steps, arrived_us, unpublished } = outcome;
+        self.is_announcing = false;
+        let now_us = self.shared.args.clock.monotonic_us();
+        for arrived_us in arrived_us {
+            Histogram::AlertSeconds.record_s(now_us.saturating_sub(arrived_us) as f64 / 1e6);
+        }
+        let is_stuck = !unpublished.is_empty();
+        self.announcing.put_back(unpublished);
+        self.tell_figures();
+        if !steps.is_empty() {
+            let noted = self.shared.args.store.transitions_announced(steps);
+            ctx.spawn(noted.into_actor(self).map(|noted, _actor, _ctx| {
+                if let Err(error) = noted {
+                    tracing::debug!(%error, "steps may be published again");
+                }
+            }));
+        }
+        // What is stuck is tried again by the timer.
+        if !is_stuck {
+            self.announce(ctx);
+        }
+    }
+
+    fn read_owed(&mut self, ctx: &mut Context<Self>) {
+        self.is_announcing = true;
+        let read = owed(self.shared.args.store.clone(), self.is_start);
+        ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
+            actor.is_announcing = false;
+            match read {
+                Ok(read) => {
+                    actor.is_start = false;
+                    actor.announcing.take_up(read);
+                    actor.announce(ctx);
+                }
+                // Tried again by the timer.
+                Err(error) => tracing::warn!(%error, "steps of alerts not read from the store"),
+            }
+        }));
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now_ms = self.shared.args.clock.unix_ms();
+        let mut changes = Vec::new();
+        self.book.tick(now_ms, &mut changes);
+        let decisions = self.book.decide(now_ms, &mut changes);
+        for announcement in decisions.iter().filter_map(Announcement::of_decision) {
+            self.announcing.push(announcement);
+        }
+        self.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);
+        self.announce(ctx);
+    }
+
+    fn tell_figures(&self) {
+        self.shared.waiting.store(self.announcing.len(), Ordering::Relaxed);
+        Gauge::AlertsOpen.set(self.book.len() as u64);
+    }
+}
+
+struct Read {
+    open: Vec<Alert>,
+    closed: Vec<Alert>,
+    policies: Policies,
+}
+
+async fn read_all(store: &Store, closed_since_ms: u64) -> Result<Read, StoreError> {
+    // What was sent before counts.
+    store.settled().await?;
+    let mut open: Vec<AlertRecord> = Vec::new();
+    loop {
+        let after = open.last().map(|record| record.id.clone());
+        let page = store.open_alerts(after.as_deref(), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        open.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let open = open.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
+    let closed = store.alerts_resolved_by_hand(HUB, closed_since_ms, CLOSED_MAX).await?;
+    let closed = closed.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
+    Ok(Read { open, closed, policies: Policies::read(store).await? })
+}
+
+impl Restart for AlertsActor {
+    const KIND: &'static str = "alerts";
+
+    fn fresh(&self) -> Self {
+        Self::new(self.shared.clone())
+    }
+}
+
+supervised!(AlertsActor);
+
+impl Actor for AlertsActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.read(ctx);
+        ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
+        ctx.run_interval(Duration::from_millis(RETRY_MS), Self::announce);
+    }
+}
+
+impl Handler<Queued<Signals>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<Signals>, ctx: &mut Self::Context) {
+        let now_ms = self.shared.args.clock.unix_ms();
+        let mut changes = Vec::new();
+        let Signals { signals, arrived_us } = queued.msg;
+        for signal in signals {
+            if !self.book.signal(signal, now_ms, &mut changes) {
+                Counter::AlertsTurnedAway.add(1);
+            }
+        }
+        self.commit(changes, Answer::Nobody, &queued.cause, arrived_us, ctx);
+    }
+}
+
+impl Handler<Queued<Stand>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<Stand>, _ctx: &mut Self::Context) {
+        let Stand { origin, resume, reply } = queued.msg;
+        self.shared.register(&origin.rule_id, resume);
+        drop(reply.send(self.book.of_rule(&origin)));
+    }
+}
+
+impl Handler<Queued<RuleGone>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<RuleGone>, ctx: &mut Self::Context) {
+        let RuleGone { rule_id, reason } = queued.msg;
+        self.shared.forget(&rule_id);
+        let mut changes = Vec::new();
+        self.book.rule_gone(&rule_id, &reason, self.shared.args.clock.unix_ms(), &mut changes);
+        self.commit(changes, Answer::Nobody, &queued.cause, None, ctx);
+    }
+}
+
+impl Handler<Queued<ByHand>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<ByHand>, ctx: &mut Self::Context) {
+        let ByHand { id, event, reply } = queued.msg;
+        let mut changes = Vec::new();
+        match self.book.by_hand(&id, event, self.shared.args.clock.unix_ms(), &mut changes) {
+            Ok(alert) => self.commit(changes, Answer::Hand(reply, alert), &queued.cause, None, ctx),
+            Err(BookError::NotOpen) => drop(reply.send(Ok(None))),
+            Err(BookError::Refused(refused)) => drop(reply.send(Err(refused.into()))),
+            Err(BookError::Full) => drop(reply.send(Err(self.shared.full()))),
+        }
+    }
+}
+
+impl Handler<Queued<Post>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<Post>, ctx: &mut Self::Context) {
+        let Post { posted, by, reply } = queued.msg;
+        let mut changes = Vec::new();
+        let taken = self.book.post(posted, &by, self.shared.args.clock.unix_ms(), &mut changes);
+        let Some((alert, is_new)) = taken.ok().and_then(|(id, new)| Some((self.book.one(&id)?.clone(), new)))
+        else {
+            return drop(reply.send(Err(self.shared.full())));
+        };
+        self.commit(changes, Answer::Poster(reply, alert, is_new), &queued.cause, None, ctx);
+    }
+}
+
+impl Handler<Queued<PoliciesChanged>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<PoliciesChanged>, ctx: &mut Self::Context) {
+        let store = self.shared.args.store.clone();
+        let read = async move { Policies::read(&store).await };
+        let reply = queued.msg.reply;
+        // Nothing is decided by what is not in force any more.
+        ctx.wait(read.into_actor(self).map(|read, actor, ctx| {
+            let read = read.map(|policies| {
+                let mut changes = Vec::new();
+                actor.book.lay_down(policies, actor.shared.args.clock.unix_ms(), &mut changes);
+                actor.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);
+            });
+            drop(reply.send(read.map_err(AlertError::Store)));
+        }));
+    }
+}

@@ -1,0 +1,101 @@
+//! Answers that are given again to whoever sends a request with the same key again.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::connection::to_sql;
+use super::request::Reply;
+use super::{Store, StoreError};
+
+/// A digest, SHA-256.
+pub type Digest = [u8; 32];
+
+/// An answer as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Digest of the body of the request.
+    pub content: Digest,
+    /// Status of the answer.
+    pub status: u16,
+    /// Those of its headers that mean something.
+    pub headers: BTreeMap<String, String>,
+    /// Its body; `None`: too long to be kept.
+    pub answer: Option<Bytes>,
+}
+
+impl Store {
+    /// The answer to a request, if it was kept since.
+    pub async fn kept_answer(
+        &self,
+        request: Digest,
+        since_ms: u64,
+    ) -> Result<Option<KeptAnswer>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT content, status, headers, answer FROM kept_answers WHERE request = ?1 AND kept_at_ms >= ?2",
+            )?;
+            let found = statement.query_row(params![&request[..], to_sql(since_ms)], read).optional()?;
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Keeps the answer to a request; the oldest beyond `answers_max` are forgotten.
+    pub fn keep_answer(
+        &self,
+        request: Digest,
+        kept: KeptAnswer,
+        now_ms: u64,
+        answers_max: usize,
+    ) -> Reply<()> {
+        let weight_bytes = kept.answer.as_ref().map_or(0, Bytes::len) + 512;
+        self.write(weight_bytes, move |database| {
+            let connection = &database.connection;
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO kept_answers (request, content, status, headers, answer, kept_at_ms)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    &request[..],
+                    &kept.content[..],
+                    kept.status,
+                    serde_json::to_string(&kept.headers)?,
+                    kept.answer.as_deref(),
+                    to_sql(now_ms),
+                ])?;
+            connection
+                .prepare_cached(
+                    "DELETE FROM kept_answers WHERE seq <= (SELECT max(seq) FROM kept_answers) - ?1",
+                )?
+                .execute([answers_max as i64])?;
+            Ok(())
+        })
+    }
+
+    /// Forgets at most `limit` answers that were kept before this; returns how many.
+    pub fn prune_answers(&self, kept_before_ms: u64, limit: usize) -> Reply<u64> {
+        self.write(0, move |database| {
+            let pruned = database
+                .connection
+                .prepare_cached(
+                    "DELETE FROM kept_answers WHERE seq IN
+                         (SELECT seq FROM kept_answers WHERE kept_at_ms < ?1 ORDER BY kept_at_ms LIMIT ?2)",
+                )?
+                .execute(params![to_sql(kept_before_ms), limit as i64])?;
+            Ok(pruned as u64)
+        })
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<KeptAnswer> {
+    Ok(KeptAnswer {
+        content: row.get(0)?,
+        status: row.get(1)?,
+        // Only a damaged database has others.
+        headers: serde_json::from_str(row.get_ref(2)?.as_str()?).unwrap_or_default(),
+        answer: row.get::<_, Option<Vec<u8>>>(3)?.map(Bytes::from),
+    })
+}
