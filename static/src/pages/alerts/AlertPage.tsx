@@ -18,6 +18,7 @@ import { ActDialog, type Intent } from './ActDialog';
 import { AlertChart } from './AlertChart';
 import { AlertFacts } from './AlertFacts';
 import './alert.css';
+import './steps.css';
 import { newer } from './merging';
 import { SilenceLike } from './SilenceLike';
 import { Timeline } from './Timeline';

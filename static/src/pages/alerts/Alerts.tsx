@@ -11,6 +11,7 @@ import { AlertStrip } from './AlertStrip';
 import { ExportMenu } from './ExportMenu';
 import { filterOf, isNarrowed, passes, searchOf, type AlertFilter } from './alertFilter';
 import './alerts.css';
+import './steps.css';
 import { merged, type Row } from './merging';
 import { Statistics } from './Statistics';
 

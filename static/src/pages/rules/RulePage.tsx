@@ -15,6 +15,7 @@ import { stateOf } from './RuleList';
 import { RuleEditor } from './RuleEditor';
 import { emptyRule, ruleForm } from './ruleForm';
 import { ruleWords } from './ruleWords';
+import '../alerts/steps.css';
 import './rules.css';
 import { Templates } from './Templates';
 

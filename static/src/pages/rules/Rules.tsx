@@ -4,6 +4,7 @@ import { Segments } from '../../ui/Segments';
 import { Escalations } from './Escalations';
 import { Inhibitions } from './Inhibitions';
 import { RuleList } from './RuleList';
+import '../alerts/steps.css';
 import './rules.css';
 import { Suppression } from './Suppression';
 
