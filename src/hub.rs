@@ -54,7 +54,7 @@ const MINUTE_MS: u64 = 60_000;
 #[expect(clippy::too_many_lines, reason = "one table, a row a kind")]
 pub fn table() -> Vec<ChildSpec> {
     vec![
-        row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics"),
+        row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics, misses heartbeats"),
         row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
         ChildSpec {
             placement: Placement::Arbiter("lab"),
@@ -283,6 +283,7 @@ impl Hub {
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
+        state.heartbeats.recall().await?;
         start_singletons(&state, node);
         state.services.rules.recall().await?;
         Ok(Self { state, listener, root_failures, _lock: lock })

@@ -4,9 +4,9 @@
 //! - `matchers`, `suppression`, `inhibition`, `flap`: what holds alerts back; `grouping`, `escalation`: who is told when
 //! - [`book`]: all open alerts, and what becomes of them
 //! - `actor`: the one owner: commits, then publishes (`announcing`)
-//! - [`alerts`]: what other modules see of it
+//! - [`alerts`]: what other modules see of it; [`heartbeats`]: those whose absence is an alert
 //!
-//! All but the last two are pure: times are Unix milliseconds that the caller gives.
+//! All but the last three are pure: times are Unix milliseconds that the caller gives.
 
 mod actor;
 pub mod alerts;
@@ -19,6 +19,7 @@ mod field_error;
 pub mod fingerprint;
 mod flap;
 mod grouping;
+pub mod heartbeats;
 mod inhibition;
 mod lifecycle;
 mod matchers;

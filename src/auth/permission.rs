@@ -20,6 +20,8 @@ const OPERATORS: Roles = Roles::of(&[Operator, Admin]);
 /// What breaks the hub on purpose takes more than operating it: a scenario closes everybody's connections or refuses
 /// all writes.
 const ADMINS: Roles = Roles::of(&[Admin]);
+/// Whose samples they may be is checked besides.
+const SAMPLERS: Roles = Roles::of(&[Admin, Agent]);
 const ALL: Roles = Roles::of(&[Viewer, Operator, Admin, Agent]);
 
 const fn frame(frame_type: &'static str, roles: Roles) -> FrameRule {
@@ -35,7 +37,7 @@ pub const FRAMES: &[FrameRule] = &[
     frame("leave_room", PEOPLE),
     frame("room_message", PEOPLE),
     frame("publish", OPERATORS),
-    frame("metrics", Roles::of(&[Admin, Agent])),
+    frame("metrics", SAMPLERS),
     frame("sync_get", PEOPLE),
     frame("sync_put", OPERATORS),
     frame("ack", ALL),
@@ -90,7 +92,25 @@ pub const ROUTES: &[RouteRule] = &[
     route("POST", "/api/v1/streaming/alerts", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/streaming/deployments", Access::Roles(OPERATORS)),
     route("POST", "/api/v1/events/publish", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/rules", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/rules", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/rules/bulk", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/rules/{id}", Access::Roles(PEOPLE)),
+    route("PUT", "/api/v1/rules/{id}", Access::Roles(OPERATORS)),
+    route("DELETE", "/api/v1/rules/{id}", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/rules/{id}/explain", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/metrics/ingest", Access::Roles(SAMPLERS)),
+    route("POST", "/api/v1/metrics/simulate", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/alerts", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/alerts", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/alerts/bulk-update", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/alerts/simulate", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/alerts/{id}/acknowledge", Access::Roles(OPERATORS)),
+    route("POST", "/api/v1/alerts/{id}/resolve", Access::Roles(OPERATORS)),
+    route("GET", "/api/v1/heartbeats", Access::Roles(PEOPLE)),
+    route("GET", "/api/v1/heartbeats/{name}", Access::Roles(PEOPLE)),
+    route("POST", "/api/v1/heartbeats/{name}", Access::Roles(OPERATORS)),
+    route("DELETE", "/api/v1/heartbeats/{name}", Access::Roles(OPERATORS)),
     route("GET", "/api/v1/alerts/active", Access::Roles(PEOPLE)),
     route("POST", "/api/v1/alerts/search", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/alerts/statistics", Access::Roles(PEOPLE)),
@@ -112,6 +132,15 @@ pub const ROUTES: &[RouteRule] = &[
     route("GET", "/api/v1/escalation-policies/{id}", Access::Roles(PEOPLE)),
     route("PUT", "/api/v1/escalation-policies/{id}", Access::Roles(OPERATORS)),
     route("DELETE", "/api/v1/escalation-policies/{id}", Access::Roles(OPERATORS)),
+    route("GET", "/api/v2/alerts", Access::Roles(PEOPLE)),
+    route("POST", "/api/v2/alerts", Access::Roles(OPERATORS)),
+    route("GET", "/api/v2/alerts/groups", Access::Roles(PEOPLE)),
+    route("GET", "/api/v2/silences", Access::Roles(PEOPLE)),
+    route("POST", "/api/v2/silences", Access::Roles(OPERATORS)),
+    route("GET", "/api/v2/silence/{id}", Access::Roles(PEOPLE)),
+    route("DELETE", "/api/v2/silence/{id}", Access::Roles(OPERATORS)),
+    route("GET", "/api/v2/receivers", Access::Roles(PEOPLE)),
+    route("GET", "/api/v2/status", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/offline/{client_id}", Access::Roles(PEOPLE)),
     route("GET", "/api/v1/events/sync", Access::Roles(PEOPLE)),

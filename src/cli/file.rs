@@ -17,6 +17,7 @@ pub(super) struct File {
     pub(super) log: Option<String>,
     pub(super) serve: ServeSection,
     pub(super) agent: AgentSection,
+    alert: Option<toml::Value>,
     breaker: Option<toml::Value>,
     connection: Option<toml::Value>,
     http: Option<toml::Value>,
@@ -71,6 +72,7 @@ impl File {
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         let mut file: Self = toml::from_str(text)?;
         let sections = [
+            ("alert", file.alert.take()),
             ("breaker", file.breaker.take()),
             ("connection", file.connection.take()),
             ("http", file.http.take()),

@@ -1,9 +1,11 @@
-//! Alerts: those that are kept ([`search`], [`one`], [`statistics`], [`export`]), and those that are posted from outside:
-//! broadcast to everybody who subscribes to their severity, and listed.
+//! Alerts: those that are kept ([`search`], [`one`], [`statistics`], [`export`]), those that are posted ([`posting`]), what
+//! people do to them ([`by_hand`]); and broadcasts to everybody who subscribes to their severity.
 
 pub mod broadcast;
+pub mod by_hand;
 pub mod export;
 pub mod one;
+pub mod posting;
 pub mod search;
 pub mod statistics;
 
@@ -37,6 +39,7 @@ const LABEL_BYTES_MAX: usize = 256;
 
 /// An alert to broadcast.
 #[derive(utoipa::ToSchema)]
+#[schema(as = NewBroadcast)]
 #[expect(dead_code, reason = "describes the body in the document; it is read field by field")]
 pub struct NewAlert {
     /// `critical`, `error`, `warning` or `info`.

@@ -3,7 +3,7 @@
 //! A request comes in by [`door`] (identity, origin, headers, log line), passes its row of the table of
 //! permissions in [`guard`], and reaches one handler:
 //!
-//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`policies`], [`deployments`], [`events`],
+//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`rules`], [`policies`], [`heartbeats`], [`metrics`], [`alertmanager`], [`deployments`], [`events`],
 //!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`testing`], [`sim`], [`performance`], [`topics`], [`nodes`],
 //!   [`supervision`],
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
@@ -12,6 +12,7 @@
 //! - [`port`]: what a worker does with a stream: requests to the application, upgrades to a doorkeeper
 //! - [`upgrade`]: the hub's doorkeeper: from a request to a connection, judged by the same functions as the routes
 
+pub mod alertmanager;
 pub mod alerts;
 pub mod body;
 pub mod breakers;
@@ -28,10 +29,12 @@ pub mod events;
 pub mod fallback;
 pub mod guard;
 pub mod health;
+pub mod heartbeats;
 pub mod idempotency;
 pub mod login;
 pub mod login_limit;
 pub mod loop_lag;
+pub mod metrics;
 pub mod nodes;
 pub mod openapi;
 pub mod operations;
@@ -44,6 +47,7 @@ pub mod problem;
 pub mod query;
 pub mod rates;
 pub mod rooms;
+pub mod rules;
 pub mod sim;
 pub mod sockets;
 pub mod state;
@@ -80,6 +84,11 @@ pub fn app(
 
 /// Every route has its row in `auth::permission::ROUTES`.
 fn routes(config: &mut web::ServiceConfig) {
+    config.configure(clients).configure(alerting).configure(operating);
+}
+
+/// Connections, topics, events, nodes.
+fn clients(config: &mut web::ServiceConfig) {
     config
         .service(on("POST", "/api/v1/connections/login", login::login))
         .service(on("POST", "/api/v1/connections/exchange", login::exchange))
@@ -100,7 +109,36 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(creating("/api/v1/streaming/alerts", alerts::create))
         .service(creating("/api/v1/streaming/deployments", deployments::create))
         .service(creating("/api/v1/events/publish", events::publish))
+        .service(on("GET", "/api/v1/events", events::recent::list))
+        .service(on("GET", "/api/v1/events/offline/{client_id}", events::offline::queue))
+        .service(on("GET", "/api/v1/events/sync", events::sync::list))
+        .service(on("GET", "/api/v1/events/sync/{doc}", events::sync::one))
+        .service(on("GET", "/api/v1/nodes", nodes::list))
+        .service(on("GET", "/api/v1/nodes/{id}", nodes::one));
+}
+
+/// Rules, alerts, and what has to do with them.
+fn alerting(config: &mut web::ServiceConfig) {
+    config
+        .service(on("GET", "/api/v1/rules", rules::list))
+        .service(creating("/api/v1/rules", rules::create))
+        .service(on("POST", "/api/v1/rules/bulk", rules::bulk::bulk))
+        .service(on("GET", "/api/v1/rules/{id}", rules::one))
+        .service(on("PUT", "/api/v1/rules/{id}", rules::replace))
+        .service(on("DELETE", "/api/v1/rules/{id}", rules::delete))
+        .service(on("GET", "/api/v1/rules/{id}/explain", rules::explain::explain))
+        .service(creating("/api/v1/metrics/ingest", metrics::ingest))
+        .service(creating("/api/v1/metrics/simulate", metrics::walk::simulate))
         .service(on("GET", "/api/v1/alerts", alerts::search::list))
+        .service(creating("/api/v1/alerts", alerts::posting::create))
+        .service(on("POST", "/api/v1/alerts/bulk-update", alerts::by_hand::bulk_update))
+        .service(creating("/api/v1/alerts/simulate", alerts::posting::simulate))
+        .service(on("POST", "/api/v1/alerts/{id}/acknowledge", alerts::by_hand::acknowledge))
+        .service(on("POST", "/api/v1/alerts/{id}/resolve", alerts::by_hand::resolve))
+        .service(on("GET", "/api/v1/heartbeats", heartbeats::list))
+        .service(on("GET", "/api/v1/heartbeats/{name}", heartbeats::one))
+        .service(on("POST", "/api/v1/heartbeats/{name}", heartbeats::beat))
+        .service(on("DELETE", "/api/v1/heartbeats/{name}", heartbeats::forget))
         .service(on("GET", "/api/v1/alerts/active", alerts::search::active))
         .service(on("POST", "/api/v1/alerts/search", alerts::search::search))
         .service(on("GET", "/api/v1/alerts/statistics", alerts::statistics::statistics))
@@ -122,10 +160,20 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/escalation-policies/{id}", policies::escalation::one))
         .service(on("PUT", "/api/v1/escalation-policies/{id}", policies::escalation::replace))
         .service(on("DELETE", "/api/v1/escalation-policies/{id}", policies::escalation::delete))
-        .service(on("GET", "/api/v1/events", events::recent::list))
-        .service(on("GET", "/api/v1/events/offline/{client_id}", events::offline::queue))
-        .service(on("GET", "/api/v1/events/sync", events::sync::list))
-        .service(on("GET", "/api/v1/events/sync/{doc}", events::sync::one))
+        .service(on("GET", "/api/v2/alerts", alertmanager::alerts::list))
+        .service(creating("/api/v2/alerts", alertmanager::alerts::post))
+        .service(on("GET", "/api/v2/alerts/groups", alertmanager::alerts::groups))
+        .service(on("GET", "/api/v2/silences", alertmanager::silences::list))
+        .service(creating("/api/v2/silences", alertmanager::silences::post))
+        .service(on("GET", "/api/v2/silence/{id}", alertmanager::silences::one))
+        .service(on("DELETE", "/api/v2/silence/{id}", alertmanager::silences::expire))
+        .service(on("GET", "/api/v2/receivers", alertmanager::alerts::receivers))
+        .service(on("GET", "/api/v2/status", alertmanager::status::status));
+}
+
+/// The hub itself: operations, load tests, health, documentation.
+fn operating(config: &mut web::ServiceConfig) {
+    config
         .service(on("GET", "/api/v1/operations/overview", operations::overview))
         .service(on("POST", "/api/v1/operations/degrade", breakers::degrade))
         .service(on("POST", "/api/v1/operations/recover", breakers::recover))
@@ -143,8 +191,6 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/performance/cache", performance::cache::caches))
         .service(on("GET", "/api/v1/performance/prometheus", performance::prometheus))
         .service(on("GET", "/api/v1/supervision", supervision::tree))
-        .service(on("GET", "/api/v1/nodes", nodes::list))
-        .service(on("GET", "/api/v1/nodes/{id}", nodes::one))
         .service(on("GET", "/api/sim/scenarios", sim::scenarios))
         .service(on("GET", "/api/sim/status", sim::status))
         .service(on("POST", "/api/sim/enable", sim::enable))
@@ -155,6 +201,5 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(on("GET", "/readyz", health::ready))
         .service(on("GET", "/metrics", operations::metrics))
         .service(on("GET", "/api/openapi.json", openapi::document))
-        .service(on("GET", "/docs", console::docs))
-        .service(on("GET", "/ws/{client_id}", sockets::upgrade_required));
+        .service(on("GET", "/docs", console::docs));
 }

@@ -17,13 +17,11 @@ use super::page::{Asked as AskedPage, Page};
 use super::problem::Problem;
 use super::query::Query;
 use super::state::State;
-use crate::alert::FieldError;
-use crate::clock::rfc3339;
+use crate::alert::policies::POLICIES_MAX;
+use crate::alert::{FieldError, WindowDefinition};
+use crate::clock::{parse_rfc3339, rfc3339};
 use crate::protocol::codes::Code;
 use crate::store::{PolicyKind, PolicyRecord, PolicyWrite, StoreError, Written};
-
-/// Most of a kind.
-pub const POLICIES_MAX: usize = 1_000;
 
 /// A definition that is kept.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -46,7 +44,7 @@ pub struct Kept<T> {
 }
 
 /// A kind of definition.
-trait Policy: Serialize + DeserializeOwned {
+pub(super) trait Policy: Serialize + DeserializeOwned {
     /// As the store knows it.
     const KIND: PolicyKind;
     /// Where it is.
@@ -128,11 +126,12 @@ async fn delete<T: Policy>(state: &State, id: &str, version: IfMatch) -> Result<
         return Err(stale::<T>(current));
     }
     state.store.delete_policy(T::KIND, id).await?;
-    in_force(state).await;
+    state.services.alerts.policies_changed().await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn put<T: Policy>(
+/// Keeps a definition. Ready when it is in force.
+pub(super) async fn put<T: Policy>(
     state: &State,
     caller: &Caller,
     definition: T,
@@ -145,7 +144,8 @@ async fn put<T: Policy>(
     let write = PolicyWrite { id, body, expected };
     match state.store.put_policy(T::KIND, write, &caller.0.sub, now_ms, POLICIES_MAX).await? {
         Written::Kept(record) => {
-            in_force(state).await;
+            // Answered when it holds for alerts.
+            state.services.alerts.policies_changed().await?;
             Ok(record)
         }
         Written::Stale { current, .. } if expected == Some(0) => {
@@ -157,6 +157,23 @@ async fn put<T: Policy>(
             Err(Problem::new(Code::Conflict, detail))
         }
     }
+}
+
+/// Forgets the windows of `which` that ended before.
+pub(super) async fn forget_over(
+    state: &State,
+    before_ms: u64,
+    which: impl Fn(&WindowDefinition) -> bool,
+) -> Result<(), Problem> {
+    let records = state.store.policies(PolicyKind::Suppression, None, POLICIES_MAX).await?;
+    for record in records {
+        let window: WindowDefinition = serde_json::from_str(&record.body).map_err(StoreError::from)?;
+        let until_ms = window.end.as_deref().and_then(parse_rfc3339);
+        if which(&window) && until_ms.is_some_and(|until_ms| until_ms < before_ms) {
+            state.store.delete_policy(PolicyKind::Suppression, &record.id).await?;
+        }
+    }
+    Ok(())
 }
 
 fn stale<T: Policy>(current: u64) -> Problem {
@@ -172,7 +189,3 @@ fn answered<T: Policy>(
     let view = T::view(kept::<T>(record)?, state.services.clock.unix_ms());
     Ok(answer.json(view))
 }
-
-/// Ready when what was written holds for alerts.
-#[expect(clippy::unused_async, reason = "the owner of alerts is to read it")]
-async fn in_force(_state: &State) {}

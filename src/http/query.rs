@@ -45,10 +45,15 @@ impl Query {
             .filter(|v| !v.is_empty())
     }
 
+    /// The texts of a parameter that may be there several times, each as it is.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str());
+        values.filter(|value| !value.is_empty())
+    }
+
     /// The texts of a parameter that may be there several times, and have several texts with commas between them.
     pub fn texts(&self, name: &str) -> Vec<String> {
-        let values = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
-        let texts = values.flat_map(|value| value.split(',')).map(str::trim);
+        let texts = self.all(name).flat_map(|value| value.split(',')).map(str::trim);
         texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::alerts;
 use super::desk::Desk;
+use crate::alert::heartbeats::Heartbeats;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
 use crate::lab::faults::Scenarios;
@@ -42,6 +43,8 @@ pub struct State {
     pub address: SocketAddr,
     /// Where the data directory is, for the check of free space.
     pub data_dir: std::path::PathBuf,
+    /// Dead man's switches.
+    pub heartbeats: Heartbeats,
     /// Alerts that wait for their breaker to close.
     pub alerts: alerts::Queue,
     /// Fault scenarios; `None` without `--lab`.

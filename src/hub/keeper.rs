@@ -1,4 +1,5 @@
-//! The actor that forgets what ran out: sessions, tokens, samples, messages of kept topics.
+//! The actor that forgets what ran out: sessions, tokens, samples, messages of kept topics; and notes which heartbeats
+//! stay away.
 //!
 //! Owns nothing that a restart could lose.
 
@@ -20,6 +21,9 @@ const SESSIONS_INTERVAL_MS: u64 = 5_000;
 /// Time between sweeps of the store, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
 
+/// Time between looks for heartbeats that stay away, in milliseconds.
+const HEARTBEATS_INTERVAL_MS: u64 = 1_000;
+
 /// Kept answers that are forgotten at once.
 const ANSWERS_PART_MAX: usize = 1_000;
 
@@ -31,18 +35,30 @@ pub(super) struct KeeperArgs {
 }
 
 pub(super) struct KeeperActor {
+    /// Heartbeats are being looked at.
+    checking: bool,
     args: KeeperArgs,
 }
 
 impl KeeperActor {
     pub(super) fn new(args: KeeperArgs) -> Self {
-        Self { args }
+        Self { checking: false, args }
     }
 
     /// Forgets sessions that ran out, writes those that changed.
     fn write_sessions(&mut self, ctx: &mut Context<Self>) {
         let Some(state) = self.args.state.upgrade() else { return };
         ctx.spawn(async move { sessions::write(&state).await }.into_actor(self));
+    }
+
+    /// One look at a time: a look that takes long is not followed by others.
+    fn check_heartbeats(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.checking, true) {
+            return;
+        }
+        let Some(state) = self.args.state.upgrade() else { return };
+        let checked = async move { state.heartbeats.check().await };
+        ctx.spawn(checked.into_actor(self).map(|(), actor, _ctx| actor.checking = false));
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
@@ -91,5 +107,6 @@ impl Actor for KeeperActor {
         }
         ctx.run_interval(Duration::from_millis(SESSIONS_INTERVAL_MS), Self::write_sessions);
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), Self::sweep);
+        ctx.run_interval(Duration::from_millis(HEARTBEATS_INTERVAL_MS), Self::check_heartbeats);
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::HubOptions;
 use super::breakers::{BreakersActor, BreakersArgs};
 use super::keeper::{KeeperActor, KeeperArgs};
+use crate::alert::heartbeats::Heartbeats;
 use crate::alert::{Alerts, AlertsArgs};
 use crate::auth::Auth;
 use crate::breaker::Breakers;
@@ -101,6 +102,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         clock,
         faults,
     });
+    let heartbeats = Heartbeats::new(services.alerts.clone(), store.clone(), services.clock.clone());
     Arc::new(State {
         load_tests: load_tests(&services, &fleet, settings.lab, address, program),
         services,
@@ -115,6 +117,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         workers,
         address,
         data_dir,
+        heartbeats,
         alerts,
         scenarios,
         desk,

@@ -127,7 +127,11 @@ impl RuleActor {
                 Err(error) => Err(error.to_string()),
             };
             let saved = saved.unwrap_or_else(|error| {
-                tracing::warn!(rule = actor.args.id, error, "state of the rule not read; it begins with its alerts");
+                tracing::warn!(
+                    rule = actor.args.id,
+                    error,
+                    "state of the rule not read; it begins with its alerts"
+                );
                 Vec::new()
             });
             actor.begin(saved);
@@ -229,8 +233,7 @@ impl RuleActor {
         if now_ms >= self.awaited_until_ms {
             self.give_up_awaited();
         }
-        let is_memory_due =
-            self.is_memory_unkept && now_ms.saturating_sub(self.kept_ms) >= MEMORY_APART_MS;
+        let is_memory_due = self.is_memory_unkept && now_ms.saturating_sub(self.kept_ms) >= MEMORY_APART_MS;
         if self.is_phase_unkept || is_memory_due {
             self.keep(now_ms);
         }

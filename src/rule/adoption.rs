@@ -35,7 +35,9 @@ impl Evaluator {
             return;
         }
         for (key, cell) in &mut self.cells {
-            let Some((phase, since_ms)) = self.awaited.remove(&self.rule.fingerprint(&key.0)) else { continue };
+            let Some((phase, since_ms)) = self.awaited.remove(&self.rule.fingerprint(&key.0)) else {
+                continue;
+            };
             if cell.clock.phase < phase {
                 cell.clock.resume(phase, since_ms);
             }

@@ -85,7 +85,10 @@ mod tests {
         let set = columns(&["load1", "cpu_percent"]);
         let first = feed.plan((1, &cpu), "web-1", &none, &set);
         assert_eq!((first[0].0, first[0].1[0].0), (7, 1));
-        assert!(Arc::ptr_eq(&first, &feed.plan((1, &cpu), "web-1", &none, &columns(&["load1", "cpu_percent"]))));
+        assert!(Arc::ptr_eq(
+            &first,
+            &feed.plan((1, &cpu), "web-1", &none, &columns(&["load1", "cpu_percent"]))
+        ));
         assert!(feed.plan((2, &memory), "web-1", &none, &set).is_empty());
         let labels = BTreeMap::from([("zone".to_owned(), "a".to_owned())]);
         let labelled = feed.plan((2, &cpu), "web-1", &labels, &set);

@@ -257,7 +257,8 @@ impl Rules {
         let args = &self.0.args;
         let failed = standing.clone();
         let on_give_up = Box::new(move || {
-            *failed.failed.lock() = Some("it crashed too often; it is evaluated again when it is written".to_owned());
+            *failed.failed.lock() =
+                Some("it crashed too often; it is evaluated again when it is written".to_owned());
         });
         let make = |inbox| {
             RuleActor::new(RuleArgs {
@@ -390,7 +391,8 @@ impl Rules {
         if left.is_empty() {
             return None;
         }
-        let left: Vec<RuleState> = left.into_iter().map(|(rule_id, state)| RuleState { rule_id, state }).collect();
+        let left: Vec<RuleState> =
+            left.into_iter().map(|(rule_id, state)| RuleState { rule_id, state }).collect();
         let now_ms = self.0.args.clock.unix_ms();
         let written: Vec<_> = left
             .chunks(KEPT_AT_ONCE)

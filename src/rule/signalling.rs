@@ -77,14 +77,7 @@ impl Signalling {
         }
     }
 
-    fn told(
-        &self,
-        series: &Series,
-        phase: Phase,
-        since_ms: u64,
-        value: Option<f64>,
-        reason: &str,
-    ) -> Signal {
+    fn told(&self, series: &Series, phase: Phase, since_ms: u64, value: Option<f64>, reason: &str) -> Signal {
         let text = || Box::new(self.text(series, value, reason));
         let news = match phase {
             Phase::Ok => News::Over,

@@ -10,7 +10,7 @@
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
 //! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`, `answers`.
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`.
 
 mod alert_search;
 mod alerts;
@@ -22,6 +22,7 @@ mod downsample;
 mod error;
 mod events;
 mod faults;
+mod heartbeats;
 mod held_alerts;
 mod load_tests;
 mod migration;
@@ -63,6 +64,7 @@ pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
+pub use heartbeats::HeartbeatRecord;
 pub use held_alerts::HeldAlert;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};

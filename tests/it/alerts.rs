@@ -1,9 +1,12 @@
 //! Alerts over HTTP, on a hub of real parts.
 
+mod by_hand;
 mod exported;
+mod heartbeats;
 mod keys;
 mod policies;
 mod read;
+mod rules;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +32,7 @@ fn firing(title: &str, severity: Severity, service: &str, started_at_ms: u64) ->
         annotations: BTreeMap::new(),
         value: Some(91.5),
         started_at_ms,
+        ends_at_ms: None,
     };
     open(new, Opening::Firing, HUB, "91.5 > 90", started_at_ms).0
 }

@@ -27,6 +27,8 @@ mod lab;
 mod model;
 /// The end-to-end check, demonstrations, figures.
 mod operations;
+/// Rules on live samples: what breaches becomes an alert that is committed and told, whatever crashes.
+mod rules;
 /// The load test, each scenario small: nothing wrong is found, and what goes wrong is.
 mod scenarios;
 /// Fault scenarios of the Reliability Lab, each with the promise that must hold under it.

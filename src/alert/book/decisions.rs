@@ -101,8 +101,7 @@ impl Book {
         for (fingerprint, entry) in &self.open {
             let origin = entry.alert.rule_id.as_ref().and_then(|id| self.origins.get(id));
             let policy_id = origin.and_then(|origin| origin.escalation_policy_id.as_ref());
-            let Some((policy_id, policy)) =
-                policy_id.and_then(|id| Some((id, self.escalations.get(id)?)))
+            let Some((policy_id, policy)) = policy_id.and_then(|id| Some((id, self.escalations.get(id)?)))
             else {
                 continue;
             };

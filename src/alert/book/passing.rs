@@ -1,9 +1,9 @@
 //! What happens in the book because time passes.
 
 use super::super::entity::State;
+use super::super::inhibition::Inhibitions;
 use super::super::lifecycle::Event;
 use super::super::policies::Policies;
-use super::super::inhibition::Inhibitions;
 use super::super::score::score;
 use super::super::subject::Subject;
 use super::{Book, Change, NODE};
@@ -47,8 +47,9 @@ impl Book {
         let with_firing = std::mem::take(&mut self.is_recheck_due) || self.has_open_window(now_ms);
         self.hold_and_let_go(with_firing, now_ms, out);
         let repeat_ms = self.terms.timing.repeat_interval_ms;
-        self.closed_by_hand
-            .retain(|_, alert| alert.resolved_at_ms.is_some_and(|at_ms| now_ms < at_ms.saturating_add(repeat_ms)));
+        self.closed_by_hand.retain(|_, alert| {
+            alert.resolved_at_ms.is_some_and(|at_ms| now_ms < at_ms.saturating_add(repeat_ms))
+        });
         if now_ms.saturating_sub(self.scored_ms) >= SCORED_APART_MS {
             self.scored_ms = now_ms;
             self.score_all(now_ms, out);
@@ -72,7 +73,8 @@ impl Book {
             .map(|(fingerprint, _)| fingerprint.clone())
             .collect();
         for fingerprint in over {
-            let clear = Event::Clear { value: None, reason: "it was not posted again before its end".to_owned() };
+            let clear =
+                Event::Clear { value: None, reason: "it was not posted again before its end".to_owned() };
             self.happen(&fingerprint, clear, now_ms, out);
         }
     }

@@ -28,7 +28,8 @@ fn origin(rule: &str) -> Arc<Origin> {
 }
 
 fn text(severity: Severity, labels: &[(&str, &str)]) -> Text {
-    let labels: Labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let labels: Labels =
+        labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Text { severity, title: "CPU".into(), message: "91".into(), labels, annotations: Labels::new() }
 }
 
@@ -286,9 +287,12 @@ fn as_many_are_open_as_may_be() {
 #[test]
 fn what_is_posted_again_is_the_same_alert_and_ends_when_it_is_not() {
     let mut desk = Desk::new();
-    let posted = |ends_at_ms| Posted { service: None, text: text(Severity::Warning, &[("a", "b")]), ends_at_ms };
-    let first = desk.book.post(posted(Some(START_MS + 60_000)), "prometheus", START_MS, &mut desk.out).unwrap();
-    let again = desk.book.post(posted(Some(START_MS + 90_000)), "prometheus", START_MS, &mut desk.out).unwrap();
+    let posted =
+        |ends_at_ms| Posted { service: None, text: text(Severity::Warning, &[("a", "b")]), ends_at_ms };
+    let first =
+        desk.book.post(posted(Some(START_MS + 60_000)), "prometheus", START_MS, &mut desk.out).unwrap();
+    let again =
+        desk.book.post(posted(Some(START_MS + 90_000)), "prometheus", START_MS, &mut desk.out).unwrap();
     assert_eq!((first.1, again), (true, (first.0.clone(), false)));
     desk.out.clear();
     assert_eq!(desk.pass(89_999), []);
@@ -322,7 +326,10 @@ fn a_book_that_is_taken_up_again_goes_on() {
     assert_eq!(later.tell(signal(&rule, "web-1", over)), [(Some(State::Firing), State::Resolved)]);
     later.now_ms += 300_000;
     let decided = later.decide();
-    assert!(matches!(&decided[0], decisions::Decision::Group { ended, .. } if ended.len() == 1), "{decided:?}");
+    assert!(
+        matches!(&decided[0], decisions::Decision::Group { ended, .. } if ended.len() == 1),
+        "{decided:?}"
+    );
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn read_cursor(text: &str, sort: &str) -> Option<AlertCursor> {
 }
 
 /// The severities whose alerts a caller may read: those to whose topic it may subscribe.
-pub(super) fn readable(caller: &Caller) -> Vec<Severity> {
+pub(in crate::http) fn readable(caller: &Caller) -> Vec<Severity> {
     let may = |severity: &Severity| permission::may_subscribe(&caller.0, None, severity.topic().as_str());
     Severity::ALL.into_iter().filter(may).collect()
 }

@@ -16,6 +16,7 @@ fn sample(path: &str) -> String {
         .replace("{doc}", "nothing")
         .replace("{client_id}", "nobody")
         .replace("{id}", "nothing")
+        .replace("{name}", "nothing")
 }
 
 /// Whether the door in front of the handler refused.

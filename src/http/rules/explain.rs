@@ -1,0 +1,232 @@
+//! Why a rule did or did not fire: where each of its series is, or was, and what was decided on the way.
+
+use std::collections::BTreeMap;
+
+use actix_web::web;
+use serde::Serialize;
+
+use crate::alert::{Alert, Labels, Matcher, State as Life, Transition, fingerprint, replay};
+use crate::clock::rfc3339;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::state::State;
+use crate::rule::{Explanation, Phase, RuleError, RuleView};
+use crate::store::{AlertFilter, AlertSort, StoreError};
+
+/// Series of one answer; each costs two reads.
+const SERIES_MAX: usize = 50;
+
+/// Alerts of a rule that are looked through for series that are not there any more.
+const ALERTS_MAX: usize = 200;
+
+/// Where the series of a rule are, and why.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = RuleExplained)]
+pub struct Explained {
+    /// The rule.
+    pub rule_id: String,
+    /// What it is called.
+    pub rule_name: String,
+    /// The moment that is explained, RFC 3339.
+    pub at: String,
+    /// Its series; those that matter most first.
+    pub items: Vec<ExplainedSeries>,
+    /// Whether there are more than are told: ask for some by `series`.
+    pub truncated: bool,
+}
+
+/// One series with a rule.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ExplainedSeries {
+    /// The metric; of a composite those that are joined. Null for a series that is not there any more.
+    pub metric: Option<String>,
+    /// Its labels.
+    #[schema(value_type = Object)]
+    pub labels: Labels,
+    /// What makes its breaches the same alert.
+    pub fingerprint: String,
+    /// Where it is.
+    pub phase: Phase,
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// While pending: how long the condition has held.
+    pub held_ms: Option<u64>,
+    /// While pending: how long it must hold.
+    pub needed_ms: Option<u64>,
+    /// The newest sample, RFC 3339; null for the past.
+    pub seen_at: Option<String>,
+    /// What the condition looked at.
+    pub value: Option<f64>,
+    /// All of it in words.
+    pub text: String,
+    /// Its alert.
+    pub alert: Option<AlertBrief>,
+    /// The steps of that alert up to the moment, oldest first.
+    pub decisions: Vec<Transition>,
+}
+
+/// An alert in short.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AlertBrief {
+    /// Its id.
+    pub id: String,
+    /// Where it was at the moment.
+    pub state: Life,
+    /// Why.
+    pub reason: String,
+}
+
+/// Why a rule did or did not fire, now or at a moment of the past, series by series.
+#[utoipa::path(get, path = "/api/v1/rules/{id}/explain", tag = "rules",
+    params(("id" = String, Path, description = "The rule's id"),
+        ("series" = Option<String>, Query, description = "Which series: `name=value`, `!=`, `=~`, `!~`, with commas between them; all when left out"),
+        ("at" = Option<String>, Query, description = "The moment, RFC 3339 or Unix milliseconds; now when left out")),
+    responses((status = 200, body = Explained, description = "Its series"), crate::http::openapi::Refused))]
+pub async fn explain(
+    state: web::Data<State>,
+    id: web::Path<String>,
+    mut query: Query,
+) -> Result<web::Json<Explained>, Problem> {
+    let matchers = query.parsed("series", Matcher::parse_all).unwrap_or_default();
+    let at_ms = query.moment("at");
+    query.check()?;
+    let rule = state.services.rules.one(&id).ok_or(RuleError::NotFound)?;
+    let now_ms = state.services.clock.unix_ms();
+    let mut known = state.services.rules.explain(&id).await?;
+    known.retain(|series| matchers.iter().all(|matcher| matcher.matches_labels(&series.labels)));
+    known.sort_by_key(|series| std::cmp::Reverse(series.phase));
+    let (mut items, truncated) = match at_ms.filter(|at_ms| *at_ms < now_ms) {
+        None => {
+            let truncated = known.len() > SERIES_MAX;
+            known.truncate(SERIES_MAX);
+            (present(&state, &id, known).await?, truncated)
+        }
+        Some(at_ms) => past(&state, &rule, known, &matchers, at_ms).await?,
+    };
+    items.truncate(SERIES_MAX);
+    let at = rfc3339(at_ms.unwrap_or(now_ms).min(now_ms));
+    let rule_name = rule.definition.name;
+    Ok(web::Json(Explained { rule_id: id.into_inner(), rule_name, at, items, truncated }))
+}
+
+fn of_series(rule_id: &str, labels: &Labels) -> String {
+    let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    fingerprint::of_rule(rule_id, pairs)
+}
+
+async fn present(state: &State, id: &str, known: Vec<Explanation>) -> Result<Vec<ExplainedSeries>, Problem> {
+    let mut items = Vec::new();
+    for series in known {
+        let mut item = now(id, series);
+        if let Some((alert, steps)) = last_alert(state, &item.fingerprint, None).await? {
+            item.alert = Some(AlertBrief { id: alert.id, state: alert.state, reason: alert.reason });
+            item.decisions = steps;
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+fn now(id: &str, series: Explanation) -> ExplainedSeries {
+    ExplainedSeries {
+        fingerprint: of_series(id, &series.labels),
+        metric: Some(series.metric),
+        labels: series.labels,
+        phase: series.phase,
+        since: series.since_ms.map(rfc3339),
+        held_ms: series.held_ms,
+        needed_ms: series.needed_ms,
+        seen_at: series.seen_ms.map(rfc3339),
+        value: series.value,
+        text: series.text,
+        alert: None,
+        decisions: Vec::new(),
+    }
+}
+
+/// The newest alert of a fingerprint that began by then, with its steps.
+async fn last_alert(
+    state: &State,
+    fingerprint: &str,
+    at_ms: Option<u64>,
+) -> Result<Option<(Alert, Vec<Transition>)>, Problem> {
+    let filter = AlertFilter {
+        fingerprint: Some(fingerprint.to_owned()),
+        until_ms: at_ms.map(|at_ms| at_ms.saturating_add(1)),
+        with_dropped: true,
+        ..AlertFilter::default()
+    };
+    let found = state.store.search_alerts(filter, AlertSort::Newest, None, 1).await?;
+    let Some(record) = found.into_iter().next() else { return Ok(None) };
+    let steps = state.store.alert_history(&record.id).await?;
+    let steps = steps.into_iter().map(Transition::from_record).collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(Some((Alert::from_record(record)?, steps)))
+}
+
+/// As the history of alerts has it: the series that are there, and those that had an alert.
+async fn past(
+    state: &State,
+    rule: &RuleView,
+    known: Vec<Explanation>,
+    matchers: &[Matcher],
+    at_ms: u64,
+) -> Result<(Vec<ExplainedSeries>, bool), Problem> {
+    let id = rule.definition.id.as_deref().unwrap_or_default();
+    let mut series: BTreeMap<String, (Option<String>, Labels)> =
+        known.into_iter().map(|one| (of_series(id, &one.labels), (Some(one.metric), one.labels))).collect();
+    let filter = AlertFilter {
+        rule_ids: vec![id.to_owned()],
+        until_ms: Some(at_ms.saturating_add(1)),
+        with_dropped: true,
+        ..AlertFilter::default()
+    };
+    let alerts = state.store.search_alerts(filter, AlertSort::Newest, None, ALERTS_MAX).await?;
+    for alert in alerts.into_iter().filter(|alert| matchers.iter().all(|m| m.matches_labels(&alert.labels))) {
+        series.entry(alert.fingerprint).or_insert((None, alert.labels));
+    }
+    let truncated = series.len() > SERIES_MAX;
+    let mut items = Vec::new();
+    for (fingerprint, (metric, labels)) in series.into_iter().take(SERIES_MAX) {
+        let found = last_alert(state, &fingerprint, Some(at_ms)).await?;
+        items.push(then(fingerprint, metric, labels, found, at_ms));
+    }
+    items.sort_by_key(|item| std::cmp::Reverse(item.phase));
+    Ok((items, truncated))
+}
+
+fn then(
+    fingerprint: String,
+    metric: Option<String>,
+    labels: Labels,
+    found: Option<(Alert, Vec<Transition>)>,
+    at_ms: u64,
+) -> ExplainedSeries {
+    let mut item = ExplainedSeries {
+        metric,
+        labels,
+        fingerprint,
+        phase: Phase::Ok,
+        since: None,
+        held_ms: None,
+        needed_ms: None,
+        seen_at: None,
+        value: None,
+        text: "ok: no alert had begun".to_owned(),
+        alert: None,
+        decisions: Vec::new(),
+    };
+    let Some((alert, mut steps)) = found else { return item };
+    steps.retain(|step| step.at_ms <= at_ms);
+    let (Some(last), Some(then)) = (steps.last(), replay(&steps)) else { return item };
+    item.phase = match then.state {
+        Life::Pending => Phase::Pending,
+        Life::Firing | Life::Acknowledged | Life::Suppressed => Phase::Firing,
+        Life::Resolved => Phase::Ok,
+    };
+    item.since = Some(rfc3339(last.at_ms));
+    item.value = last.value;
+    item.text = format!("{}: {}", item.phase, then.reason);
+    item.alert = Some(AlertBrief { id: alert.id, state: then.state, reason: then.reason });
+    item.decisions = steps;
+    item
+}
