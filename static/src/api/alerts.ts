@@ -30,6 +30,8 @@ export interface OpenedAlert {
   readonly reason: string;
   readonly started_at: string;
   readonly fired_at: string | null;
+  /** It resolves by itself then, unless it is posted again. */
+  readonly ends_at?: string | null;
   readonly acknowledged_by: string | null;
   readonly acknowledged_at: string | null;
   readonly notified_at: string | null;

@@ -91,7 +91,7 @@ export function alertOf(value: JsonObject): OpenedAlert | null {
     service: text(value.service), title: text(value.title) ?? '', message: text(value.message) ?? '',
     labels: labelsOf(value.labels), annotations: labelsOf(value.annotations),
     value: number(value.value), reason: text(value.reason) ?? '',
-    fired_at: text(value.fired_at),
+    fired_at: text(value.fired_at), ends_at: text(value.ends_at),
     acknowledged_by: text(value.acknowledged_by), acknowledged_at: text(value.acknowledged_at),
     notified_at: text(value.notified_at), escalation_level: number(value.escalation_level) ?? 0,
     suppressed_until: text(value.suppressed_until),

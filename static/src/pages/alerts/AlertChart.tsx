@@ -18,6 +18,7 @@ import { valueText } from './alertText';
 
 const POINTS = 600;
 const BEFORE_MS = 15 * 60_000;
+const LEAST_BEFORE_MS = 60_000;
 const AFTER_MS = 5 * 60_000;
 const SPAN_MS_MAX = 24 * 3_600_000;
 const REREAD_MS = 5_000;
@@ -62,11 +63,14 @@ function MetricChart({ alert, node, metric, limit }: MetricChartProps): ReactNod
   const view = useRef<BreachView>({ from_s: 0, until_s: 1, limit: null, breach: null, fired_s: null });
   const [since_ms, until_ms] = spanOf(started_ms, resolved_ms, now_ms);
   const fired_ms = unixMs(alert.fired_at);
+  // A hub that is younger than the span has nothing to show of the time before it.
+  const first_ms = points?.find(([, value]) => value !== null)?.[0] ?? since_ms;
+  const from_ms = Math.max(since_ms, Math.min(first_ms, started_ms - LEAST_BEFORE_MS));
   useEffect(() => {
     view.current = {
-      from_s: since_ms / 1000, until_s: until_ms / 1000, limit, breach: [started_ms / 1000, (resolved_ms ?? until_ms) / 1000], fired_s: fired_ms === null ? null : fired_ms / 1000,
+      from_s: from_ms / 1000, until_s: until_ms / 1000, limit, breach: [started_ms / 1000, (resolved_ms ?? until_ms) / 1000], fired_s: fired_ms === null ? null : fired_ms / 1000,
     };
-  }, [since_ms, until_ms, limit, started_ms, resolved_ms, fired_ms]);
+  }, [from_ms, until_ms, limit, started_ms, resolved_ms, fired_ms]);
   const build = useCallback(() => breachOptions(() => view.current), []);
   const is_unknown = query.error instanceof ApiError && query.error.status === 404;
   const empty = points?.every(([, value]) => value === null) ?? true;

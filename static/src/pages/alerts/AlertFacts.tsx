@@ -37,6 +37,7 @@ export function AlertFacts({ alert, rule }: { readonly alert: OpenedAlert; reado
         ...(alert.state === 'suppressed' && alert.suppressed_until !== null ? [['Suppressed for', <Countdown key="until" until={alert.suppressed_until} />] as const] : []),
         ...when('Notified', alert.notified_at),
         ...(alert.escalation_level > 0 ? [['Escalated to level', count(alert.escalation_level)] as const] : []),
+        ...(typeof alert.ends_at !== 'string' || alert.state === 'resolved' ? [] : [['Ends in, unless posted again', <Countdown key="ends" until={alert.ends_at} />] as const]),
         ...when('Resolved', alert.resolved_at),
         ...(alert.resolved_by === null ? [] : [['Resolved by', actorText(alert.resolved_by)] as const]),
       ]} />

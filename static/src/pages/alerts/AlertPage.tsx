@@ -78,7 +78,7 @@ function Head({ alert, read_at_ms }: { readonly alert: OpenedAlert; readonly rea
         <div>
           <h2>{alert.title}</h2>
           {alert.message !== '' && alert.message !== alert.title && <p>{alert.message}</p>}
-          <p className="alert-reason"><span className="mono">{alert.reason === '' ? 'No reason was given' : alert.reason}</span></p>
+          {alert.reason !== '' && !alert.message.includes(alert.reason) && <p className="mono">{alert.reason}</p>}
           <p className="muted"><Span alert={alert} /></p>
         </div>
         <div className="alert-head-actions">

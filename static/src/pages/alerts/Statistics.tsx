@@ -31,16 +31,16 @@ export function Statistics({ query }: { readonly query: UseQueryResult<AlertStat
 function Means({ statistics }: { readonly statistics: AlertStatistics }): ReactNode {
   const sum = (of: (hour: AlertHour) => number): number => statistics.trend.reduce((total, hour) => total + of(hour), 0);
   const rows: readonly (readonly [string, string, string])[] = [
-    ['Acknowledged after', minutesText(statistics.mtta_minutes), 'Mean time from firing to acknowledgement (MTTA)'],
-    ['Resolved after', minutesText(statistics.mttr_minutes), 'Mean time from firing to resolution (MTTR)'],
+    ['MTTA', minutesText(statistics.mtta_minutes), 'Mean time from firing to acknowledgement (MTTA)'],
+    ['MTTR', minutesText(statistics.mttr_minutes), 'Mean time from firing to resolution (MTTR)'],
     ['Fired', count(sum((hour) => hour.fired)), 'Alerts that fired within the last 24 hours'],
     ['Resolved', count(sum((hour) => hour.resolved)), 'Alerts that were resolved within the last 24 hours'],
   ];
   return (
     <dl className="alert-means">
       {rows.map(([name, value, meaning]) => (
-        <div key={name} title={meaning}>
-          <dt>{name}</dt>
+        <div key={name}>
+          <dt><abbr title={meaning}>{name}</abbr></dt>
           <dd data-figure={name}>{value}</dd>
         </div>
       ))}

@@ -11,7 +11,7 @@ export function Why({ alert }: { readonly alert: OpenedAlert }): ReactNode {
   return (
     <Panel title="Why was I (not) alerted" flush
       actions={(
-        <label className="pick"><input type="checkbox" checked={every} onChange={(event) => setEvery(event.target.checked)} />every series of the rule</label>
+        <label className="pick"><input type="checkbox" checked={every} onChange={(event) => setEvery(event.target.checked)} />every series</label>
       )}>
       <Loaded query={query} rows={2}>
         {(explanation) => <Explanations items={explanation.items.filter((item) => every || item.fingerprint === alert.fingerprint)} is_one={!every} />}

@@ -94,6 +94,7 @@ function drawMarks(plot: uPlot, { limit, breach, fired_s }: BreachView): void {
     line([left, y], [left + width, y], cssValue('--bad'), [6, 4]);
   }
   pen.font = `${11 * ratio}px system-ui, sans-serif`;
+  pen.textAlign = 'left';
   pen.textBaseline = 'top';
   const named = (at_s: number | null, name: string, colour: string): void => {
     if (at_s === null) return;

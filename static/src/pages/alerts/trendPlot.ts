@@ -12,8 +12,9 @@ const two = (value: number): string => String(value).padStart(2, '0');
 export function trendColumns(hours: readonly AlertHour[]): Columns {
   return [
     hours.map((hour) => (unixMs(hour.hour) ?? 0) / 1000 + HALF_HOUR_S),
-    hours.map((hour) => hour.fired),
-    hours.map((hour) => hour.resolved),
+    // A bar of nothing would be a line.
+    hours.map((hour) => (hour.fired === 0 ? null : hour.fired)),
+    hours.map((hour) => (hour.resolved === 0 ? null : hour.resolved)),
   ];
 }
 
@@ -32,7 +33,7 @@ export function trendOptions(): Omit<uPlot.Options, 'width' | 'height'> {
     return { stroke, width: 1, fill: filled ? stroke : withAlpha(stroke, 0.25), points: { show: false }, ...(paths === undefined ? {} : { paths }) };
   };
   return {
-    padding: [6, 4, 0, 0],
+    padding: [6, 16, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: {

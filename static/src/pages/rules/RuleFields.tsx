@@ -59,7 +59,7 @@ export function TimeFields(props: FieldsProps): ReactNode {
 /** One severity, or several by the value. */
 export function SeverityFields({ form, errors, change }: FieldsProps): ReactNode {
   return (
-    <div className="form-row narrow">
+    <div className="form-row severities">
       <Field label="Severity" error={errors['/severity']}>
         {(ids) => (
           <select {...ids} value={form.severity} onChange={(event) => change({ severity: event.target.value as RuleForm['severity'] })}>
