@@ -5,7 +5,7 @@
 #
 # Usage: scripts/fuzz.sh [--seconds N] [TARGET...]
 #   --seconds N   how long each target runs (60)
-#   TARGET        decode, unpack, request, handshake; without any, all of them
+#   TARGET        decode, unpack, request, handshake, expression; without any, all of them
 source "$(dirname "${BASH_SOURCE[0]}")/locate.sh"
 
 seconds=60
@@ -14,12 +14,12 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --help | -h) print_help && exit ;;
     --seconds) seconds=${2:?how many seconds? see --help} && shift ;;
-    decode | unpack | request | handshake) targets+=("$1") ;;
+    decode | unpack | request | handshake | expression) targets+=("$1") ;;
     *) fail "unknown argument $1, see --help" ;;
   esac
   shift
 done
-[[ ${#targets[@]} -gt 0 ]] || targets=(decode unpack request handshake)
+[[ ${#targets[@]} -gt 0 ]] || targets=(decode unpack request handshake expression)
 
 need cargo c++
 cd "$root/fuzz"

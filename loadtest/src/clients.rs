@@ -11,6 +11,7 @@ use memchr::memmem;
 
 use crate::frames::{self, Frame, Inflater};
 use crate::net::{Peer, Poller, Ready, now_ns};
+use crate::scanner::{Messages, Scanner};
 use crate::upgrade;
 
 const SCRATCH_BYTES: usize = 256 * 1024;
@@ -88,6 +89,7 @@ impl Staged {
 struct Desk {
     scratch: Vec<u8>,
     inflater: Inflater,
+    scanner: Scanner,
 }
 
 /// What all connections of a run share.
@@ -98,19 +100,10 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     pub(crate) fn new() -> Result<Self> {
-        let desk = Desk { scratch: vec![0; SCRATCH_BYTES], inflater: Inflater::new() };
-        Ok(Self { poller: Poller::new()?, desk: Some(desk) })
+        let scratch = vec![0; SCRATCH_BYTES];
+        let desk = Desk { scratch, inflater: Inflater::new(), scanner: Scanner::new() };
+        Ok(Self { poller: Poller::edge()?, desk: Some(desk) })
     }
-}
-
-/// A frame that a client got, apart from control frames.
-#[derive(Clone, Copy)]
-pub(crate) struct Arrived<'f> {
-    pub(crate) payload: &'f [u8],
-    /// Header and payload together as they came, in bytes.
-    pub(crate) wire_bytes: usize,
-    /// When the read that brought it was done.
-    pub(crate) received_ns: u64,
 }
 
 /// The clients of a run; each has a token, which is its place.
@@ -131,8 +124,14 @@ pub(crate) trait Clients: Sized {
     /// A read brought so many bytes.
     fn has_read(&mut self, bytes: usize);
 
-    /// A client got a frame.
-    fn hear(&mut self, link: &mut Link, token: usize, frame: Arrived<'_>) -> Result<()>;
+    /// A client that does not listen got a frame with this payload, with a read that was done at this time.
+    fn hear(&mut self, link: &mut Link, token: usize, payload: &[u8], received_ns: u64) -> Result<()>;
+
+    /// Whether all that a client gets are messages, or of no interest: it is ready, and subscribed.
+    fn is_listening(&self, link: &Link, token: usize) -> bool;
+
+    /// A client that listens got messages, with a read that was done at this time.
+    fn receive(&mut self, token: usize, messages: &Messages, received_ns: u64);
 
     /// A client's connection ended at this stage, or never came to be.
     fn lose(&mut self, token: usize, stage: Stage, error: &anyhow::Error);
@@ -171,7 +170,6 @@ pub(crate) trait Clients: Sized {
 
 /// Does what one connection is ready for.
 fn serve<C: Clients>(clients: &mut C, link: &mut Link, ready: Ready, desk: &mut Desk) -> Result<()> {
-    let Desk { scratch, inflater } = desk;
     let token = ready.token;
     if link.stage == Stage::Connecting {
         link.peer.connected()?;
@@ -188,11 +186,31 @@ fn serve<C: Clients>(clients: &mut C, link: &mut Link, ready: Ready, desk: &mut 
     if link.peer.is_paused() {
         bail!("reset while it did not read");
     }
-    let held_bytes = link.peer.held_bytes();
-    let filled_bytes = link.peer.fill(scratch)?;
-    if filled_bytes == 0 {
-        return Ok(());
+    loop {
+        let held_bytes = link.peer.held_bytes();
+        let filled_bytes = link.peer.fill(&mut desk.scratch)?;
+        if filled_bytes == 0 {
+            return Ok(());
+        }
+        clients.has_read(filled_bytes - held_bytes);
+        take(clients, link, token, desk, filled_bytes)?;
+        // A read that left room took all there was, unless it is the end.
+        if filled_bytes < desk.scratch.len() && !ready.ended {
+            return Ok(());
+        }
     }
+}
+
+/// Takes the frames that a read brought, and keeps what it cut off.
+fn take<C: Clients>(
+    clients: &mut C,
+    link: &mut Link,
+    token: usize,
+    desk: &mut Desk,
+    filled_bytes: usize,
+) -> Result<()> {
+    let received_ns = now_ns();
+    let Desk { scratch, inflater, scanner } = desk;
     let mut rest = &scratch[..filled_bytes];
     if link.stage == Stage::Upgrading {
         let Some(head_bytes) = memmem::find(rest, b"\r\n\r\n") else {
@@ -204,18 +222,20 @@ fn serve<C: Clients>(clients: &mut C, link: &mut Link, ready: Ready, desk: &mut 
         clients.upgraded(link, token)?;
         rest = &rest[head_bytes + 4..];
     }
-    let received_ns = now_ns();
-    clients.has_read(filled_bytes - held_bytes);
-    while let Some(frame) = Frame::split(rest)? {
+    loop {
+        if clients.is_listening(link, token) {
+            while let Some((messages, length)) = scanner.scan(rest, inflater)? {
+                clients.receive(token, messages, received_ns);
+                rest = &rest[length..];
+            }
+        }
+        let Some(frame) = Frame::split(rest)? else { break };
         rest = &rest[frame.wire_bytes..];
         let payload = frame.read(inflater)?;
         match frame.opcode {
             frames::PING => link.say(frames::PONG, payload, &clients.sockets().poller)?,
             frames::CLOSE => bail!("closed by the hub: {}", close_reason(payload)),
-            _ => {
-                let wire_bytes = frame.wire_bytes;
-                clients.hear(link, token, Arrived { payload, wire_bytes, received_ns })?;
-            }
+            _ => clients.hear(link, token, payload, received_ns)?,
         }
     }
     link.peer.keep(rest);

@@ -72,6 +72,11 @@ impl<'a> Frame<'a> {
         Ok(self.payload)
     }
 
+    /// Whether it is about the connection and not what the connection is for.
+    pub(crate) fn is_control(&self) -> bool {
+        self.opcode >= CLOSE
+    }
+
     /// As [`Frame::plain`], inflated if it is compressed.
     pub(crate) fn read<'b>(&self, inflater: &'b mut Inflater) -> Result<&'b [u8]>
     where
@@ -88,28 +93,22 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Inflates messages. Subscribers of one topic get the same bytes, which are inflated once: the bench
-/// must not be what is measured.
+/// Inflates messages.
 pub(crate) struct Inflater {
     stream: Decompress,
-    last: Vec<u8>,
     message: Vec<u8>,
 }
 
 impl Inflater {
     pub(crate) fn new() -> Self {
-        Self { stream: Decompress::new(false), last: Vec::new(), message: Vec::new() }
+        Self { stream: Decompress::new(false), message: Vec::new() }
     }
 
     fn inflate(&mut self, deflated: &[u8]) -> Result<&[u8]> {
-        if self.last != deflated {
-            self.last.clear();
-            self.stream.reset(false);
-            self.message.clear();
-            for part in [deflated, &[0, 0, 0xff, 0xff]] {
-                self.push(part)?;
-            }
-            self.last.extend_from_slice(deflated);
+        self.stream.reset(false);
+        self.message.clear();
+        for part in [deflated, &[0, 0, 0xff, 0xff]] {
+            self.push(part)?;
         }
         Ok(&self.message)
     }

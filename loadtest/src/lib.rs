@@ -26,6 +26,7 @@ mod protocol;
 mod received;
 pub mod result;
 mod running;
+mod scanner;
 mod schedule;
 mod terminal;
 mod thresholds;

@@ -43,7 +43,7 @@ impl Marker {
     }
 }
 
-/// What each byte is as a digit; above 15 what is none. A table, because this is on the way of every delivery.
+/// What each byte is as a digit; above 15 what is none.
 const DIGITS: [u8; 256] = {
     let mut table = [u8::MAX; 256];
     let mut value = 0;
@@ -65,15 +65,15 @@ fn hex(digits: &[u8]) -> Option<u64> {
 }
 
 /// Finds markers; made once, because the search is prepared.
-pub(crate) struct Scanner(Finder<'static>);
+pub(crate) struct Search(Finder<'static>);
 
-impl Scanner {
+impl Search {
     pub(crate) fn new() -> Self {
         Self(Finder::new(TAG))
     }
 
     /// Every marker in a frame's payload; a batch frame has several.
-    pub(crate) fn scan<'a>(&'a self, payload: &'a [u8]) -> impl Iterator<Item = Marker> + 'a {
+    pub(crate) fn find<'a>(&'a self, payload: &'a [u8]) -> impl Iterator<Item = Marker> + 'a {
         self.0.find_iter(payload).filter_map(|at| Marker::read(payload.get(at + TAG.len()..)?))
     }
 }
@@ -82,8 +82,8 @@ impl Scanner {
 mod tests {
     use super::*;
 
-    fn scan(payload: &[u8]) -> Vec<Marker> {
-        Scanner::new().scan(payload).collect()
+    fn find(payload: &[u8]) -> Vec<Marker> {
+        Search::new().find(payload).collect()
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
         payload.extend_from_slice(br##"","#i","#"##);
         two.write(0, &mut payload);
         payload.extend_from_slice(br#""]}"#);
-        assert_eq!(scan(&payload), [one, two]);
+        assert_eq!(find(&payload), [one, two]);
     }
 
     #[test]
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_one_is_passed_over() {
-        assert_eq!(scan(b"#iw0123"), []);
-        assert_eq!(scan(b"#iw00000000000000000000000g"), []);
-        assert_eq!(scan(b""), []);
+        assert_eq!(find(b"#iw0123"), []);
+        assert_eq!(find(b"#iw00000000000000000000000g"), []);
+        assert_eq!(find(b""), []);
     }
 }

@@ -58,25 +58,41 @@ pub(crate) struct Ready {
     pub(crate) token: usize,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
+    /// The other side ended the connection; what it sent before may still be there.
+    pub(crate) ended: bool,
 }
 
-/// Level-triggered epoll.
+/// An epoll and what it found.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
+    trigger: epoll::EventFlags,
 }
 
 impl Poller {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Tells of a socket as long as it is ready.
+    pub(crate) fn level() -> io::Result<Self> {
+        Self::new(epoll::EventFlags::empty())
+    }
+
+    /// Tells of a socket once, when something came: a socket must be read until it is empty. The kernel need not look
+    /// at each a second time to see that it is.
+    pub(crate) fn edge() -> io::Result<Self> {
+        Self::new(epoll::EventFlags::ET)
+    }
+
+    fn new(trigger: epoll::EventFlags) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX), trigger })
     }
 
     pub(crate) fn add(&self, source: impl AsFd, token: usize, writable: bool) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(token as u64), interest(writable))?)
+        let flags = interest(true, writable) | self.trigger;
+        Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(token as u64), flags)?)
     }
 
     fn change(&self, source: impl AsFd, token: usize, flags: epoll::EventFlags) -> io::Result<()> {
+        let flags = flags | self.trigger;
         Ok(epoll::modify(&self.epoll, source, epoll::EventData::new_u64(token as u64), flags)?)
     }
 
@@ -96,12 +112,17 @@ impl Poller {
         let (flags, token) = (event.flags, event.data.u64());
         let writable = flags.contains(epoll::EventFlags::OUT);
         let readable = flags.intersects(!epoll::EventFlags::OUT);
-        Some(Ready { token: usize::try_from(token).ok()?, readable, writable })
+        let ended =
+            flags.intersects(epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        Some(Ready { token: usize::try_from(token).ok()?, readable, writable, ended })
     }
 }
 
-fn interest(writable: bool) -> epoll::EventFlags {
-    if writable { epoll::EventFlags::IN | epoll::EventFlags::OUT } else { epoll::EventFlags::IN }
+fn interest(readable: bool, writable: bool) -> epoll::EventFlags {
+    let mut flags = epoll::EventFlags::empty();
+    flags.set(epoll::EventFlags::IN | epoll::EventFlags::RDHUP, readable);
+    flags.set(epoll::EventFlags::OUT, writable);
+    flags
 }
 
 /// One non-blocking connection with what could not be written yet and the part of a frame that a
@@ -202,9 +223,7 @@ impl Peer {
     }
 
     fn register(&self, poller: &Poller) -> io::Result<()> {
-        let mut flags = interest(self.wants_write);
-        flags.set(epoll::EventFlags::IN, !self.paused);
-        poller.change(&self.stream, self.token, flags)
+        poller.change(&self.stream, self.token, interest(!self.paused, self.wants_write))
     }
 
     /// Stops to read, or reads on. That the other side resets the connection is noticed all the same.
@@ -244,5 +263,38 @@ impl Peer {
     /// Keeps the part of a frame at the end of a read for the next one.
     pub(crate) fn keep(&mut self, rest: &[u8]) {
         self.carry.extend_from_slice(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use super::*;
+
+    #[test]
+    fn an_edge_is_told_once_and_an_end_with_what_came_before_it() {
+        let listener = listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let SocketAddr::V4(address) = listener.local_addr().unwrap() else { panic!("no IPv4") };
+        let mut poller = Poller::edge().unwrap();
+        let mut peer = Peer::connect(address, 7, &poller, None).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        peer.flush(&poller).unwrap();
+        server.write_all(b"last words").unwrap();
+        drop(server);
+        let patience = Some(Duration::from_secs(10));
+        loop {
+            assert!(poller.wait(patience).unwrap() > 0, "the end was not told");
+            let ready = poller.ready(0).unwrap();
+            assert_eq!(ready.token, 7);
+            if ready.ended {
+                assert!(ready.readable);
+                break;
+            }
+        }
+        assert_eq!(poller.wait(Some(Duration::ZERO)).unwrap(), 0);
+        let mut scratch = [0; 64];
+        assert_eq!(peer.fill(&mut scratch).unwrap(), 10);
+        assert_eq!(peer.fill(&mut scratch).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

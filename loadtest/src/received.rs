@@ -27,20 +27,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    #[inline]
     fn take(&mut self, sequence: u32) -> Arrival {
-        // The next one, as nearly always: this is on the way of every delivery.
-        if sequence == self.next && self.window != 0 {
-            self.window = self.window << 1 | 1;
-            self.next += 1;
-            self.delivered += 1;
-            return Arrival::New;
-        }
-        self.take_another(sequence)
-    }
-
-    #[cold]
-    fn take_another(&mut self, sequence: u32) -> Arrival {
         if self.window == 0 {
             self.first = sequence;
             self.next = sequence;
@@ -67,6 +54,22 @@ impl Received {
         Arrival::Late
     }
 
+    /// Takes `count` messages with consecutive numbers if the first is the next one; false when it is not.
+    #[inline]
+    fn take_next(&mut self, first: u32, count: u32) -> bool {
+        if first != self.next || self.window == 0 {
+            return false;
+        }
+        let Some(next) = first.checked_add(count) else { return false };
+        self.window = match 1u64.checked_shl(count) {
+            Some(bit) => self.window << count | (bit - 1),
+            None => u64::MAX,
+        };
+        self.next = next;
+        self.delivered += count;
+        true
+    }
+
     /// The number of the message that comes next.
     pub(crate) fn next(&self) -> u32 {
         self.next
@@ -89,24 +92,38 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// A subscriber got a message; false when it had it already.
-    #[inline(always)]
-    pub(crate) fn take(&mut self, received: &mut Received, sequence: u32) -> bool {
-        match received.take(sequence) {
-            Arrival::Again => {
-                self.duplicated += 1;
-                return false;
+    /// A subscriber got `count` messages, numbered from `first`; how many of them it did not have already.
+    #[inline]
+    pub(crate) fn take(&mut self, received: &mut Received, first: u32, count: u32) -> u32 {
+        // The next ones, as nearly always: this is on the way of every delivery.
+        let new =
+            if received.take_next(first, count) { count } else { self.take_each(received, first, count) };
+        self.delivered += u64::from(new);
+        new
+    }
+
+    #[cold]
+    fn take_each(&mut self, received: &mut Received, first: u32, count: u32) -> u32 {
+        let mut new = 0;
+        for sequence in (first..=u32::MAX).take(count as usize) {
+            match received.take(sequence) {
+                Arrival::Again => {
+                    self.duplicated += 1;
+                    continue;
+                }
+                Arrival::Late => self.reordered += 1,
+                Arrival::New => {}
             }
-            Arrival::Late => self.reordered += 1,
-            Arrival::New => {}
+            new += 1;
         }
-        self.delivered += 1;
-        true
+        new
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,7 +146,7 @@ mod tests {
         for (sequences, delivered, duplicated, reordered, missing) in table {
             let (mut received, mut counts) = (Received::default(), Counts::default());
             for sequence in *sequences {
-                counts.take(&mut received, *sequence);
+                counts.take(&mut received, *sequence, 1);
             }
             let sums = (counts.delivered, counts.duplicated, counts.reordered);
             assert_eq!(
@@ -139,6 +156,27 @@ mod tests {
             );
             let got = (received.delivered, received.duplicated, received.reordered, received.missing());
             assert_eq!(got, (*delivered, *duplicated, *reordered, *missing), "{sequences:?}");
+        }
+    }
+
+    proptest! {
+        /// The short way of messages that are the next ones is no other count.
+        #[test]
+        fn messages_taken_together_count_as_each_by_itself(
+            runs in prop::collection::vec((0u32..200, 0u32..100), 1..20),
+        ) {
+            let (mut received, mut counts) = (Received::default(), Counts::default());
+            let (mut each_received, mut each_counts) = (Received::default(), Counts::default());
+            for (first, count) in runs {
+                // Every other run continues where the last one ended.
+                let first = if first % 2 == 0 { first } else { received.next() };
+                let new = counts.take(&mut received, first, count);
+                let each_new: u32 =
+                    (first..first + count).map(|each| each_counts.take(&mut each_received, each, 1)).sum();
+                prop_assert_eq!((received, new), (each_received, each_new));
+                let sums = [&counts, &each_counts].map(|c| (c.delivered, c.duplicated, c.reordered));
+                prop_assert_eq!(sums[0], sums[1]);
+            }
         }
     }
 }

@@ -16,11 +16,13 @@ use tokio::sync::oneshot;
 use super::AlertError;
 use super::alerts::Shared;
 use super::announcing::{Announcement, Announcing, Outcome, owed, publish};
+use super::book::decisions::Decision;
 use super::book::{Book, BookError, Change};
-use super::entity::{Alert, HUB};
-use super::messages::{ByHand, Kept, PoliciesChanged, Post, RuleGone, Signals, Stand};
+use super::entity::Alert;
+use super::messages::{ByHand, Kept, OnlyRules, PoliciesChanged, Post, RuleGone, Signals, Stand};
 use super::policies::Policies;
-use crate::store::{AlertRecord, Reply, Store, StoreError};
+use super::recalling::{Recalled, recall};
+use crate::store::{Reply, StoreError};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::{Cause, Counter, Gauge, Histogram};
 
@@ -33,17 +35,13 @@ const RETRY_MS: u64 = 250;
 /// Time before an unreachable store is asked again, in milliseconds.
 const READ_RETRY_MS: u64 = 500;
 
-/// Alerts read from the store at once.
-const PAGE: usize = 1_000;
-
-/// Alerts resolved by hand that are remembered over a restart.
-const CLOSED_MAX: usize = 10_000;
-
 /// Changes on their way to the store, and who waits for them.
 struct Commit {
     /// `None`: nothing is to be written, but what came before is.
     written: Option<Reply<()>>,
     changes: Vec<Change>,
+    /// Told behind the changes.
+    decisions: Vec<Decision>,
     answer: Answer,
     cause: Cause,
     arrived_us: Option<u64>,
@@ -87,7 +85,7 @@ impl AlertsActor {
         let since_ms = self.shared.args.clock.unix_ms().saturating_sub(repeat_ms);
         let read = async move {
             loop {
-                match read_all(&store, since_ms).await {
+                match recall(&store, since_ms).await {
                     Ok(read) => return read,
                     Err(error) => tracing::warn!(%error, "alerts not read from the store; tried again"),
                 }
@@ -97,8 +95,8 @@ impl AlertsActor {
         ctx.wait(read.into_actor(self).map(|read, actor, ctx| actor.begin(read, ctx)));
     }
 
-    fn begin(&mut self, read: Read, ctx: &mut Context<Self>) {
-        let Read { open, closed, policies } = read;
+    fn begin(&mut self, recalled: Recalled, ctx: &mut Context<Self>) {
+        let Recalled { open, closed, policies } = recalled;
         let now_ms = self.shared.args.clock.unix_ms();
         self.book = Book::new(self.shared.terms());
         open.into_iter().for_each(|alert| self.book.resume(alert));
@@ -114,19 +112,23 @@ impl AlertsActor {
     /// Sends changes to the store. Whoever waits is answered when they are committed.
     fn commit(
         &mut self,
-        changes: Vec<Change>,
+        mut changes: Vec<Change>,
         answer: Answer,
         cause: &Cause,
         arrived_us: Option<u64>,
         ctx: &mut Context<Self>,
     ) {
-        if changes.is_empty() && matches!(answer, Answer::Nobody) {
+        let now_ms = self.shared.args.clock.unix_ms();
+        let decisions =
+            if self.book.has_due(now_ms) { self.book.decide(now_ms, &mut changes) } else { Vec::new() };
+        if changes.is_empty() && decisions.is_empty() && matches!(answer, Answer::Nobody) {
             return;
         }
         let records: Vec<_> =
             changes.iter().map(|change| change.alert.to_change(change.transition.as_ref())).collect();
         let written = (!records.is_empty()).then(|| self.shared.args.store.write_alerts(records));
-        self.commits.push_back(Commit { written, changes, answer, cause: cause.clone(), arrived_us });
+        let cause = cause.clone();
+        self.commits.push_back(Commit { written, changes, decisions, answer, cause, arrived_us });
         self.go_on(ctx);
     }
 
@@ -155,7 +157,7 @@ impl AlertsActor {
     }
 
     fn committed(&mut self, commit: Commit, ctx: &mut Context<Self>) {
-        let Commit { written: _, changes, answer, cause, arrived_us } = commit;
+        let Commit { written: _, changes, decisions, answer, cause, arrived_us } = commit;
         let told = changes.iter().filter(|change| change.is_told);
         let mut announcements: Vec<_> =
             told.filter_map(|change| Announcement::of_change(change, &cause, arrived_us)).collect();
@@ -174,6 +176,7 @@ impl AlertsActor {
                 drop(reply.send(Ok(Kept { alert, is_new, told })));
             }
         }
+        announcements.extend(decisions.iter().filter_map(Announcement::of_decision));
         announcements.into_iter().for_each(|announcement| self.announcing.push(announcement));
         self.announce(ctx);
         self.tell_figures();
@@ -237,6 +240,7 @@ impl AlertsActor {
 
     fn read_owed(&mut self, ctx: &mut Context<Self>) {
         self.is_announcing = true;
+        self.announcing.reads();
         let read = owed(self.shared.args.store.clone(), self.is_start);
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
             actor.is_announcing = false;
@@ -256,10 +260,6 @@ impl AlertsActor {
         let now_ms = self.shared.args.clock.unix_ms();
         let mut changes = Vec::new();
         self.book.tick(now_ms, &mut changes);
-        let decisions = self.book.decide(now_ms, &mut changes);
-        for announcement in decisions.iter().filter_map(Announcement::of_decision) {
-            self.announcing.push(announcement);
-        }
         self.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);
         self.announce(ctx);
     }
@@ -268,31 +268,6 @@ impl AlertsActor {
         self.shared.waiting.store(self.announcing.len(), Ordering::Relaxed);
         Gauge::AlertsOpen.set(self.book.len() as u64);
     }
-}
-
-struct Read {
-    open: Vec<Alert>,
-    closed: Vec<Alert>,
-    policies: Policies,
-}
-
-async fn read_all(store: &Store, closed_since_ms: u64) -> Result<Read, StoreError> {
-    // What was sent before counts.
-    store.settled().await?;
-    let mut open: Vec<AlertRecord> = Vec::new();
-    loop {
-        let after = open.last().map(|record| record.id.clone());
-        let page = store.open_alerts(after.as_deref(), PAGE).await?;
-        let is_last = page.len() < PAGE;
-        open.extend(page);
-        if is_last {
-            break;
-        }
-    }
-    let open = open.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
-    let closed = store.alerts_resolved_by_hand(HUB, closed_since_ms, CLOSED_MAX).await?;
-    let closed = closed.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
-    Ok(Read { open, closed, policies: Policies::read(store).await? })
 }
 
 impl Restart for AlertsActor {
@@ -349,6 +324,16 @@ impl Handler<Queued<RuleGone>> for AlertsActor {
         self.shared.forget(&rule_id);
         let mut changes = Vec::new();
         self.book.rule_gone(&rule_id, &reason, self.shared.args.clock.unix_ms(), &mut changes);
+        self.commit(changes, Answer::Nobody, &queued.cause, None, ctx);
+    }
+}
+
+impl Handler<Queued<OnlyRules>> for AlertsActor {
+    type Result = ();
+
+    fn handle(&mut self, queued: Queued<OnlyRules>, ctx: &mut Self::Context) {
+        let mut changes = Vec::new();
+        self.book.only_rules(&queued.msg.rules, self.shared.args.clock.unix_ms(), &mut changes);
         self.commit(changes, Answer::Nobody, &queued.cause, None, ctx);
     }
 }

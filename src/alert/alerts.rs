@@ -1,6 +1,6 @@
 //! What other modules see of the owner of alerts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::book::Terms;
 use super::entity::Alert;
 use super::grouping::Timing;
 use super::lifecycle::{Event, apply};
-use super::messages::{ByHand, PoliciesChanged, Post, Resume, RuleGone, Signals, Stand};
+use super::messages::{ByHand, OnlyRules, PoliciesChanged, Post, Resume, RuleGone, Signals, Stand};
 use super::signal::{Origin, Posted, Signal};
 use crate::breaker::{Breakers, Subsystem};
 use crate::broker::Broker;
@@ -128,7 +128,7 @@ impl Alerts {
     pub async fn post(&self, posted: Posted, by: &str, cause: &Cause) -> Result<Taken, AlertError> {
         let breakers = &self.0.args.breakers;
         let waiting_max = breakers.settings().alerts_queue_max;
-        if self.waiting() >= waiting_max {
+        if self.is_degraded() && self.waiting() >= waiting_max {
             return Err(AlertError::QueueFull { waiting_max });
         }
         let (reply, kept) = oneshot::channel();
@@ -189,7 +189,7 @@ impl Alerts {
         self.0.waiting.load(Ordering::Relaxed)
     }
 
-    /// Whether alerts are broadcast at the moment.
+    /// Whether the breaker of alerts is open.
     pub fn is_degraded(&self) -> bool {
         self.0.args.breakers.one(Subsystem::Alerts).change.state == crate::breaker::State::Open
     }
@@ -224,6 +224,11 @@ impl Alerts {
     /// A rule is deleted, or not evaluated any more: its alerts end.
     pub fn rule_gone(&self, rule_id: &str, reason: &str, cause: &Cause) -> Result<(), AlertError> {
         self.send(RuleGone { rule_id: rule_id.to_owned(), reason: reason.to_owned() }, cause)
+    }
+
+    /// At a start of the hub, when all rules are known: the alerts of those that are not evaluated end.
+    pub fn only_rules(&self, rules: HashSet<String>) -> Result<(), AlertError> {
+        self.send(OnlyRules { rules }, &Cause::own())
     }
 
     fn send<M>(&self, message: M, cause: &Cause) -> Result<(), AlertError>

@@ -86,18 +86,25 @@ pub(super) struct Announcing {
     waiting: VecDeque<Announcement>,
     /// The store has steps that do not wait here.
     is_behind: bool,
+    /// The store is being read, and steps came meanwhile that it may not have had.
+    has_missed: bool,
+    /// What was read last; some of it may still come from its commit.
+    taken_up: HashSet<(String, u64)>,
 }
 
 impl Announcing {
     /// Nothing is known yet of what a former life left to do.
     pub(super) fn behind() -> Self {
-        Self { waiting: VecDeque::new(), is_behind: true }
+        Self { is_behind: true, ..Self::default() }
     }
 
     pub(super) fn push(&mut self, mut announcement: Announcement) {
+        if announcement.step.as_ref().is_some_and(|step| self.taken_up.remove(step)) {
+            return;
+        }
         let is_step = announcement.step.is_some();
         if is_step && (self.is_behind || self.waiting.len() >= WAITING_MAX) {
-            self.is_behind = true;
+            (self.is_behind, self.has_missed) = (true, true);
             if let Some(waiter) = announcement.waiter.take() {
                 drop(waiter.send(None));
             }
@@ -119,6 +126,11 @@ impl Announcing {
         self.is_behind && self.waiting.is_empty()
     }
 
+    /// The store is about to be read.
+    pub(super) fn reads(&mut self) {
+        self.has_missed = false;
+    }
+
     /// Those that are published next.
     pub(super) fn take_part(&mut self) -> Vec<Announcement> {
         let count = self.waiting.len().min(PART_MAX);
@@ -134,7 +146,8 @@ impl Announcing {
 
     /// What the store had.
     pub(super) fn take_up(&mut self, read: Owed) {
-        self.is_behind = read.is_more;
+        self.is_behind = read.is_more || self.has_missed;
+        self.taken_up = read.announcements.iter().filter_map(|one| one.step.clone()).collect();
         self.waiting.extend(read.announcements);
     }
 }

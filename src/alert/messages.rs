@@ -1,5 +1,6 @@
 //! What the owner of alerts can be told and asked.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix::Message;
@@ -47,6 +48,14 @@ pub struct RuleGone {
     pub rule_id: String,
     /// Why its alerts end.
     pub reason: String,
+}
+
+/// The rules that are evaluated: the alerts of others end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OnlyRules {
+    /// Their ids.
+    pub rules: HashSet<String>,
 }
 
 /// Somebody does something to an alert. Answered after the commit.

@@ -25,6 +25,7 @@ mod lifecycle;
 mod matchers;
 pub mod messages;
 pub mod policies;
+mod recalling;
 mod record;
 mod score;
 mod severity;

@@ -122,18 +122,13 @@ impl RuleActor {
         let read = async move { store.rule_state(&id).await };
         ctx.wait(read.into_actor(self).map(|read, actor, ctx| {
             let saved = match read {
-                Ok(Some((_, state))) => rmp_serde::from_slice(&state).map_err(|error| error.to_string()),
-                Ok(None) => Ok(Vec::new()),
-                Err(error) => Err(error.to_string()),
+                Ok(state) => state.map(|state| unpacked(&actor.args.id, &state)).unwrap_or_default(),
+                Err(error) => {
+                    let rule = &actor.args.id;
+                    tracing::warn!(rule, %error, "state of the rule not read; it begins with its alerts");
+                    Vec::new()
+                }
             };
-            let saved = saved.unwrap_or_else(|error| {
-                tracing::warn!(
-                    rule = actor.args.id,
-                    error,
-                    "state of the rule not read; it begins with its alerts"
-                );
-                Vec::new()
-            });
             actor.begin(saved);
             actor.stand(ctx);
         }));
@@ -261,6 +256,14 @@ impl RuleActor {
     }
 }
 
+/// State as it was kept. What cannot be read, as of another version, is as none: the open alerts remain.
+pub(super) fn unpacked(rule: &str, state: &[u8]) -> Vec<Saved> {
+    rmp_serde::from_slice(state).unwrap_or_else(|error| {
+        tracing::warn!(rule, %error, "state of the rule not read; it begins with its alerts");
+        Vec::new()
+    })
+}
+
 fn packed(saved: Vec<Saved>) -> Result<Bytes, String> {
     let state = rmp_serde::to_vec_named(&saved).map_err(|error| error.to_string())?;
     if state.len() <= STATE_BYTES_MAX {
@@ -298,6 +301,9 @@ impl Handler<Queued<Samples>> for RuleActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Samples>, _ctx: &mut Self::Context) {
+        if self.is_retired {
+            return;
+        }
         let Samples { at_ms, values, arrived_us } = queued.msg;
         for (series, value) in &values {
             self.evaluator.observe(series, at_ms, *value, &mut self.steps);
@@ -312,7 +318,9 @@ impl Handler<Queued<Tick>> for RuleActor {
     type Result = ();
 
     fn handle(&mut self, _queued: Queued<Tick>, ctx: &mut Self::Context) {
-        self.tick(ctx);
+        if !self.is_retired {
+            self.tick(ctx);
+        }
     }
 }
 
@@ -320,7 +328,9 @@ impl Handler<Queued<Resume>> for RuleActor {
     type Result = ();
 
     fn handle(&mut self, _queued: Queued<Resume>, ctx: &mut Self::Context) {
-        self.stand(ctx);
+        if !self.is_retired {
+            self.stand(ctx);
+        }
     }
 }
 

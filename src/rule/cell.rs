@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::checked::Rule;
-use super::composite::Leaves;
-use super::condition::{self, Leaf, LeafKind, Memory};
-use super::reason::{Cause, Reason};
+use super::composite::{Leaves, View};
+use super::condition::{self, Known, Leaf, LeafKind, Memory, Tree};
+use super::reason::{Cause, Parts, Reason};
 use super::series::Series;
 use super::step::Step;
 use super::timer::{Change, Clock, Lapse, Phase};
@@ -130,7 +130,8 @@ impl Cell {
         let Memory::Leaves(leaves) = &mut self.memory else { return };
         let Some(seen) = leaves.feed(cx.rule, metric, at_ms, value) else { return };
         self.seen_ms = self.seen_ms.max(Some(at_ms));
-        self.value = if seen.is_nan() { self.value } else { seen };
+        let is_told_at_once = !seen.is_nan() && !matches!(cx.rule.tree, Tree::Expression(_));
+        self.value = if is_told_at_once { seen } else { self.value };
         if !is_past && let Some(complete_ms) = leaves.open(cx.rule, at_ms, cx.floor_ms) {
             self.judge_joined(cx, complete_ms, out);
         }
@@ -140,12 +141,17 @@ impl Cell {
     fn judge_joined(&mut self, cx: &Context<'_>, at_ms: u64, out: &mut Vec<Step>) {
         let Memory::Leaves(leaves) = &mut self.memory else { return };
         let at_ms = leaves.close(at_ms);
-        let (holds, holding) = leaves.truth(cx.rule, at_ms, cx.floor_ms);
+        let view = leaves.view(cx.rule, at_ms, cx.floor_ms);
+        let holds = view.truth();
+        if let Tree::Expression(expression) = &cx.rule.tree {
+            let value = expression.looked_at(&|leaf| view.number(*leaf), holds == Some(true));
+            self.value = value.unwrap_or(self.value);
+        }
         self.holds = holds;
-        let change = self.clock.judge(at_ms, holds, &cx.rule.times);
-        let of = u8::try_from(cx.rule.leaves().len()).unwrap_or(u8::MAX);
-        let cause = if holds.is_some() { Cause::Composite { holding, of } } else { Cause::Ended };
-        self.tell(cx, change, cause, out);
+        if let Some(change) = self.clock.judge(at_ms, holds, &cx.rule.times) {
+            let cause = if holds.is_some() { joined_cause(cx.rule, &view) } else { Cause::Ended };
+            self.tell(cx, Some(change), cause, out);
+        }
     }
 
     /// Lets happen what happens up to a time without a sample.
@@ -242,10 +248,7 @@ impl Cell {
     pub(super) fn reason(&self, cx: &Context<'_>, at_ms: u64) -> Option<Reason> {
         let holds = self.holds?;
         let cause = match (&self.memory, cx.rule.leaves()) {
-            (Memory::Leaves(leaves), all) => {
-                let (_, holding) = leaves.truth(cx.rule, at_ms, cx.floor_ms);
-                Cause::Composite { holding, of: u8::try_from(all.len()).unwrap_or(u8::MAX) }
-            }
+            (Memory::Leaves(leaves), _) => joined_cause(cx.rule, &leaves.view(cx.rule, at_ms, cx.floor_ms)),
             (memory, [leaf, ..]) => condition::cause(&leaf.kind, memory, holds, self.value),
             (_, []) => return None,
         };
@@ -267,4 +270,13 @@ impl Cell {
             reason: Reason { cause, holds, held_ms },
         });
     }
+}
+
+/// What several conditions, or an expression, look at.
+fn joined_cause(rule: &Rule, view: &View<'_>) -> Cause {
+    if let Tree::Expression(expression) = &rule.tree {
+        return Cause::Expression { parts: Parts::of(expression, &|leaf| view.number(*leaf)) };
+    }
+    let (holding, of) = view.holding();
+    Cause::Composite { holding, of }
 }

@@ -74,7 +74,20 @@ pub(super) fn check(definition: Definition) -> Result<Rule, Vec<FieldError>> {
     match (tree, severity) {
         (Some(tree), Some(severity)) if errors.is_empty() => {
             let has_absence = leaves.iter().any(Leaf::is_absence);
-            Ok(Rule { definition, tree, leaves, has_absence, times, severity, labels, annotations, flap })
+            let texts: Vec<String> = leaves.iter().filter(|leaf| leaf.is_input()).map(Leaf::text).collect();
+            let inputs = if texts.is_empty() { 0 } else { crc32fast::hash(texts.join("\n").as_bytes()) };
+            Ok(Rule {
+                definition,
+                tree,
+                leaves,
+                has_absence,
+                inputs,
+                times,
+                severity,
+                labels,
+                annotations,
+                flap,
+            })
         }
         _ => Err(errors),
     }
@@ -187,14 +200,18 @@ fn severity(
     let comparison = match tree {
         Some(Tree::Leaf(number)) => findings.leaves.get(*number).and_then(|leaf| match leaf.kind {
             LeafKind::Threshold { comparison, .. } | LeafKind::Rate { comparison, .. } => Some(comparison),
-            LeafKind::Anomaly { .. } | LeafKind::Absence { .. } => None,
+            LeafKind::Anomaly(_) | LeafKind::Absence { .. } | LeafKind::Input { .. } => None,
         }),
+        Some(Tree::Expression(expression)) => expression.direction(),
         // Told already why there is none.
         None => return None,
         Some(_) => None,
     };
     let Some(comparison) = comparison.filter(|c| c.is_upward() || c.is_downward()) else {
-        findings.add("/severity", "only a threshold or rate with >, >=, < or <= has severities by value");
+        findings.add(
+            "/severity",
+            "only a threshold, a rate or one comparison with >, >=, < or <= has severities by value",
+        );
         return None;
     };
     // Every worse one must need a worse value.

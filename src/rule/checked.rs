@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::check;
 use super::condition::{Leaf, LeafKind, Tree};
 use super::definition::{Definition, NoData};
-use super::reason::Comparison;
+use super::reason::{Cause, Comparison, Part, Reason, held, number};
 use super::series::Series;
 use super::template::Template;
 use crate::alert::{FieldError, Severity};
@@ -48,6 +48,8 @@ pub struct Rule {
     pub(super) tree: Tree,
     pub(super) leaves: Vec<Leaf>,
     pub(super) has_absence: bool,
+    /// Which inputs its expressions have; 0 without any. What is remembered of others is of no use.
+    pub(super) inputs: u32,
     pub(super) times: Times,
     pub(super) severity: SeverityChoice,
     pub(super) labels: Vec<(String, Template)>,
@@ -116,6 +118,24 @@ impl Rule {
         self.is_composite() || !is_threshold || self.times.no_data == NoData::Alert
     }
 
+    /// A reason of this rule in words: as [`Reason`] says it, and the sides of comparisons of an expression by their names.
+    pub fn words(&self, reason: &Reason) -> String {
+        let (Tree::Expression(expression), Cause::Expression { parts }) = (&self.tree, reason.cause) else {
+            return reason.to_string();
+        };
+        let comparisons = expression.comparisons();
+        let name = |leaf: &usize| self.leaves.get(*leaf).map_or_else(String::new, Leaf::text);
+        let side = |part: &Part, is_left: bool, value: f64| {
+            let comparison = comparisons.get(usize::from(part.number));
+            let side = comparison.map(|(_, left, right)| if is_left { *left } else { *right });
+            match side.filter(|side| !side.is_constant()) {
+                Some(side) => format!("{} {}", side.text(&name), number(value)),
+                None => number(value),
+            }
+        };
+        parts.text(&side) + &held(reason.held_ms)
+    }
+
     /// Whether one of its conditions is about this series.
     pub fn wants(&self, series: &Series) -> bool {
         self.leaves.iter().any(|leaf| leaf.is_about(series.metric()) && leaf.matches(series.labels()))
@@ -130,8 +150,12 @@ impl Rule {
         if !self.is_composite() {
             return one.clone();
         }
-        let mut metrics: Vec<&str> = self.leaves.iter().map(|leaf| leaf.metric.as_str()).collect();
-        metrics.dedup();
+        let mut metrics: Vec<&str> = Vec::new();
+        for leaf in &self.leaves {
+            if !metrics.contains(&leaf.metric.as_str()) {
+                metrics.push(&leaf.metric);
+            }
+        }
         Arc::new(Series::new(metrics.join(","), one.labels().clone()))
     }
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checked::Rule;
-use super::condition::{self, LeafKind, Memory};
+use super::condition::{self, Known, LeafKind, Memory, Tree};
 use super::series::Series;
 
 /// A verdict is believed for so long, as Prometheus looks back.
@@ -23,6 +23,14 @@ pub(super) struct Leaves {
     open_ms: Option<u64>,
     /// The newest that is.
     judged_ms: u64,
+    /// Of which inputs of expressions this is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    inputs: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +40,9 @@ struct LeafState {
     /// The newest sample; for an absence without any, when somebody began to wait.
     at_ms: Option<u64>,
     holds: Option<bool>,
+    /// Of an input of an expression: its newest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<f64>,
     memory: Memory,
 }
 
@@ -41,14 +52,15 @@ impl Leaves {
             is_wanted: leaf.matches(series.labels()),
             at_ms: leaf.is_absence().then(|| at_ms.saturating_sub(1)),
             holds: None,
+            value: None,
             memory: Memory::None,
         });
-        Self { leaves: leaves.collect(), open_ms: None, judged_ms: 0 }
+        Self { leaves: leaves.collect(), open_ms: None, judged_ms: 0, inputs: rule.inputs }
     }
 
     /// Whether it is of a rule with such conditions.
     pub(super) fn fits(&self, rule: &Rule) -> bool {
-        self.leaves.len() == rule.leaves().len()
+        self.leaves.len() == rule.leaves().len() && self.inputs == rule.inputs
     }
 
     /// Takes a sample for the conditions that it is about; what the last of them looked at. `None`: it is about none.
@@ -62,6 +74,7 @@ impl Leaves {
             }
             let verdict = condition::feed(&leaf.kind, &mut state.memory, at_ms, value);
             (state.at_ms, state.holds) = (Some(at_ms), verdict.holds);
+            state.value = Some(value).filter(|value| leaf.is_input() && !value.is_nan());
             seen = Some(verdict.value);
         }
         seen
@@ -71,15 +84,9 @@ impl Leaves {
     pub(super) fn open(&mut self, rule: &Rule, at_ms: u64, floor_ms: u64) -> Option<u64> {
         let open_ms = at_ms.max(self.judged_ms).max(self.open_ms.unwrap_or_default());
         self.open_ms = Some(open_ms);
-        let is_awaited = |(state, leaf): (&LeafState, &condition::Leaf)| {
-            state.is_wanted && !leaf.is_absence() && state.at_ms != Some(open_ms)
-        };
-        let is_complete = !self.leaves.iter().zip(rule.leaves()).any(is_awaited);
-        let known = |number: usize| {
-            let is_awaited = is_awaited((self.leaves.get(number)?, rule.leaves().get(number)?));
-            self.truth_of(rule, number, open_ms, floor_ms).filter(|_| !is_awaited)
-        };
-        (is_complete || rule.tree.truth(&known).is_some()).then_some(open_ms)
+        let of_then = View { leaves: &self.leaves, rule, at_ms: open_ms, floor_ms, awaits: true };
+        let is_complete = (0..self.leaves.len()).all(|leaf| !of_then.is_awaited(leaf));
+        (is_complete || rule.tree.truth(&of_then).is_some()).then_some(open_ms)
     }
 
     pub(super) fn open_ms(&self) -> Option<u64> {
@@ -98,21 +105,9 @@ impl Leaves {
         self.judged_ms
     }
 
-    /// What all say together at a time, and which of them hold. Absence counts from `floor_ms` on.
-    pub(super) fn truth(&self, rule: &Rule, at_ms: u64, floor_ms: u64) -> (Option<bool>, u16) {
-        let truth_of = |number: usize| self.truth_of(rule, number, at_ms, floor_ms);
-        let bits = (0..self.leaves.len()).filter(|number| truth_of(*number) == Some(true));
-        let holding = bits.fold(0_u16, |bits, number| bits | 1_u16.checked_shl(number as u32).unwrap_or(0));
-        (rule.tree.truth(&truth_of), holding)
-    }
-
-    fn truth_of(&self, rule: &Rule, number: usize, at_ms: u64, floor_ms: u64) -> Option<bool> {
-        let (state, leaf) = (self.leaves.get(number)?, rule.leaves().get(number)?);
-        let last_ms = state.at_ms.filter(|_| state.is_wanted)?;
-        match leaf.kind {
-            LeafKind::Absence { absent_ms } => Some(last_ms.max(floor_ms).saturating_add(absent_ms) <= at_ms),
-            _ => state.holds.filter(|_| at_ms.saturating_sub(last_ms) <= FRESH_MS),
-        }
+    /// What is known at a time. Absence counts from `floor_ms` on.
+    pub(super) fn view<'a>(&'a self, rule: &'a Rule, at_ms: u64, floor_ms: u64) -> View<'a> {
+        View { leaves: &self.leaves, rule, at_ms, floor_ms, awaits: false }
     }
 
     /// When the next condition begins to hold because samples stay away.
@@ -124,5 +119,67 @@ impl Leaves {
             _ => None,
         });
         absences.filter(|at_ms| *at_ms > self.judged_ms).min()
+    }
+}
+
+/// What is known at one time.
+pub(super) struct View<'a> {
+    leaves: &'a [LeafState],
+    rule: &'a Rule,
+    at_ms: u64,
+    floor_ms: u64,
+    /// Whether what has no sample of this very time yet is unknown.
+    awaits: bool,
+}
+
+impl View<'_> {
+    /// What all say together.
+    pub(super) fn truth(&self) -> Option<bool> {
+        self.rule.tree.truth(self)
+    }
+
+    /// A bit for each condition that holds, the first one lowest, and how many there are.
+    pub(super) fn holding(&self) -> (u16, u8) {
+        let conditions = self.rule.tree.conditions();
+        let holds = |condition: &&Tree| u16::from(condition.truth(self) == Some(true));
+        let bits = conditions.iter().rev().fold(0_u16, |bits, condition| bits << 1 | holds(condition));
+        (bits, u8::try_from(conditions.len()).unwrap_or(u8::MAX))
+    }
+
+    fn is_awaited(&self, leaf: usize) -> bool {
+        let Some((state, leaf)) = self.leaves.get(leaf).zip(self.rule.leaves().get(leaf)) else {
+            return false;
+        };
+        state.is_wanted && !leaf.is_absence() && state.at_ms != Some(self.at_ms)
+    }
+
+    /// The state of a leaf that has a sample, and when that was.
+    fn seen(&self, leaf: usize) -> Option<(&LeafState, u64)> {
+        let state = self.leaves.get(leaf).filter(|state| state.is_wanted)?;
+        let is_unknown = self.awaits && self.is_awaited(leaf);
+        state.at_ms.filter(|_| !is_unknown).map(|at_ms| (state, at_ms))
+    }
+}
+
+impl Known for View<'_> {
+    fn holds(&self, leaf: usize) -> Option<bool> {
+        let (state, last_ms) = self.seen(leaf)?;
+        match self.rule.leaves().get(leaf)?.kind {
+            LeafKind::Absence { absent_ms } => {
+                Some(last_ms.max(self.floor_ms).saturating_add(absent_ms) <= self.at_ms)
+            }
+            _ => state.holds.filter(|_| self.at_ms.saturating_sub(last_ms) <= FRESH_MS),
+        }
+    }
+
+    fn number(&self, leaf: usize) -> Option<f64> {
+        let (state, last_ms) = self.seen(leaf)?;
+        match (self.rule.leaves().get(leaf)?.kind, &state.memory) {
+            (LeafKind::Input { call: Some(call) }, Memory::Window(window)) => window.value(call, self.at_ms),
+            (LeafKind::Input { call: None }, _) => {
+                state.value.filter(|_| self.at_ms.saturating_sub(last_ms) <= FRESH_MS)
+            }
+            _ => None,
+        }
     }
 }

@@ -88,9 +88,9 @@ impl Definition {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConditionDefinition {
-    /// `threshold`, `rate`, `anomaly`, `absence` or `composite`.
+    /// `threshold`, `rate`, `anomaly`, `absence`, `composite` or `expression`.
     pub kind: String,
-    /// The metric, by either of its names. Not for `composite`.
+    /// The metric, by either of its names. Not for `composite` and `expression`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<String>,
     /// Which series of the metric: `name=value`, `!=`, `=~` and `!~` with an anchored pattern. All must match.
@@ -126,6 +126,13 @@ pub struct ConditionDefinition {
     /// `anomaly`: `both`, `above` or `below` the mean; `both` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<String>,
+    /// `anomaly`: whether the normal is that of the hour of the day (UTC), as soon as earlier days have `samples_min` samples
+    /// of it; until then, and when absent, that of the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seasonal: Option<bool>,
+    /// `expression`: what must hold, such as `avg(cpu_percent, 5m) > 80 and memory_percent > 75`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
     /// `composite`: `and`, `or` or `not`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,

@@ -246,7 +246,7 @@ impl Evaluator {
         if let (Some(held_ms), Some(needed_ms)) = (held_ms, needed_ms) {
             text = format!("{text}: {} of {}", number(held_ms as f64 / 1_000.0), duration(needed_ms));
         }
-        let why = reason.map_or_else(|| "not judged yet".to_owned(), |reason| reason.to_string());
+        let why = reason.map_or_else(|| "not judged yet".to_owned(), |reason| self.rule.words(&reason));
         Explanation {
             metric: series.metric().to_owned(),
             labels: series.labels().clone(),

@@ -1,7 +1,7 @@
 //! Rules: conditions that are evaluated on samples, and what each says of each series.
 //!
 //! Samples and ticks go into an [`Evaluator`], [`Step`]s come out; it and what is below it are pure: no clock, no IO.
-//! Expressions and hour-of-day baselines are not supported yet.
+//! Kinds and the grammar of expressions are in `docs/rules.md`.
 //!
 //! - [`rules`]: the directory, and the way of samples to the rules that want them (`feed`, [`index`])
 //! - `actor`: one rule, with its evaluator; `signalling` says what a step means for alerts
@@ -18,15 +18,21 @@ mod condition;
 pub mod definition;
 mod error;
 mod evaluator;
+pub mod expression;
 mod feed;
+pub mod files;
+#[cfg(test)]
+mod fuzzed;
 pub mod index;
 mod parent;
+pub mod preview;
 mod reason;
 pub mod rules;
 pub mod series;
 mod signalling;
 mod step;
 pub mod template;
+pub mod templates;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -39,7 +45,7 @@ pub use error::RuleError;
 pub use evaluator::{Evaluator, SERIES_MAX};
 pub use feed::Feed;
 pub use parent::RulesActor;
-pub use reason::{Cause, Comparison, RateUnit, Reason};
+pub use reason::{Cause, Comparison, Parts, RateUnit, Reason};
 pub use rules::{Rules, RulesArgs};
 pub use series::Series;
 pub use step::{Explanation, Saved, Step};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::expression::Expression;
+
 /// How a value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
@@ -63,6 +65,17 @@ impl Comparison {
             Self::AtMost => value <= limit,
             Self::Equal => value == limit,
             Self::NotEqual => value != limit,
+        }
+    }
+
+    /// The same with its sides changed over.
+    pub(super) fn turned(self) -> Self {
+        match self {
+            Self::Above => Self::Below,
+            Self::AtLeast => Self::AtMost,
+            Self::Below => Self::Above,
+            Self::AtMost => Self::AtLeast,
+            Self::Equal | Self::NotEqual => self,
         }
     }
 
@@ -134,6 +147,11 @@ pub enum Cause {
         /// How many there are.
         of: u8,
     },
+    /// The comparisons of an expression.
+    Expression {
+        /// The first of them.
+        parts: Parts,
+    },
     /// The series was silent for so long that it counts as ended.
     NoData {
         /// For how long.
@@ -148,6 +166,47 @@ pub enum Cause {
     },
     /// Stood for a series that nobody had seen; there is one now.
     Seen,
+}
+
+/// Most comparisons of an expression that are told.
+const PARTS_MAX: usize = 4;
+
+/// The first comparisons of an expression whose numbers are known, from left to right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Parts([Option<Part>; PARTS_MAX]);
+
+/// A comparison of an expression: its number there, and both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub(super) number: u8,
+    pub(super) comparison: Comparison,
+    pub(super) left: f64,
+    pub(super) right: f64,
+}
+
+impl Parts {
+    pub(super) fn of<I>(expression: &Expression<I>, known: &impl Fn(&I) -> Option<f64>) -> Self {
+        let comparisons = (0..).zip(expression.comparisons());
+        let mut told = comparisons.filter_map(|(number, (comparison, left, right))| {
+            Some(Part { number, comparison, left: left.number(known)?, right: right.number(known)? })
+        });
+        Self(std::array::from_fn(|_place| told.next()))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Part> {
+        self.0.iter().flatten()
+    }
+
+    /// In words, with the sides as they are named.
+    pub(super) fn text(&self, side: &impl Fn(&Part, bool, f64) -> String) -> String {
+        let texts = self.iter().map(|part| {
+            let not = if part.comparison.holds(part.left, part.right) { "" } else { "not " };
+            let (left, right) = (side(part, true, part.left), side(part, false, part.right));
+            format!("{left} {not}{} {right}", part.comparison.sign())
+        });
+        texts.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Why a step was taken.
@@ -182,16 +241,19 @@ impl fmt::Display for Reason {
             Cause::Absence { absent_ms } if self.holds => write!(f, "no sample for {}", duration(absent_ms))?,
             Cause::Absence { .. } => f.write_str("a sample came")?,
             Cause::Composite { holding, of } => composite(f, holding, of)?,
+            Cause::Expression { parts } => f.write_str(&parts.text(&|_, _, value| number(value)))?,
             Cause::NoData { silent_ms } => write!(f, "no data for {}", duration(silent_ms))?,
             Cause::Ended => f.write_str("the series ended, or cannot be judged yet")?,
             Cause::AutoResolved { after_ms } => write!(f, "no breach for {}", duration(after_ms))?,
             Cause::Seen => f.write_str("a series came")?,
         }
-        match self.held_ms {
-            0 => Ok(()),
-            held_ms => write!(f, " for {}", duration(held_ms)),
-        }
+        f.write_str(&held(self.held_ms))
     }
+}
+
+/// ` for 30 s`
+pub(super) fn held(held_ms: u64) -> String {
+    if held_ms == 0 { String::new() } else { format!(" for {}", duration(held_ms)) }
 }
 
 fn composite(f: &mut fmt::Formatter<'_>, holding: u16, of: u8) -> fmt::Result {

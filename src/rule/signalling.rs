@@ -49,7 +49,7 @@ impl Signalling {
     pub(super) fn signal(&self, step: Step) -> Signal {
         let Step { series, at_ms, to, value, reason, .. } = step;
         let since_ms = at_ms.saturating_sub(reason.held_ms);
-        self.told(&series, to, since_ms, value, &reason.to_string())
+        self.told(&series, to, since_ms, value, &self.rule.words(&reason))
     }
 
     /// Where a series is, for an owner of alerts that does not know.
@@ -61,7 +61,8 @@ impl Signalling {
         value: Option<f64>,
         reason: Option<Reason>,
     ) -> Signal {
-        let reason = reason.map_or_else(|| "it held before the hub started".to_owned(), |r| r.to_string());
+        let reason = reason
+            .map_or_else(|| "it held before the hub started".to_owned(), |reason| self.rule.words(&reason));
         self.told(series, phase, since_ms, value, &reason)
     }
 

@@ -1,6 +1,8 @@
 //! Rules and the state of their evaluation. What is in them is the business of their evaluation; the store keeps it,
 //! and sees to it that nobody writes over what somebody else wrote meanwhile.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -132,14 +134,32 @@ impl Store {
         })
     }
 
-    /// What the evaluation of a rule stood at, and when that was, Unix milliseconds.
-    pub async fn rule_state(&self, rule_id: &str) -> Result<Option<(u64, Bytes)>, StoreError> {
+    /// What the evaluation of a rule stood at.
+    pub async fn rule_state(&self, rule_id: &str) -> Result<Option<Bytes>, StoreError> {
         let rule_id = rule_id.to_owned();
         self.read(move |connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT saved_at_ms, state FROM alert_rule_states WHERE rule_id = ?1")?;
-            let read = |row: &Row<'_>| Ok((unsigned(row, 0)?, Bytes::from(row.get::<_, Vec<u8>>(1)?)));
+            let mut statement =
+                connection.prepare_cached("SELECT state FROM alert_rule_states WHERE rule_id = ?1")?;
+            let read = |row: &Row<'_>| Ok(Bytes::from(row.get::<_, Vec<u8>>(0)?));
             Ok(statement.query_row([rule_id], read).optional()?)
+        })
+        .await
+    }
+
+    /// The same for the rules behind `after`, up to `last`; for the start of a hub.
+    pub async fn rule_states(
+        &self,
+        after: Option<&str>,
+        last: Option<&str>,
+    ) -> Result<HashMap<String, Bytes>, StoreError> {
+        let (after, last) = (after.unwrap_or_default().to_owned(), last.unwrap_or_default().to_owned());
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT rule_id, state FROM alert_rule_states WHERE rule_id > ?1 AND rule_id <= ?2",
+            )?;
+            let read = |row: &Row<'_>| Ok((row.get(0)?, Bytes::from(row.get::<_, Vec<u8>>(1)?)));
+            let rows = statement.query_map([after, last], read)?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }

@@ -40,7 +40,7 @@ struct Baseline {
 /// Serves until the process is ended.
 pub(crate) fn serve(address: SocketAddrV4, joins: bool) -> Result<()> {
     let listener = net::listen(address).with_context(|| format!("listening on {address}"))?;
-    let poller = Poller::new()?;
+    let poller = Poller::level()?;
     poller.add(&listener, LISTENER, false)?;
     let (connections, free, subscribers) = (Vec::new(), Vec::new(), Vec::new());
     let mut server = Baseline { poller, listener, joins, connections, free, subscribers };

@@ -9,12 +9,13 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use crate::bench::proto::{Proto, TOPIC};
 use crate::bench::run::Target;
 use crate::bench::tally::Tally;
-use crate::clients::{Arrived, Clients, Link, Sockets, Stage, Staged};
+use crate::clients::{Clients, Link, Sockets, Stage, Staged};
 use crate::frames;
-use crate::marker::{Marker, Scanner};
+use crate::marker::Marker;
 use crate::net::now_ns;
 use crate::protocol::{self, Heard};
 use crate::received::Received;
+use crate::scanner::Messages;
 
 /// A client, whichever connection it has at the moment.
 struct Client {
@@ -30,7 +31,6 @@ pub(crate) struct Swarm<'t> {
     target: &'t Target,
     sockets: Sockets,
     clients: Vec<Client>,
-    scanner: Scanner,
     /// Frames of the publisher that are not handed to its socket yet.
     staged: Staged,
     pub(crate) tally: Tally,
@@ -63,7 +63,6 @@ impl<'t> Swarm<'t> {
             target,
             sockets: Sockets::new()?,
             clients: Vec::with_capacity(target.subs + 1),
-            scanner: Scanner::new(),
             staged: Staged::default(),
             tally: Tally::new()?,
             ready: 0,
@@ -221,23 +220,26 @@ impl Clients for Swarm<'_> {
         self.tally.reads += 1;
     }
 
+    fn hear(&mut self, link: &mut Link, token: usize, payload: &[u8], _received_ns: u64) -> Result<()> {
+        // What the publisher is told once it is ready is of no interest.
+        if link.stage == Stage::Ready { Ok(()) } else { self.advance(link, token, payload) }
+    }
+
     #[inline]
-    fn hear(&mut self, link: &mut Link, token: usize, frame: Arrived<'_>) -> Result<()> {
-        if link.stage != Stage::Ready {
-            return self.advance(link, token, frame.payload);
-        }
-        if token == self.target.subs {
-            return Ok(());
-        }
+    fn is_listening(&self, link: &Link, token: usize) -> bool {
+        link.stage == Stage::Ready && token < self.target.subs
+    }
+
+    #[inline]
+    fn receive(&mut self, token: usize, messages: &Messages, received_ns: u64) {
         let received = &mut self.clients[token].received;
         let before = self.tally.counts.delivered;
-        for marker in self.scanner.scan(frame.payload) {
-            self.tally.count(received, marker, frame.received_ns);
+        for run in &messages.runs {
+            self.tally.count(received, *run, received_ns);
         }
         if self.tally.counts.delivered > before {
-            self.tally.wire_bytes += frame.wire_bytes as u64;
+            self.tally.wire_bytes += messages.wire_bytes as u64;
         }
-        Ok(())
     }
 
     fn lose(&mut self, token: usize, stage: Stage, error: &anyhow::Error) {

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use crate::bench::dialogue::{Dialogue, outbox_bytes};
 use crate::bench::hub::Hub;
 use crate::latencies::histogram;
-use crate::marker::{Marker, Scanner};
+use crate::marker::{Marker, Search};
 use crate::net::now_ns;
 
 /// What waits in the hub for the client when the critical message is published.
@@ -30,7 +30,7 @@ struct Scene<'h> {
     hub: &'h Hub,
     listener: Dialogue,
     publisher: Dialogue,
-    scanner: Scanner,
+    search: Search,
     /// The number of the next message, whatever its topic.
     sequence: u32,
     /// Messages that made the last backlog.
@@ -86,7 +86,7 @@ impl<'h> Scene<'h> {
             hub,
             listener,
             publisher,
-            scanner: Scanner::new(),
+            search: Search::new(),
             sequence: 0,
             backlog: 4 * STEP,
             bulk: (0, 0),
@@ -146,10 +146,10 @@ impl<'h> Scene<'h> {
 
     /// Reads one frame of the listener and counts what is in it; whether this message was.
     fn hears(&mut self, wanted: Option<Marker>) -> Result<bool> {
-        let Self { listener, scanner, bulk, .. } = self;
+        let Self { listener, search, bulk, .. } = self;
         listener.next(|payload| {
             let mut found = false;
-            for marker in scanner.scan(payload) {
+            for marker in search.find(payload) {
                 if Some(marker) == wanted {
                     found = true;
                 } else {

@@ -106,7 +106,7 @@ mod tests {
             assert_eq!(frame["payload"]["priority"], priority);
             let bytes = frame["payload"]["data"].to_string().len();
             assert!((1_990..2_050).contains(&bytes), "{bytes}");
-            assert!(crate::marker::Scanner::new().scan(&out).eq([marker]));
+            assert!(crate::marker::Search::new().find(&out).eq([marker]));
         }
     }
 }

@@ -4,8 +4,8 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 
 use crate::latencies::histogram;
-use crate::marker::Marker;
 use crate::received::{Counts, Received};
+use crate::scanner::Run;
 
 /// Sums over all subscribers of a run.
 pub(crate) struct Tally {
@@ -40,14 +40,15 @@ impl Tally {
         })
     }
 
-    /// A subscriber got a message.
+    /// A subscriber got messages.
     #[inline]
-    pub(crate) fn count(&mut self, received: &mut Received, marker: Marker, received_ns: u64) {
-        if marker.due_ns < self.run_start_ns || !self.counts.take(received, marker.sequence) {
+    pub(crate) fn count(&mut self, received: &mut Received, run: Run, received_ns: u64) {
+        if run.due_ns < self.run_start_ns {
             return;
         }
-        if marker.due_ns >= self.record_from_ns {
-            self.latencies.saturating_record(received_ns.saturating_sub(marker.due_ns));
+        let new = self.counts.take(received, run.first, run.count);
+        if new > 0 && run.due_ns >= self.record_from_ns {
+            self.latencies.saturating_record_n(received_ns.saturating_sub(run.due_ns), new.into());
         }
     }
 }
@@ -61,11 +62,13 @@ mod tests {
     fn an_earlier_run_does_not_count_and_warming_up_is_not_recorded() {
         let (mut tally, mut received) = (Tally::new().unwrap(), Received::default());
         (tally.run_start_ns, tally.record_from_ns) = (100, 200);
-        tally.count(&mut received, Marker { due_ns: 250, sequence: 0 }, 2_000_250);
-        tally.count(&mut received, Marker { due_ns: 99, sequence: 9 }, 1_000);
-        assert_eq!((tally.counts.delivered, received.next()), (1, 1));
-        tally.count(&mut received, Marker { due_ns: 150, sequence: 1 }, 50_000_000);
-        assert_eq!(tally.counts.delivered, 2);
+        tally.count(&mut received, Run { due_ns: 250, first: 0, count: 3 }, 2_000_250);
+        tally.count(&mut received, Run { due_ns: 99, first: 9, count: 1 }, 1_000);
+        assert_eq!((tally.counts.delivered, received.next()), (3, 3));
+        tally.count(&mut received, Run { due_ns: 150, first: 3, count: 1 }, 50_000_000);
+        assert_eq!((tally.counts.delivered, tally.latencies.len()), (4, 3));
+        tally.count(&mut received, Run { due_ns: 250, first: 2, count: 3 }, 1_000_250);
+        assert_eq!((tally.counts.delivered, tally.counts.duplicated, tally.latencies.len()), (5, 2, 4));
         assert!((1.9..2.1).contains(&ms(&tally.latencies, 1.0)), "{}", ms(&tally.latencies, 1.0));
     }
 }

@@ -64,10 +64,10 @@ impl Books {
         })
     }
 
-    /// A message that was due in this phase came this late.
-    pub(crate) fn record(&mut self, phase: usize, latency_ns: u64) {
+    /// So many messages that were due in this phase came this late.
+    pub(crate) fn record(&mut self, phase: usize, latency_ns: u64, count: u32) {
         if let Some(book) = self.phases.get_mut(phase) {
-            book.recent.saturating_record(latency_ns);
+            book.recent.saturating_record_n(latency_ns, count.into());
         }
     }
 
@@ -141,12 +141,12 @@ mod tests {
     #[test]
     fn what_is_recent_is_in_the_sums_after_the_turn() {
         let mut books = Books::new(2, 1_000_000_000).unwrap();
-        books.record(0, 1_000_000);
-        books.record(1, 3_000_000);
-        books.record(7, 1);
+        books.record(0, 1_000_000, 1);
+        books.record(1, 3_000_000, 1);
+        books.record(7, 1, 1);
         assert!((3.9..4.1).contains(&books.turn(500_000_000, 1, 2).unwrap()));
         books.point(5, Some(Usage { cpu_s: 1.0, rss_bytes: 10 }), || 7);
-        books.record(1, 5_000_000);
+        books.record(1, 5_000_000, 1);
         books.turn(1_000_000_000, 2, 3).unwrap();
         books.point(5, Some(Usage { cpu_s: 1.25, rss_bytes: 20 }), || 8);
         assert_eq!((books.phase(0).0, books.phase(1).0), (1, 2));

@@ -10,7 +10,7 @@ use super::books::Books;
 use super::slot::{Fate, Role, Slot};
 use crate::clients::{Clients as _, Link, Sockets, Stage, Staged};
 use crate::frames;
-use crate::marker::{Marker, Scanner};
+use crate::marker::Marker;
 use crate::net::now_ns;
 use crate::plan::{Plan, Priority, Scenario};
 use crate::protocol;
@@ -41,7 +41,6 @@ pub(crate) struct Crowd<'p> {
     run_id: String,
     pub(super) sockets: Sockets,
     pub(crate) slots: Vec<Slot>,
-    pub(super) scanner: Scanner,
     /// Frames of the publisher that are not handed to its socket yet.
     staged: Staged,
     /// The frame that an agent sends.
@@ -86,7 +85,6 @@ impl<'p> Crowd<'p> {
             run_id: format!("load-{:x}-{:x}", std::process::id(), now_ns() & 0xffff_ffff),
             sockets: Sockets::new()?,
             slots: Vec::new(),
-            scanner: Scanner::new(),
             staged: Staged::default(),
             pushing: Staged::default(),
             books,

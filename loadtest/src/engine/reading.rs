@@ -5,12 +5,12 @@ use anyhow::{Result, bail};
 use super::accepted::Accepted;
 use super::crowd::{ATTEMPTS_MAX, Crowd, RETRY_NS};
 use super::slot::{Fate, From, Role};
-use crate::clients::{Arrived, Clients, Link, Sockets, Stage};
+use crate::clients::{Clients, Link, Sockets, Stage};
 use crate::frames;
-use crate::marker::Marker;
 use crate::net::now_ns;
 use crate::plan::Scenario;
 use crate::protocol::{self, Heard};
+use crate::scanner::Messages;
 use crate::upgrade;
 
 impl Clients for Crowd<'_> {
@@ -32,15 +32,48 @@ impl Clients for Crowd<'_> {
         self.bytes_in += bytes as u64;
     }
 
-    fn hear(&mut self, link: &mut Link, token: usize, frame: Arrived<'_>) -> Result<()> {
-        let Arrived { payload, received_ns, .. } = frame;
+    fn hear(&mut self, link: &mut Link, token: usize, payload: &[u8], received_ns: u64) -> Result<()> {
         match self.slots[token].role {
             _ if link.stage != Stage::Ready => self.advance(link, token, payload)?,
-            Role::Subscriber => self.messages(token, payload, received_ns),
+            // One that does not listen: it is slow.
+            Role::Subscriber => {
+                self.slots[token].has_caught_up |= protocol::heard(payload) == Heard::Pong;
+            }
             Role::Agent => self.acknowledged(token, payload, received_ns),
             Role::Publisher => self.answered(payload),
         }
         Ok(())
+    }
+
+    fn is_listening(&self, link: &Link, token: usize) -> bool {
+        let slot = &self.slots[token];
+        link.stage == Stage::Ready && slot.role == Role::Subscriber && !slot.is_slow
+    }
+
+    fn receive(&mut self, token: usize, messages: &Messages, received_ns: u64) {
+        let slot = &mut self.slots[token];
+        let mut found = false;
+        for run in &messages.runs {
+            // Of an earlier run, or after the client was told to leave.
+            let run = run.before(slot.until);
+            if run.due_ns < self.start_ns || run.count == 0 {
+                continue;
+            }
+            found = true;
+            let new = self.counts.take(&mut slot.received, run.first, run.count);
+            if new > 0 {
+                let phase = self.timetable.phase_at(run.due_ns - self.start_ns);
+                self.books.record(phase, received_ns.saturating_sub(run.due_ns), new);
+            }
+        }
+        if found {
+            self.last_arrival_ns = received_ns;
+            if self.plan.scenario == Scenario::Reconnect
+                && let Some(offset) = messages.last_offset
+            {
+                slot.offset = slot.offset.max(offset);
+            }
+        }
     }
 
     fn lose(&mut self, token: usize, stage: Stage, error: &anyhow::Error) {
@@ -139,35 +172,6 @@ impl Crowd<'_> {
         }
     }
 
-    /// A frame with messages for a subscriber.
-    fn messages(&mut self, token: usize, payload: &[u8], received_ns: u64) {
-        let slot = &mut self.slots[token];
-        if slot.is_slow {
-            slot.has_caught_up |= protocol::heard(payload) == Heard::Pong;
-            return;
-        }
-        let mut found = false;
-        for Marker { due_ns, sequence } in self.scanner.scan(payload) {
-            // Of an earlier run, or after the client was told to leave.
-            if due_ns < self.start_ns || slot.until.is_some_and(|until| sequence >= until) {
-                continue;
-            }
-            found = true;
-            if self.counts.take(&mut slot.received, sequence) {
-                let phase = self.timetable.phase_at(due_ns - self.start_ns);
-                self.books.record(phase, received_ns.saturating_sub(due_ns));
-            }
-        }
-        if found {
-            self.last_arrival_ns = received_ns;
-            if self.plan.scenario == Scenario::Reconnect
-                && let Some(offset) = protocol::last_offset(payload)
-            {
-                slot.offset = slot.offset.max(offset);
-            }
-        }
-    }
-
     /// An answer to an agent.
     fn acknowledged(&mut self, token: usize, payload: &[u8], received_ns: u64) {
         let pushed = &mut self.slots[token].pushed;
@@ -195,7 +199,7 @@ impl Crowd<'_> {
         self.books.acknowledgements.saturating_record(latency_ns);
         if self.plan.scenario == Scenario::Ingest {
             let phase = self.timetable.phase_at(due_ns - self.start_ns);
-            self.books.record(phase, latency_ns);
+            self.books.record(phase, latency_ns, 1);
         }
     }
 

@@ -67,6 +67,11 @@ pub enum Decision {
 }
 
 impl Book {
+    /// Whether somebody is to be notified by now.
+    pub fn has_due(&self, now_ms: u64) -> bool {
+        !self.noted.is_empty() || self.groups.next_due_ms().is_some_and(|due_ms| due_ms <= now_ms)
+    }
+
     /// What is due by now. The alerts note it.
     pub fn decide(&mut self, now_ms: u64, out: &mut Vec<Change>) -> Vec<Decision> {
         let mut decisions = std::mem::take(&mut self.noted);
@@ -88,7 +93,6 @@ impl Book {
                 repeats,
             });
         }
-        self.escalate(now_ms, &mut decisions, out);
         decisions
     }
 
@@ -96,7 +100,8 @@ impl Book {
         self.one(id).map(Brief::of).or_else(|| self.over.get(id).cloned())
     }
 
-    fn escalate(&mut self, now_ms: u64, decisions: &mut Vec<Decision>, out: &mut Vec<Change>) {
+    /// Notes the levels that are due.
+    pub(super) fn escalate(&mut self, now_ms: u64, out: &mut Vec<Change>) {
         let mut due = Vec::new();
         for (fingerprint, entry) in &self.open {
             let origin = entry.alert.rule_id.as_ref().and_then(|id| self.origins.get(id));
@@ -106,7 +111,7 @@ impl Book {
                 continue;
             };
             for (level, step) in policy.due(&entry.alert, now_ms) {
-                decisions.push(Decision::Escalation {
+                self.noted.push(Decision::Escalation {
                     alert: Brief::of(&entry.alert),
                     policy_id: policy_id.clone(),
                     level,

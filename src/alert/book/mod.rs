@@ -172,11 +172,12 @@ impl Book {
         alerts
     }
 
-    /// Takes a signal. `false`: it would open an alert, and as many are open as may be.
+    /// Takes a signal; one of a rule that is gone, was replaced or is not known yet changes nothing. `false`: it would open
+    /// an alert, and as many are open as may be.
     pub fn signal(&mut self, signal: Signal, now_ms: u64, out: &mut Vec<Change>) -> bool {
         let Signal { origin, fingerprint, news, since_ms, value, reason } = signal;
         if self.origins.get(&origin.rule_id).is_none_or(|known| !Arc::ptr_eq(known, &origin)) {
-            self.origins.insert(origin.rule_id.clone(), origin.clone());
+            return true;
         }
         let state = self.open.get(&fingerprint).map(|entry| entry.alert.state);
         match (news, state) {
@@ -275,6 +276,14 @@ impl Book {
         }
         self.closed_by_hand.retain(|_, alert| alert.rule_id.as_deref() != Some(rule_id));
         self.origins.remove(rule_id);
+    }
+
+    /// Ends the alerts of all rules but these.
+    pub fn only_rules(&mut self, rules: &HashSet<String>, now_ms: u64, out: &mut Vec<Change>) {
+        let gone: Vec<String> = self.by_rule.keys().filter(|id| !rules.contains(*id)).cloned().collect();
+        for rule_id in gone {
+            self.rule_gone(&rule_id, "the rule is not evaluated any more", now_ms, out);
+        }
     }
 }
 

@@ -50,6 +50,7 @@ impl Book {
         self.closed_by_hand.retain(|_, alert| {
             alert.resolved_at_ms.is_some_and(|at_ms| now_ms < at_ms.saturating_add(repeat_ms))
         });
+        self.escalate(now_ms, out);
         if now_ms.saturating_sub(self.scored_ms) >= SCORED_APART_MS {
             self.scored_ms = now_ms;
             self.score_all(now_ms, out);

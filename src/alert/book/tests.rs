@@ -67,6 +67,7 @@ impl Desk {
     }
 
     fn tell(&mut self, signal: Signal) -> Vec<(Option<State>, State)> {
+        self.book.of_rule(&signal.origin);
         assert!(self.book.signal(signal, self.now_ms, &mut self.out));
         steps(&mut self.out)
     }
@@ -258,18 +259,20 @@ fn nobody_acknowledges_so_the_next_level_hears_of_it() {
     desk.tell(signal(&rule, "web-1", News::Firing));
     desk.decide();
     desk.now_ms += 60_000;
-    let told = |decided: Vec<decisions::Decision>| {
+    let told = |desk: &mut Desk| {
+        desk.pass(0);
+        let decided = desk.decide();
         let levels = decided.into_iter().filter_map(|decision| match decision {
             decisions::Decision::Escalation { level, targets, .. } => Some((level, targets)),
             _ => None,
         });
         levels.collect::<Vec<_>>()
     };
-    assert_eq!(told(desk.decide()), [(1, vec!["first".to_owned()])]);
-    assert_eq!(told(desk.decide()), [], "once");
+    assert_eq!(told(&mut desk), [(1, vec!["first".to_owned()])]);
+    assert_eq!(told(&mut desk), [], "once");
     desk.by_hand(acknowledge("alice")).unwrap();
     desk.now_ms += 600_000;
-    assert_eq!(told(desk.decide()), [], "somebody has it in hand");
+    assert_eq!(told(&mut desk), [], "somebody has it in hand");
 }
 
 #[test]
@@ -309,6 +312,19 @@ fn the_alerts_of_a_rule_that_is_gone_end() {
     desk.book.rule_gone("cpu", "the rule was deleted by alice", desk.now_ms, &mut desk.out);
     assert_eq!(steps(&mut desk.out).len(), 2);
     assert_eq!(desk.only().rule_id.as_deref(), Some("disk"));
+}
+
+#[test]
+fn a_rule_that_was_replaced_or_is_not_evaluated_has_nothing_to_say() {
+    let (mut desk, former, other) = (Desk::new(), origin("cpu"), origin("disk"));
+    desk.tell(signal(&former, "web-1", News::Firing));
+    desk.tell(signal(&other, "web-1", News::Firing));
+    desk.book.of_rule(&origin("cpu"));
+    assert!(desk.book.signal(signal(&former, "web-1", over), desk.now_ms, &mut desk.out));
+    assert_eq!(steps(&mut desk.out), [], "its successor says when it is over");
+    desk.book.only_rules(&HashSet::from(["cpu".to_owned()]), desk.now_ms, &mut desk.out);
+    assert_eq!(steps(&mut desk.out), [(Some(State::Firing), State::Resolved)]);
+    assert_eq!(desk.only().rule_id.as_deref(), Some("cpu"));
 }
 
 #[test]

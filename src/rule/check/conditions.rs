@@ -1,8 +1,9 @@
 //! The part of the check that depends on the kind of a condition. Pure.
 
 use super::super::catalogue::canonical;
-use super::super::condition::{Direction, Leaf, LeafKind, Tree, WINDOW_POINTS_MAX};
+use super::super::condition::{Direction, Leaf, LeafKind, Odd, Tree, WINDOW_POINTS_MAX};
 use super::super::definition::ConditionDefinition;
+use super::super::expression::Expression;
 use super::super::reason::{Comparison, RateUnit};
 use super::{Findings, SECONDS_MAX, WINDOW_SECONDS_MAX};
 use crate::alert::Matcher;
@@ -22,7 +23,7 @@ const SAMPLES_MIN: u32 = 30;
 const SIGMA: f64 = 3.0;
 const SIGMA_MAX: f64 = 100.0;
 
-const KINDS: &str = "threshold, rate, anomaly, absence or composite";
+const KINDS: &str = "threshold, rate, anomaly, absence, composite or expression";
 
 /// Checks a condition and those in it. `None` where something was found.
 pub(super) fn condition(
@@ -33,11 +34,7 @@ pub(super) fn condition(
 ) -> Option<Tree> {
     let kind = definition.kind.as_str();
     match kind {
-        "threshold" | "rate" | "anomaly" | "absence" | "composite" => {}
-        "expression" => {
-            findings.add(format!("{at}/kind"), format!("expression is not supported yet; there are {KINDS}"));
-            return None;
-        }
+        "threshold" | "rate" | "anomaly" | "absence" | "composite" | "expression" => {}
         _ => {
             findings.add(format!("{at}/kind"), format!("must be {KINDS}, not {kind:?}"));
             return None;
@@ -46,6 +43,9 @@ pub(super) fn condition(
     foreign_fields(definition, at, findings);
     if kind == "composite" {
         return composite(definition, at, depth, findings);
+    }
+    if kind == "expression" {
+        return expression(definition, at, depth, findings);
     }
     let metric = metric(definition, at, findings);
     let matchers = matchers(definition, at, findings);
@@ -61,7 +61,7 @@ pub(super) fn condition(
 
 /// Fields that say something the kind does not know: they would be read as if they had an effect.
 fn foreign_fields(c: &ConditionDefinition, at: &str, findings: &mut Findings) {
-    let fields: [(&str, bool, &[&str]); 14] = [
+    let fields: [(&str, bool, &[&str]); 16] = [
         ("metric", c.metric.is_some(), &["threshold", "rate", "anomaly", "absence"]),
         ("matchers", !c.matchers.is_empty(), &["threshold", "rate", "anomaly", "absence"]),
         ("comparison", c.comparison.is_some(), &["threshold", "rate"]),
@@ -74,6 +74,8 @@ fn foreign_fields(c: &ConditionDefinition, at: &str, findings: &mut Findings) {
         ("samples_min", c.samples_min.is_some(), &["anomaly"]),
         ("sigma", c.sigma.is_some(), &["anomaly"]),
         ("direction", c.direction.is_some(), &["anomaly"]),
+        ("seasonal", c.seasonal.is_some(), &["anomaly"]),
+        ("expression", c.expression.is_some(), &["expression"]),
         ("op", c.op.is_some(), &["composite"]),
         ("conditions", !c.conditions.is_empty(), &["composite"]),
     ];
@@ -115,6 +117,41 @@ fn composite(c: &ConditionDefinition, at: &str, depth: usize, findings: &mut Fin
         "or" => Some(Tree::Or(parts)),
         _ => parts.pop().map(|part| Tree::Not(Box::new(part))),
     }
+}
+
+fn expression(c: &ConditionDefinition, at: &str, depth: usize, findings: &mut Findings) -> Option<Tree> {
+    let pointer = format!("{at}/expression");
+    let read = match c.expression.as_deref().map(Expression::parse) {
+        Some(Ok(read)) => read,
+        Some(Err(error)) => {
+            findings.add(pointer, error.to_string());
+            return None;
+        }
+        None => {
+            findings.add(pointer, "is missing");
+            return None;
+        }
+    };
+    let leaves = &mut findings.leaves;
+    let own = leaves.len();
+    let numbered = read.over(&mut |input| {
+        let kind = LeafKind::Input { call: input.call };
+        let leaf = Leaf { metric: canonical(&input.metric).to_owned(), matchers: input.matchers, kind };
+        // The same input twice is looked at once.
+        let known = leaves.iter().skip(own).position(|other| *other == leaf);
+        known.map_or_else(
+            || {
+                leaves.push(leaf);
+                leaves.len() - 1
+            },
+            |place| own + place,
+        )
+    });
+    if depth == 1 && findings.leaves.len() > LEAVES_MAX {
+        let message = format!("may have {LEAVES_MAX} series in all, not {}", findings.leaves.len());
+        findings.add(pointer, message);
+    }
+    Some(Tree::Expression(numbered))
 }
 
 fn metric(c: &ConditionDefinition, at: &str, findings: &mut Findings) -> Option<String> {
@@ -229,5 +266,6 @@ fn anomaly(c: &ConditionDefinition, at: &str, findings: &mut Findings) -> Option
         return None;
     };
     let (window_points, samples_min) = (window_points as usize, samples_min as usize);
-    Some(LeafKind::Anomaly { window_points, samples_min, sigma, direction })
+    let is_seasonal = c.seasonal.unwrap_or(false);
+    Some(LeafKind::Anomaly(Odd { window_points, samples_min, sigma, direction, is_seasonal }))
 }

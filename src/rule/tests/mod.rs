@@ -1,11 +1,15 @@
 mod checking;
 mod composites;
 mod differential;
+mod expressions;
+mod files;
 mod footprint;
 mod indexing;
 mod naive;
+mod previews;
 mod restart;
 mod semantics;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

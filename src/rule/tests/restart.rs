@@ -128,7 +128,7 @@ proptest! {
 
     /// A restart in the middle is not to be seen in the steps.
     #[test]
-    fn a_restart_changes_nothing(timing in timing(), samples in samples(), cut in 0_usize..60, kind in 0_usize..5) {
+    fn a_restart_changes_nothing(timing in timing(), samples in samples(), cut in 0_usize..60, kind in 0_usize..7) {
         let kinds = [
             json!({}),
             json!({"recovery_value": 40.0}),
@@ -136,6 +136,8 @@ proptest! {
             json!({"kind": "anomaly", "comparison": null, "value": null, "window_points": 10, "samples_min": 5,
                 "sigma": 1.5}),
             json!({"kind": "absence", "comparison": null, "value": null, "absent_seconds": 8}),
+            super::expressions::fields("avg(cpu_percent, 20s) > 80"),
+            super::expressions::fields("increase(cpu_percent, 20s) > 80 or cpu_percent < 20"),
         ];
         let rule = rule(&merged(timing, &kinds[kind]));
         let one = series("cpu_percent", "web-1");

@@ -1,5 +1,7 @@
 //! Rules, the state of their evaluation, and policies.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::super::{PolicyKind, PolicyWrite, RuleRecord, RuleState, RuleWrite, Store, Written};
@@ -76,8 +78,11 @@ async fn the_state_of_an_evaluation_outlives_changes_of_its_rule_and_ends_with_i
     f.store.put_rule_states(vec![state("cpu", b"old"), state("nothing", b"x")], 5).await.unwrap();
     f.store.put_rule_states(vec![state("cpu", b"\0\xffnew")], 6).await.unwrap();
     kept(put(&f.store, vec![rule("cpu", "2", Some(1))], 7).await);
-    assert_eq!(f.store.rule_state("cpu").await.unwrap(), Some((6, Bytes::from_static(b"\0\xffnew"))));
+    assert_eq!(f.store.rule_state("cpu").await.unwrap(), Some(Bytes::from_static(b"\0\xffnew")));
     assert_eq!(f.store.rule_state("nothing").await.unwrap(), None);
+    let states = f.store.rule_states(Some("c"), Some("cpu")).await.unwrap();
+    assert_eq!(states, HashMap::from([("cpu".to_owned(), Bytes::from_static(b"\0\xffnew"))]));
+    assert!(f.store.rule_states(Some("cpu"), Some("d")).await.unwrap().is_empty());
     f.store.delete_rules(vec!["cpu".into()]).await.unwrap();
     kept(put(&f.store, vec![rule("cpu", "1", Some(0))], 8).await);
     assert_eq!(f.store.rule_state("cpu").await.unwrap(), None);
