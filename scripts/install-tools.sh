@@ -3,7 +3,7 @@
 # into ./.run/tools (or INFRAWATCH_TOOLS) and can be removed with it.
 #
 # Usage: scripts/install-tools.sh [TOOL...]
-#   TOOL   chromium, shellcheck, typos, cargo-deny; without any, all of them
+#   TOOL   chromium, shellcheck, typos, cargo-deny, prometheus (with amtool); without any, all of them
 source "$(dirname "${BASH_SOURCE[0]}")/locate.sh"
 
 readonly typos_version=1.52.0
@@ -53,6 +53,30 @@ install_cargo_deny() {
   link "$place/bin/cargo-deny"
 }
 
+# Debian's packages, unpacked and not installed: no service is started. Without them the tests that need them are skipped,
+# which scripts/try-prometheus.sh says.
+install_prometheus() {
+  local place=$tools_dir/prometheus
+  if [[ ! -x $place/usr/bin/amtool || ! -x $place/usr/bin/prometheus ]]; then
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+      echo 'prometheus and amtool are left out: they come from Debian packages, and this is no Debian'
+      return
+    fi
+    mkdir -p "$place"
+    if ! (cd "$place" && apt-get download -qq prometheus prometheus-alertmanager); then
+      echo 'prometheus and amtool are left out: apt-get did not find them (as root: apt-get update)'
+      return
+    fi
+    local package
+    for package in "$place"/*.deb; do
+      dpkg-deb --extract "$package" "$place"
+      rm "$package"
+    done
+  fi
+  link "$place/usr/bin/prometheus"
+  link "$place/usr/bin/amtool"
+}
+
 # One folder for the PATH, whatever the versions.
 link() {
   mkdir -p "$tools_dir/bin"
@@ -64,12 +88,12 @@ tools=()
 for argument in "$@"; do
   case $argument in
     --help | -h) print_help && exit ;;
-    chromium | shellcheck | typos | cargo-deny) tools+=("$argument") ;;
+    chromium | shellcheck | typos | cargo-deny | prometheus) tools+=("$argument") ;;
     *) fail "unknown tool $argument, see --help" ;;
   esac
 done
 if [[ ${#tools[@]} == 0 ]]; then
-  tools=(chromium shellcheck typos cargo-deny)
+  tools=(chromium shellcheck typos cargo-deny prometheus)
 fi
 for tool in "${tools[@]}"; do
   "install_${tool//-/_}"

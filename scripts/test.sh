@@ -97,6 +97,7 @@ test_rust() {
   else
     step 'tests' "$root" cargo test --no-fail-fast --locked --workspace --lib --bins --tests
   fi
+  step 'Prometheus and amtool' "$root" scripts/try-prometheus.sh
   step 'documentation examples' "$root" cargo test --locked --workspace --doc
 }
 

@@ -22,7 +22,7 @@ use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
 use crate::fault::Faults;
-use crate::http::{State, alerts};
+use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
@@ -54,7 +54,12 @@ const MINUTE_MS: u64 = 60_000;
 #[expect(clippy::too_many_lines, reason = "one table, a row a kind")]
 pub fn table() -> Vec<ChildSpec> {
     vec![
-        row("keeper", None, "hub", "forgets what ran out, writes sessions, trims kept topics, misses heartbeats"),
+        row(
+            "keeper",
+            None,
+            "hub",
+            "forgets what ran out, writes sessions, trims kept topics, misses heartbeats",
+        ),
         row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
         ChildSpec {
             placement: Placement::Arbiter("lab"),
@@ -262,14 +267,12 @@ impl Hub {
         });
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
-        let alerts = alerts::Queue::new(store.held_alerts_count().await?);
         let address = listener.local_addr()?;
         let state = wire(
             options,
             Parts {
                 clock,
                 address,
-                alerts,
                 started_ms,
                 store,
                 breakers,

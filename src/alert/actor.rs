@@ -126,6 +126,7 @@ impl AlertsActor {
         }
         let records: Vec<_> =
             changes.iter().map(|change| change.alert.to_change(change.transition.as_ref())).collect();
+        self.announcing.expect(&changes);
         let written = (!records.is_empty()).then(|| self.shared.args.store.write_alerts(records));
         let cause = cause.clone();
         self.commits.push_back(Commit { written, changes, decisions, answer, cause, arrived_us });
@@ -186,6 +187,7 @@ impl AlertsActor {
     fn failed(&mut self, commit: Commit, error: &StoreError, ctx: &mut Context<Self>) {
         tracing::warn!(%error, "changes of alerts not committed; the book is read again");
         let failed = std::mem::take(&mut self.commits);
+        self.announcing.expect_none();
         for commit in std::iter::once(commit).chain(failed) {
             match commit.answer {
                 Answer::Nobody => {}
@@ -233,7 +235,9 @@ impl AlertsActor {
             }));
         }
         // What is stuck is tried again by the timer.
-        if !is_stuck {
+        if is_stuck {
+            self.announcing.let_wait();
+        } else {
             self.announce(ctx);
         }
     }
@@ -251,7 +255,10 @@ impl AlertsActor {
                     actor.announce(ctx);
                 }
                 // Tried again by the timer.
-                Err(error) => tracing::warn!(%error, "steps of alerts not read from the store"),
+                Err(error) => {
+                    actor.announcing.let_wait();
+                    tracing::warn!(%error, "steps of alerts not read from the store");
+                }
             }
         }));
     }

@@ -1,7 +1,7 @@
 //! What other modules see of the owner of alerts.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::AlertSection;
 use crate::store::{Store, StoreError};
 use crate::supervision::{Inbox, Recipient, Tree};
-use crate::telemetry::Cause;
+use crate::telemetry::{Cause, Counter};
 use crate::topic::Published;
 
 /// How long whoever posts waits to be told where the broadcast ended up, in milliseconds.
@@ -56,6 +56,8 @@ pub(super) struct Shared {
     pub(super) args: AlertsArgs,
     /// Broadcasts that wait.
     pub(super) waiting: AtomicUsize,
+    /// Alerts from outside that found too many of them.
+    overflowed: AtomicU64,
     /// The rules that tell it of their series.
     rules: Mutex<HashMap<String, Recipient<Resume>>>,
     inbox: OnceLock<Inbox<AlertsActor>>,
@@ -115,8 +117,9 @@ impl Shared {
 impl Alerts {
     /// Without an actor, which [`Alerts::start_actor`] starts.
     pub fn new(args: AlertsArgs) -> Self {
-        let (waiting, rules, inbox) = (AtomicUsize::new(0), Mutex::default(), OnceLock::new());
-        Self(Arc::new(Shared { args, waiting, rules, inbox }))
+        let (waiting, overflowed) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (rules, inbox) = (Mutex::default(), OnceLock::new());
+        Self(Arc::new(Shared { args, waiting, overflowed, rules, inbox }))
     }
 
     /// Starts the actor, once.
@@ -129,6 +132,8 @@ impl Alerts {
         let breakers = &self.0.args.breakers;
         let waiting_max = breakers.settings().alerts_queue_max;
         if self.is_degraded() && self.waiting() >= waiting_max {
+            self.0.overflowed.fetch_add(1, Ordering::Relaxed);
+            Counter::AlertsQueued.add_for("refused", 1);
             return Err(AlertError::QueueFull { waiting_max });
         }
         let (reply, kept) = oneshot::channel();
@@ -140,6 +145,9 @@ impl Alerts {
         let told = tokio::time::timeout(Duration::from_millis(TOLD_MS_MAX), told).await;
         let published = told.ok().and_then(Result::ok).flatten();
         let waits = published.is_none();
+        if waits && self.is_degraded() {
+            Counter::AlertsQueued.add_for("queued", 1);
+        }
         Ok(Taken { alert: kept.alert, is_new: kept.is_new, published, waits })
     }
 
@@ -187,6 +195,11 @@ impl Alerts {
     /// Broadcasts that wait for the breaker of alerts, or for an overloaded topic.
     pub fn waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Alerts from outside that were refused, because as many broadcasts waited as may.
+    pub fn overflowed(&self) -> u64 {
+        self.0.overflowed.load(Ordering::Relaxed)
     }
 
     /// Whether the breaker of alerts is open.

@@ -3,7 +3,7 @@
 //! At most [`WAITING_MAX`] wait in memory. Steps beyond that are in the store, which is asked when there is room; what
 //! people are to be notified of is not, and its oldest are dropped and counted.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -84,12 +84,14 @@ fn drafted<T: serde::Serialize>(payload: &T) -> Option<Draft> {
 #[derive(Default)]
 pub(super) struct Announcing {
     waiting: VecDeque<Announcement>,
+    /// Steps on their way to the store: they are pushed when they are there, even if it was read before that.
+    underway: HashSet<(String, u64)>,
+    /// Whoever waits for steps that are read from the store first.
+    waiters: HashMap<(String, u64), oneshot::Sender<Option<Published>>>,
     /// The store has steps that do not wait here.
     is_behind: bool,
     /// The store is being read, and steps came meanwhile that it may not have had.
     has_missed: bool,
-    /// What was read last; some of it may still come from its commit.
-    taken_up: HashSet<(String, u64)>,
 }
 
 impl Announcing {
@@ -98,15 +100,27 @@ impl Announcing {
         Self { is_behind: true, ..Self::default() }
     }
 
+    /// Changes are on their way to the store.
+    pub(super) fn expect(&mut self, changes: &[Change]) {
+        let told = changes.iter().filter(|change| change.is_told && change.transition.is_some());
+        self.underway.extend(told.map(|change| (change.alert.id.clone(), change.alert.version)));
+    }
+
+    /// None of those on their way are pushed.
+    pub(super) fn expect_none(&mut self) {
+        self.underway.clear();
+    }
+
     pub(super) fn push(&mut self, mut announcement: Announcement) {
-        if announcement.step.as_ref().is_some_and(|step| self.taken_up.remove(step)) {
-            return;
+        if let Some(step) = &announcement.step {
+            self.underway.remove(step);
         }
-        let is_step = announcement.step.is_some();
-        if is_step && (self.is_behind || self.waiting.len() >= WAITING_MAX) {
+        if let Some(step) = &announcement.step
+            && (self.is_behind || self.waiting.len() >= WAITING_MAX)
+        {
             (self.is_behind, self.has_missed) = (true, true);
             if let Some(waiter) = announcement.waiter.take() {
-                drop(waiter.send(None));
+                self.waiters.insert(step.clone(), waiter);
             }
             return;
         }
@@ -147,8 +161,23 @@ impl Announcing {
     /// What the store had.
     pub(super) fn take_up(&mut self, read: Owed) {
         self.is_behind = read.is_more || self.has_missed;
-        self.taken_up = read.announcements.iter().filter_map(|one| one.step.clone()).collect();
-        self.waiting.extend(read.announcements);
+        for mut announcement in read.announcements {
+            if announcement.step.as_ref().is_some_and(|step| self.underway.contains(step)) {
+                continue;
+            }
+            announcement.waiter = announcement.step.as_ref().and_then(|step| self.waiters.remove(step));
+            self.waiting.push_back(announcement);
+        }
+        if !self.is_behind {
+            self.let_wait();
+        }
+    }
+
+    /// Nobody waits any longer: it takes its time.
+    pub(super) fn let_wait(&mut self) {
+        for waiter in std::mem::take(&mut self.waiters).into_values() {
+            drop(waiter.send(None));
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub const TABLE: [Row; 4] = [
         while_open: WhileOpen::Queue,
         detail: "202 and kept in the store, published in order at recovery; 503 when the queue is full",
         failures: "broadcasts that the topic did not take",
-        checked_in: "http/alerts/broadcast.rs",
+        checked_in: "alert/announcing.rs",
     },
     Row {
         subsystem: Subsystem::Events,

@@ -146,11 +146,11 @@ fn breaker(state: &State, view: View, span_ms: u64) -> Breaker {
 fn held(state: &State, subsystem: Subsystem) -> Option<Held> {
     match subsystem {
         Subsystem::Alerts => Some(Held {
-            items: state.alerts.held(),
+            items: state.services.alerts.waiting(),
             bytes: None,
             items_max: Some(state.services.breakers.settings().alerts_queue_max),
             bytes_max: None,
-            overflowed: state.alerts.overflowed(),
+            overflowed: state.services.alerts.overflowed(),
         }),
         Subsystem::Store => {
             let spilled = state.services.ingest.spilled();

@@ -7,15 +7,14 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use super::alerts::{self, Alert};
+use super::alerts::posting::make_up;
 use super::body::Body;
 use super::e2e::Turn;
 use super::guard::Caller;
 use super::problem::Problem;
 use super::state::State;
 use super::trace::Asked;
-use crate::alert::{SEVERITIES, Severity};
-use crate::auth::permission;
+use crate::alert::{Alert, SEVERITIES, Severity};
 use crate::clock::rfc3339;
 use crate::ids::NodeName;
 use crate::ingest::Parsed;
@@ -37,14 +36,6 @@ const DURATION_S_MAX: u64 = 60;
 
 /// Silence after which a synthetic node is offline, in milliseconds.
 const TTL_MS: u64 = 15_000;
-
-/// What simulated alerts are about: service, title, message.
-const STORIES: [(&str, &str, &str); 4] = [
-    ("checkout", "Checkout latency above 500 ms", "p99 has been 740 ms for five minutes."),
-    ("payments", "Payment errors above 2 %", "41 of 1,630 requests failed within one minute."),
-    ("search", "Search index is 12 minutes old", "The last refresh did not finish."),
-    ("billing", "Nightly export finished", "18,204 invoices were written."),
-];
 
 /// What samples of a synthetic node have: name, mean, swing.
 const METRICS: [(&str, f64, f64); 6] = [
@@ -79,9 +70,9 @@ pub struct Simulation {
     pub alerts: Vec<Alert>,
 }
 
-/// Broadcasts alerts that nothing raised; each has the label `simulated`.
+/// Posts alerts that nothing raised; each is labelled `simulated` and `synthetic`, and ends within a quarter of an hour.
 #[utoipa::path(post, path = "/api/v1/operations/simulate", tag = "operations", request_body = Simulate,
-    responses((status = 200, body = Simulation, description = "Broadcast"), super::openapi::Refused))]
+    responses((status = 200, body = Simulation, description = "Posted"), super::openapi::Refused))]
 pub async fn simulate(
     state: web::Data<State>,
     caller: Caller,
@@ -93,26 +84,10 @@ pub async fn simulate(
     let severity = fields.optional_word("severity", &SEVERITIES).and_then(Severity::parse);
     fields.check()?;
     let severities = severity.map_or_else(|| Severity::ALL.to_vec(), |one| vec![one]);
-    for severity in &severities {
-        if !permission::may_cause(&caller.0, severity.topic().as_str()) {
-            let detail = format!("the token does not allow alerts of severity {}", severity.as_str());
-            return Err(Problem::new(Code::Forbidden, detail));
-        }
-    }
-    let mut simulation = Simulation { simulated: true, alerts_created: 0, queued: 0, alerts: Vec::new() };
-    let pairs = severities.into_iter().cycle().zip(STORIES.into_iter().cycle());
-    for (severity, (service, title, message)) in pairs.take(count as usize) {
-        let labels = BTreeMap::from([(SIMULATED.to_owned(), "true".to_owned())]);
-        let now_ms = state.services.clock.unix_ms();
-        let title = format!("Simulated: {title}");
-        let alert =
-            Alert::firing(severity, title, message.to_owned(), Some(service.to_owned()), labels, now_ms);
-        let taken = alerts::post(&state, severity, alert, &caller.0.sub, "simulated", &asked.0).await?;
-        simulation.alerts_created += 1;
-        simulation.queued += usize::from(taken.queued);
-        simulation.alerts.push(taken.alert);
-    }
-    Ok(web::Json(simulation))
+    let made = make_up(&state, &severities, count, &caller, &asked.0).await?;
+    let queued = made.iter().filter(|taken| taken.waits).count();
+    let alerts: Vec<Alert> = made.into_iter().map(|taken| taken.alert).collect();
+    Ok(web::Json(Simulation { simulated: true, alerts_created: alerts.len(), queued, alerts }))
 }
 
 /// How many samples to make up.

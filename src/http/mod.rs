@@ -105,8 +105,8 @@ fn clients(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/streaming/poll", fallback::poll::poll))
         .service(on("GET", "/api/v1/streaming/sse", fallback::sse::sse))
         .service(on("GET", "/api/v1/streaming/topics", topics::list))
-        .service(on("GET", "/api/v1/streaming/alerts", alerts::list))
-        .service(creating("/api/v1/streaming/alerts", alerts::create))
+        .service(on("GET", "/api/v1/streaming/alerts", alerts::broadcasts::list))
+        .service(creating("/api/v1/streaming/alerts", alerts::broadcasts::create))
         .service(creating("/api/v1/streaming/deployments", deployments::create))
         .service(creating("/api/v1/events/publish", events::publish))
         .service(on("GET", "/api/v1/events", events::recent::list))
@@ -114,7 +114,8 @@ fn clients(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/events/sync", events::sync::list))
         .service(on("GET", "/api/v1/events/sync/{doc}", events::sync::one))
         .service(on("GET", "/api/v1/nodes", nodes::list))
-        .service(on("GET", "/api/v1/nodes/{id}", nodes::one));
+        .service(on("GET", "/api/v1/nodes/{id}", nodes::one))
+        .service(on("GET", "/ws/{client_id}", sockets::upgrade_required));
 }
 
 /// Rules, alerts, and what has to do with them.

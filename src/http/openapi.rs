@@ -50,7 +50,7 @@ impl Modify for Bearer {
         connections::stats, connections::list, connections::disconnect,
         rooms::list, rooms::one, rooms::history,
         streaming::current, streaming::history, fallback::poll::poll, fallback::sse::sse,
-        topics::list, alerts::list, alerts::create, deployments::create,
+        topics::list, alerts::broadcasts::list, alerts::broadcasts::create, deployments::create,
         rules::list, rules::create, rules::bulk::bulk, rules::one, rules::replace, rules::delete, rules::explain::explain, metrics::ingest, metrics::walk::simulate,
         alerts::search::list, alerts::posting::create, alerts::by_hand::bulk_update, alerts::posting::simulate, alerts::by_hand::acknowledge, alerts::by_hand::resolve, heartbeats::list, heartbeats::one, heartbeats::beat, heartbeats::forget,  alerts::search::active, alerts::search::search, alerts::statistics::statistics, alerts::export::export, alerts::one::one, alerts::one::history, policies::suppression::list, policies::suppression::create, policies::suppression::one, policies::suppression::replace, policies::suppression::delete, policies::inhibitions::list, policies::inhibitions::create, policies::inhibitions::one, policies::inhibitions::replace, policies::inhibitions::delete, policies::escalation::list, policies::escalation::create, policies::escalation::one, policies::escalation::replace, policies::escalation::delete,
         alertmanager::alerts::list, alertmanager::alerts::post, alertmanager::alerts::groups, alertmanager::silences::list, alertmanager::silences::post, alertmanager::silences::one, alertmanager::silences::expire, alertmanager::alerts::receivers, alertmanager::status::status,

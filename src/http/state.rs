@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::alerts;
 use super::desk::Desk;
 use crate::alert::heartbeats::Heartbeats;
 use crate::config::{HttpSection, SamplerSection, StoreSection};
@@ -45,8 +44,6 @@ pub struct State {
     pub data_dir: std::path::PathBuf,
     /// Dead man's switches.
     pub heartbeats: Heartbeats,
-    /// Alerts that wait for their breaker to close.
-    pub alerts: alerts::Queue,
     /// Fault scenarios; `None` without `--lab`.
     pub scenarios: Option<Scenarios>,
     /// What the routes keep between requests.

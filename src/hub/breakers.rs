@@ -1,6 +1,6 @@
 //! The actor of the breakers: tells everybody of their changes, and releases what waited for them to close.
 //!
-//! Owns nothing that a restart could lose: changes wait in the breakers, samples in ingest, alerts in the store.
+//! Owns nothing that a restart could lose: changes wait in the breakers, samples in ingest. Alerts release themselves.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::breaker::{Change, State as BreakerState};
 use crate::broker::Draft;
 use crate::clock::rfc3339;
-use crate::http::{State, alerts};
+use crate::http::State;
 use crate::ids::TopicName;
 use crate::protocol::frame::SharedFrame;
 use crate::protocol::server;
@@ -59,10 +59,7 @@ impl BreakersActor {
         tell(&state);
         if !self.releasing {
             self.releasing = true;
-            let release = async move {
-                state.services.ingest.release().await;
-                alerts::release(&state).await;
-            };
+            let release = async move { state.services.ingest.release().await };
             ctx.spawn(release.into_actor(self).map(|(), actor, _ctx| actor.releasing = false));
         }
     }

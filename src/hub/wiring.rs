@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::fault::Faults;
-use crate::http::{Desk, State, alerts};
+use crate::http::{Desk, State};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
 use crate::ingest::{Ingest, SamplerActor};
@@ -39,7 +39,6 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
-    pub(super) alerts: alerts::Queue,
     pub(super) auth: Auth,
     pub(super) tree: Tree,
     pub(super) node: NodeName,
@@ -49,8 +48,7 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, alerts, started_ms, store, breakers, auth, tree, node, faults, scenarios } =
-        parts;
+    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, places: _, clock: _, lab: _ } =
         options;
     let key_bytes_max = settings.topic.key_bytes_max;
@@ -118,7 +116,6 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         address,
         data_dir,
         heartbeats,
-        alerts,
         scenarios,
         desk,
         draining: watch::Sender::new(false),

@@ -32,7 +32,7 @@ macro_rules! migrations {
 pub const MIGRATIONS: &[Migration] = migrations![
     "000": 1 "samples", 2 "events", 3 "nodes", 4 "sessions", 5 "users", 6 "session_state", 7 "documents",
         8 "held_alerts", 9 "load_test_runs";
-    "00": 10 "alerts", 11 "answers_heartbeats";
+    "00": 10 "alerts", 11 "answers_heartbeats", 12 "held_alerts_opened";
 ];
 
 const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -278,6 +278,35 @@ mod tests {
         assert_eq!(tables, ["good", "schema_migrations"]);
         let mended = [broken[0], Migration { sql: "CREATE TABLE whole (a)", ..broken[1] }];
         assert_eq!(migrate_connection(&connection, &path, &mended, 0).unwrap(), ["0002_bad"]);
+    }
+
+    /// What was answered with 202 by an older version is announced by this one.
+    #[test]
+    fn alerts_that_waited_become_open_ones_that_are_not_announced() {
+        let (_directory, path) = database();
+        let connection = open_writable(&path).unwrap();
+        migrate_connection(&connection, &path, &MIGRATIONS[..11], 0).unwrap();
+        let message = r#"{"alert":{"id":"a","severity":"error","state":"firing","title":"t","message":"m","service":null,
+            "labels":{"b":"c"}},"transition":{"from":null,"to":"firing","actor":"ann","reason":"posted"}}"#;
+        connection
+            .execute(
+                "INSERT INTO held_alerts (topic, message, held_at_ms) VALUES ('alerts_error', ?1, 7)",
+                [message.as_bytes()],
+            )
+            .unwrap();
+        assert_eq!(
+            migrate_connection(&connection, &path, MIGRATIONS, 0).unwrap(),
+            ["0012_held_alerts_opened"]
+        );
+        let found: (String, u8, String, i64, String, bool) = connection
+            .query_row(
+                "SELECT a.state, a.severity, a.labels, h.at_ms, h.actor, h.announced
+                 FROM alerts a JOIN alert_state_history h ON h.alert_id = a.id",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
+            )
+            .unwrap();
+        assert_eq!(found, ("firing".into(), 2, r#"{"b":"c"}"#.into(), 7, "ann".into(), false));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! - Readers are a small pool of read-only connections on blocking threads.
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
-//! `sessions`, `snapshots`, `users`, `tokens`, `held_alerts`, `load_tests`,
+//! `sessions`, `snapshots`, `users`, `tokens`, `load_tests`,
 //! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`.
 
 mod alert_search;
@@ -23,7 +23,6 @@ mod error;
 mod events;
 mod faults;
 mod heartbeats;
-mod held_alerts;
 mod load_tests;
 mod migration;
 mod nodes;
@@ -65,7 +64,6 @@ pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
 pub use heartbeats::HeartbeatRecord;
-pub use held_alerts::HeldAlert;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;

@@ -71,7 +71,7 @@ rows! {
         AlertTransitions = "alert_transitions", Some("state"), "Steps of alerts, by the state that they led to";
         AlertsTurnedAway = "alerts_turned_away", None, "Alerts that were not opened, because as many were open as may be";
         RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
-        AlertsQueued = "alerts_queued", Some("outcome"), "Alerts that met an open breaker: queued, released later, refused";
+        AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";

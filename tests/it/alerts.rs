@@ -1,10 +1,12 @@
 //! Alerts over HTTP, on a hub of real parts.
 
+mod alertmanager;
 mod by_hand;
 mod exported;
 mod heartbeats;
 mod keys;
 mod policies;
+mod prometheus;
 mod read;
 mod rules;
 

@@ -1,11 +1,12 @@
 //! Alerts from outside: posted, and made up for demonstrations.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use serde::Serialize;
 
 use crate::alert::{Alert, AlertError, Labels, Posted, SEVERITIES, Severity, Taken, Text};
 use crate::auth::permission;
+use crate::breaker::Subsystem;
 use crate::http::body::{Body, Fields};
 use crate::http::demo::{SIMULATED, SYNTHETIC};
 use crate::http::guard::Caller;
@@ -138,15 +139,42 @@ pub async fn create(
 ) -> Result<HttpResponse, Problem> {
     let posted = read(body.fields(false)?)?;
     allow(&caller, posted.text.severity)?;
-    let taken = state.services.alerts.post(posted, &caller.0.sub, &asked.0).await?;
-    // At the start of the hub a broadcast may wait a moment for older ones; that is no news.
-    let mut answer = match (taken.waits && state.services.alerts.is_degraded(), taken.is_new) {
+    let (mut answer, taken) = post(&state, posted, &caller, &asked.0).await?;
+    Ok(answer.json(PostedAlert::from(taken)))
+}
+
+/// Posts, and begins the answer.
+pub(super) async fn post(
+    state: &State,
+    posted: Posted,
+    caller: &Caller,
+    cause: &Cause,
+) -> Result<(HttpResponseBuilder, Taken), Problem> {
+    let alerts = &state.services.alerts;
+    let taken = alerts.post(posted, &caller.0.sub, cause).await.map_err(|error| refused(state, error))?;
+    // A broadcast may wait a moment for older ones; that is no news.
+    let mut answer = match (taken.waits && alerts.is_degraded(), taken.is_new) {
         (true, _) => HttpResponse::Accepted(),
         (false, true) => HttpResponse::Created(),
         (false, false) => HttpResponse::Ok(),
     };
     answer.insert_header((header::LOCATION, format!("/api/v1/alerts/{}", taken.alert.id)));
-    Ok(answer.json(PostedAlert::from(taken)))
+    Ok((answer, taken))
+}
+
+/// A full queue empties when the breaker closes.
+fn refused(state: &State, error: AlertError) -> Problem {
+    let wait_ms = match &error {
+        AlertError::QueueFull { .. } => {
+            state.services.breakers.one(Subsystem::Alerts).retry_after_ms.or(Some(5_000))
+        }
+        _ => None,
+    };
+    let problem = Problem::from(error);
+    match wait_ms {
+        Some(wait_ms) => problem.retry_after_s(wait_ms.div_ceil(1_000)),
+        None => problem,
+    }
 }
 
 /// How many alerts to make up.
@@ -210,7 +238,7 @@ pub(in crate::http) async fn make_up(
         };
         let ends_at_ms = Some(state.services.clock.unix_ms().saturating_add(LASTS_MS));
         let posted = Posted { service: Some((*service).to_owned()), text, ends_at_ms };
-        made.push(state.services.alerts.post(posted, &caller.0.sub, cause).await?);
+        made.push(post(state, posted, caller, cause).await?.1);
     }
     Ok(made)
 }

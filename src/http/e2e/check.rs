@@ -3,17 +3,14 @@
 //! What it leaves behind is labelled: the node `synthetic-e2e`, one alert of severity `info`, messages on topics
 //! of its own.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Step;
 use super::loopback::{Loopback, in_time};
-use crate::alert::Severity;
+use crate::alert::{Labels, Posted, Severity, Text};
 use crate::auth::{NewToken, Role};
 use crate::broker::Draft;
-use crate::http::alerts::{self, Alert};
 use crate::http::demo;
 use crate::http::state::State;
 use crate::ids::TopicName;
@@ -28,6 +25,9 @@ const KEPT_TOPIC: &str = "user:e2e";
 
 /// The node that the check reports for.
 const NODE: &str = "synthetic-e2e";
+
+/// How long the check's alert is open, in milliseconds.
+const ALERT_LASTS_MS: u64 = 60_000;
 
 /// Messages that follow the first one.
 const FURTHER: u64 = 5;
@@ -204,19 +204,23 @@ impl Check<'_> {
     }
 
     async fn alert(&mut self) -> Found {
-        let now_ms = self.state.services.clock.unix_ms();
-        let labels = BTreeMap::from([(demo::SIMULATED.to_owned(), "true".to_owned())]);
-        let (title, message) =
-            ("End-to-end check".to_owned(), "Everything that should arrive does.".to_owned());
-        let alert = Alert::firing(Severity::Info, title, message, Some("infrawatch".into()), labels, now_ms);
-        let id = alert.id.clone();
-        let (state, cause) = (self.state, self.cause);
+        let labels = [(demo::SIMULATED, "true"), (demo::SYNTHETIC, "true"), ("run", self.run.as_str())];
+        let text = Text {
+            severity: Severity::Info,
+            title: "End-to-end check".to_owned(),
+            message: "Everything that should arrive does.".to_owned(),
+            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            annotations: Labels::new(),
+        };
+        let ends_at_ms = Some(self.state.services.clock.unix_ms().saturating_add(ALERT_LASTS_MS));
+        let posted = Posted { service: Some("infrawatch".to_owned()), text, ends_at_ms };
         self.client()?;
-        let taken = alerts::post(state, Severity::Info, alert, SUBJECT, "end-to-end check", cause).await;
-        let taken = taken.map_err(|problem| problem.to_string())?;
-        if taken.queued {
+        let alerts = &self.state.services.alerts;
+        let taken = alerts.post(posted, SUBJECT, self.cause).await.map_err(|error| error.to_string())?;
+        if taken.waits && alerts.is_degraded() {
             return Err("queued: the breaker of alerts is not closed".to_owned());
         }
+        let id = taken.alert.id;
         self.client()?.message("alerts_info", |frame| frame["payload"]["alert"]["id"] == *id).await?;
         Ok("broadcast, kept in the store, and delivered".to_owned())
     }
