@@ -22,7 +22,7 @@ export interface Condition {
   readonly samples_min?: number;
   readonly sigma?: number;
   readonly direction?: string;
-  readonly seasonal?: boolean | string;
+  readonly seasonal?: boolean;
   readonly op?: string;
   readonly conditions?: readonly Condition[];
   readonly expression?: string;
@@ -76,12 +76,10 @@ export interface Rule extends RuleDefinition {
 }
 
 export interface RuleTemplate {
-  readonly id?: string;
-  readonly kind?: string;
+  readonly id: string;
   readonly name: string;
-  readonly title?: string;
-  readonly description?: string | null;
-  readonly rule?: RuleDefinition;
+  readonly description: string | null;
+  readonly definition: RuleDefinition;
 }
 
 /** One series of a preview. Times are RFC 3339. */

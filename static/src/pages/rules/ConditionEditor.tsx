@@ -16,8 +16,6 @@ interface ConditionEditorProps {
 }
 
 const KINDS = RULE_KINDS.map((kind) => [kind, kind.charAt(0).toUpperCase() + kind.slice(1)] as const);
-/** An expression looks at all that there is: it cannot be a part. */
-const PART_KINDS = KINDS.filter(([kind]) => kind !== 'expression');
 const WHAT: Readonly<Record<RuleKind, string>> = {
   threshold: 'A value is compared with a limit.',
   rate: 'How fast a value changes is compared with a limit.',
@@ -35,7 +33,7 @@ export function ConditionEditor({ form, at, errors, change, onRemove }: Conditio
     <fieldset className={at === '' ? 'condition' : 'condition inner'} data-condition={at}>
       <legend className="visually-hidden">{at === '' ? 'Condition' : `Condition ${Number(at.split('/').at(-1)) + 1}`}</legend>
       <div className="condition-head">
-        <Segments<RuleKind> label="Kind" value={form.kind} choices={at === '' ? KINDS : PART_KINDS} onChoose={(kind) => change(withKind(form, kind))} />
+        <Segments<RuleKind> label="Kind" value={form.kind} choices={KINDS} onChoose={(kind) => change(withKind(form, kind))} />
         {onRemove !== undefined && <button type="button" className="small quiet" aria-label="Remove this condition" onClick={onRemove}><Icon name="cross" size={12} /></button>}
       </div>
       {at === '' && <p className="muted fine">{WHAT[form.kind]}</p>}
@@ -44,7 +42,7 @@ export function ConditionEditor({ form, at, errors, change, onRemove }: Conditio
       {form.kind === 'expression' && (
         <Field label="Expression" error={errors[`${at}/expression`]}>
           {(ids) => (
-            <textarea {...ids} rows={3} spellCheck={false} placeholder='avg(cpu_percent{node=~"web-.*"}[5m]) > 80' value={form.expression}
+            <textarea {...ids} rows={3} spellCheck={false} placeholder='avg(cpu_percent{node=~"web-.*"}, 5m) > 80' value={form.expression}
               onChange={(event) => set({ expression: event.target.value })} />
           )}
         </Field>
@@ -143,6 +141,9 @@ function Leaf({ form, at, errors, set }: PartProps): ReactNode {
         )}
         {form.kind === 'absence' && number('absent_seconds', 'Silent for')}
       </div>
+      {form.kind === 'anomaly' && (
+        <label className="pick"><input type="checkbox" checked={form.seasonal} onChange={(event) => set({ seasonal: event.target.checked })} />compared with the same hour of the days before</label>
+      )}
     </>
   );
 }

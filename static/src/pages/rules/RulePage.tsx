@@ -40,11 +40,10 @@ function NewRule(): ReactNode {
       </Loaded>
     );
   }
-  const definition = template?.rule ?? null;
   return (
     <>
       <Templates chosen={template} onChoose={setTemplate} />
-      <RuleEditor key={template?.id ?? template?.name ?? NEW} initial={definition === null ? emptyRule() : ruleForm(definition)} stored={null} />
+      <RuleEditor key={template?.id ?? NEW} initial={template === null ? emptyRule() : ruleForm(template.definition)} stored={null} />
     </>
   );
 }

@@ -13,18 +13,18 @@ interface TemplatesProps {
 /** Rules to start from. */
 export function Templates({ chosen, onChoose }: TemplatesProps): ReactNode {
   const query = useRuleTemplates();
-  const items = (query.data?.items ?? []).filter((template) => template.rule !== undefined);
+  const items = query.data?.items ?? [];
   if (query.error !== null && query.data === undefined) return <p className="muted">There are no templates to start from: {messageOf(query.error)}</p>;
   if (items.length === 0) return null;
   return (
     <Panel title="Start from" count={items.length}>
       <div className="templates" role="group" aria-label="Templates">
         {items.map((template) => {
-          const is_chosen = chosen !== null && idOf(chosen) === idOf(template);
+          const is_chosen = chosen?.id === template.id;
           return (
-            <button key={idOf(template)} type="button" className="template" aria-pressed={is_chosen} onClick={() => onChoose(is_chosen ? null : template)}>
-              <strong>{template.title ?? template.rule?.name ?? template.name}</strong>
-              <span className="muted">{template.description ?? (template.rule === undefined ? '' : conditionWords(template.rule))}</span>
+            <button key={template.id} type="button" className="template" aria-pressed={is_chosen} onClick={() => onChoose(is_chosen ? null : template)}>
+              <strong>{template.name}</strong>
+              <span className="muted">{template.description ?? conditionWords(template.definition)}</span>
             </button>
           );
         })}
@@ -32,5 +32,3 @@ export function Templates({ chosen, onChoose }: TemplatesProps): ReactNode {
     </Panel>
   );
 }
-
-const idOf = (template: RuleTemplate): string => template.id ?? template.name;

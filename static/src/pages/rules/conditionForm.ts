@@ -19,6 +19,7 @@ export interface ConditionForm {
   readonly samples_min: string;
   readonly sigma: string;
   readonly direction: string;
+  readonly seasonal: boolean;
   readonly op: string;
   readonly expression: string;
   readonly conditions: readonly ConditionForm[];
@@ -31,7 +32,7 @@ export type Errors = Readonly<Record<string, string>>;
 
 const KNOWN: ReadonlySet<string> = new Set([
   'kind', 'metric', 'matchers', 'comparison', 'value', 'recovery_value', 'unit', 'window_seconds', 'absent_seconds', 'window_points', 'samples_min',
-  'sigma', 'direction', 'op', 'expression', 'conditions',
+  'sigma', 'direction', 'seasonal', 'op', 'expression', 'conditions',
 ]);
 
 let keys = 0;
@@ -40,7 +41,7 @@ export function emptyCondition(kind: RuleKind = 'threshold'): ConditionForm {
   keys += 1;
   return {
     key: `condition-${keys}`, kind, metric: '', matchers: '', comparison: '>', value: '', recovery_value: '', unit: 'per_second', window_seconds: '5m',
-    absent_seconds: '5m', window_points: '', samples_min: '', sigma: '', direction: 'both', op: 'and', expression: '', conditions: [], rest: {},
+    absent_seconds: '5m', window_points: '', samples_min: '', sigma: '', direction: 'both', seasonal: false, op: 'and', expression: '', conditions: [], rest: {},
   };
 }
 
@@ -60,6 +61,7 @@ export function conditionForm(condition: Condition, outer: ReadonlySet<string> =
     absent_seconds: condition.absent_seconds === undefined ? empty.absent_seconds : writeSeconds(condition.absent_seconds),
     window_points: text(condition.window_points), samples_min: text(condition.samples_min), sigma: text(condition.sigma),
     direction: condition.direction ?? empty.direction,
+    seasonal: condition.seasonal ?? false,
     op: condition.op ?? empty.op,
     expression: condition.expression ?? '',
     conditions: (condition.conditions ?? []).map((part) => conditionForm(part)),
@@ -97,6 +99,7 @@ export function readCondition(form: ConditionForm, at: string, errors: Record<st
         ...optional('window_points', reader.number('window_points', form.window_points)),
         ...optional('samples_min', reader.number('samples_min', form.samples_min)),
         ...optional('sigma', reader.number('sigma', form.sigma)),
+        ...(form.seasonal ? { seasonal: true } : {}),
       };
     case 'absence':
       return { ...common, ...series, absent_seconds: reader.seconds('absent_seconds', form.absent_seconds, true) };

@@ -25,7 +25,7 @@ describe('a stored rule', () => {
 
   it.each<RuleDefinition>([
     { kind: 'rate', name: 'r', metric: 'errors', comparison: '>', value: 1, unit: 'percent', window_seconds: 300 },
-    { kind: 'anomaly', name: 'a', metric: 'load1', direction: 'above', window_points: 50, samples_min: 20, sigma: 4 },
+    { kind: 'anomaly', name: 'a', metric: 'load1', direction: 'above', window_points: 50, samples_min: 20, sigma: 4, seasonal: true },
     { kind: 'absence', name: 'b', metric: 'beat', absent_seconds: 60 },
     { kind: 'expression', name: 'e', expression: 'avg(load1[5m]) > 4' },
     {
@@ -37,8 +37,8 @@ describe('a stored rule', () => {
   ])('of every kind: $kind', (rule) => expect(written(ruleForm(rule))).toMatchObject(rule));
 
   it('keeps fields that the form does not know, and those of the hub out', () => {
-    const rule = { ...FULL, seasonal: true, version: 3, live: {}, created_by: 'ada' };
-    expect(written(ruleForm(rule))).toEqual({ ...FULL, seasonal: true });
+    const rule = { ...FULL, weight: 3, version: 3, live: {}, created_by: 'ada' };
+    expect(written(ruleForm(rule))).toEqual({ ...FULL, weight: 3 });
   });
 
   it('reads severities in any case and by their other names', () => {
