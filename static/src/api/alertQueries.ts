@@ -3,6 +3,7 @@ import { useConnection, useServices } from '../state/context';
 import { usePaused } from '../state/view';
 import { isReceiving } from '../wire/connectionState';
 import type { AlertAction, AlertSearch, AlertStatistics, AlertTransition, BulkOutcome, OpenedAlert } from './alerts';
+import type { ApiClient } from './client';
 import { ApiError } from './problem';
 import { useRead } from './queries';
 import type { Page } from './types';
@@ -45,6 +46,17 @@ export const useAlert = (id: string): UseQueryResult<OpenedAlert> => useRead(['a
 export const useAlertSteps = (id: string): UseQueryResult<{ readonly items: AlertTransition[] }> =>
   useRead(['alerts', 'one', id, 'history'], `${alertPath(id)}/history`, 30_000);
 
+/** As many as the hub takes at once. */
+const BULK_MAX = 500;
+
+async function bulk(api: ApiClient, ids: readonly string[], what: object): Promise<BulkOutcome> {
+  const outcomes: BulkOutcome[] = [];
+  for (let at = 0; at < ids.length; at += BULK_MAX) {
+    outcomes.push(await api.post<BulkOutcome>(`${ALERTS_PATH}/bulk-update`, { ids: ids.slice(at, at + BULK_MAX), ...what }));
+  }
+  return { done: outcomes.flatMap((outcome) => outcome.done), failed: outcomes.flatMap((outcome) => outcome.failed) };
+}
+
 export interface AlertRequest {
   readonly ids: readonly string[];
   readonly action: AlertAction;
@@ -59,7 +71,7 @@ export function useAlertAction(onDone: (outcome: BulkOutcome) => void): UseMutat
     mutationFn: async ({ ids, action, comment }: AlertRequest) => {
       const words = comment.trim() === '' ? {} : { comment: comment.trim() };
       const [only] = ids;
-      if (ids.length !== 1 || only === undefined) return api.post<BulkOutcome>(`${ALERTS_PATH}/bulk-update`, { ids, action, ...words });
+      if (ids.length !== 1 || only === undefined) return bulk(api, ids, { action, ...words });
       try {
         alerts.put(await api.post<OpenedAlert>(`${alertPath(only)}/${action}`, words));
         return { done: [only], failed: [] };

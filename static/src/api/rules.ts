@@ -126,4 +126,6 @@ export interface RuleExplanation {
   readonly rule_name: string;
   readonly at: string;
   readonly items: readonly Explanation[];
+  /** There are more series than are told of. */
+  readonly truncated?: boolean;
 }

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } fro
 import type { OpenedAlert } from '../../api/alerts';
 import type { ApiClient } from '../../api/client';
 import { ApiError } from '../../api/problem';
+import { useExplanation } from '../../api/ruleQueries';
 import type { Rule } from '../../api/rules';
 import type { History } from '../../api/types';
 import type { Columns } from '../../charts/align';
@@ -32,8 +33,12 @@ interface AlertChartProps {
 /** The metrics of the rule around the breach, where the hub keeps them: those of a whole node. */
 export function AlertChart({ alert, rule }: AlertChartProps): ReactNode {
   const { node } = alert.labels;
+  // An expression names its metrics in a language of its own; the hub knows which they are.
+  const of_expression = rule !== null && metricsOf(rule).length === 0;
+  const explained = useExplanation(of_expression ? rule.id : null).data?.items.find((item) => item.fingerprint === alert.fingerprint);
   if (rule === null || node === undefined) return null;
-  return metricsOf(rule).slice(0, 3).map((metric) => <MetricChart key={metric} alert={alert} node={node} metric={metric} limit={limitOf(rule, metric)} />);
+  const metrics = of_expression ? (explained?.metric?.split(',') ?? []) : metricsOf(rule);
+  return metrics.slice(0, 3).map((metric) => <MetricChart key={metric} alert={alert} node={node} metric={metric} limit={limitOf(rule, metric)} />);
 }
 
 interface MetricChartProps {

@@ -13,13 +13,14 @@ interface ExplanationsProps {
   readonly items: readonly Explanation[];
   /** About one series only: its name is known. */
   readonly is_one?: boolean;
+  readonly truncated?: boolean;
 }
 
 const SHOWN = 50;
 const DECISIONS_SHOWN = 6;
 
 /** What the rule says of each of its series: how it is, since when, and what was decided. */
-export function Explanations({ items, is_one = false }: ExplanationsProps): ReactNode {
+export function Explanations({ items, is_one = false, truncated = false }: ExplanationsProps): ReactNode {
   if (items.length === 0) {
     return <Empty title={is_one ? 'The rule does not follow this series at present' : 'The rule follows no series'}><p>No sample of its metrics has come since it began.</p></Empty>;
   }
@@ -51,7 +52,7 @@ export function Explanations({ items, is_one = false }: ExplanationsProps): Reac
           )}
         </li>
       ))}
-      {items.length > SHOWN && <li className="muted">and {items.length - SHOWN} more series</li>}
+      {(items.length > SHOWN || truncated) && <li className="muted">There are more series; those that matter most are shown.</li>}
     </ul>
   );
 }

@@ -19,12 +19,14 @@ interface RuleEditorProps {
   readonly stored: Rule | null;
   /** The same rule as somebody else has changed it meanwhile. */
   readonly newer?: Rule | null;
+  /** What is shown was just written. */
+  readonly is_saved?: boolean;
   readonly onReload?: () => void;
   readonly onSaved?: (rule: Rule) => void;
 }
 
 /** The form of a rule, and beside it what the rule would have done and what it says of made-up values. */
-export function RuleEditor({ initial, stored, newer = null, onReload, onSaved }: RuleEditorProps): ReactNode {
+export function RuleEditor({ initial, stored, newer = null, is_saved = false, onReload, onSaved }: RuleEditorProps): ReactNode {
   const { api } = useServices();
   const queries = useQueryClient();
   const navigate = useNavigate();
@@ -84,7 +86,7 @@ export function RuleEditor({ initial, stored, newer = null, onReload, onSaved }:
               {stored === null ? 'Make the rule' : 'Save'}
             </button>
             {is_changed && stored !== null && <button type="button" onClick={() => setForm(initial)}>Take changes back</button>}
-            <span className="muted" role="status">{save.isSuccess && !is_changed ? 'Saved' : ''}</span>
+            <span className="muted" role="status">{is_saved && !is_changed ? 'Saved' : ''}</span>
           </div>
           {refusal !== null && <p id={reason_id} className="muted">{refusal}</p>}
         </form>

@@ -53,6 +53,7 @@ function Stored({ id }: { readonly id: string }): ReactNode {
   const queries = useQueryClient();
   // What is edited is the version that was there when the page was opened; a newer one is offered, not forced.
   const [taken, setTaken] = useState<Rule | null>(null);
+  const [saved_version, setSavedVersion] = useState<number | null>(null);
   const edited = taken ?? query.data ?? null;
   const name = query.data?.name;
   useEffect(() => {
@@ -73,7 +74,11 @@ function Stored({ id }: { readonly id: string }): ReactNode {
           <Head rule={rule} read_at_ms={query.dataUpdatedAt} />
           {edited !== null && (
             <RuleEditor key={edited.version} initial={ruleForm(definitionOf(edited))} stored={edited} newer={rule.version > edited.version ? rule : null}
-              onReload={() => void reload()} onSaved={setTaken} />
+              is_saved={edited.version === saved_version}
+              onReload={() => void reload()} onSaved={(saved) => {
+                setTaken(saved);
+                setSavedVersion(saved.version);
+              }} />
           )}
           <Why id={id} />
         </>
@@ -107,7 +112,7 @@ function Why({ id }: { readonly id: string }): ReactNode {
   const query = useExplanation(id);
   return (
     <Panel title="Its series at present" count={query.data?.items.length} flush>
-      <Loaded query={query} rows={2}>{({ items }) => <Explanations items={items} />}</Loaded>
+      <Loaded query={query} rows={2}>{({ items, truncated }) => <Explanations items={items} truncated={truncated === true} />}</Loaded>
     </Panel>
   );
 }

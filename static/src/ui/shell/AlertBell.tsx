@@ -5,7 +5,8 @@ import type { AlertStatistics } from '../../api/alerts';
 import { useAlertStatistics, useMostUrgent } from '../../api/alertQueries';
 import { SEVERITIES, type Severity } from '../../api/delivery';
 import { count, UNKNOWN } from '../../format/numbers';
-import { useAlertFeed } from '../../state/context';
+import { useAlertFeed, useConnection } from '../../state/context';
+import { isReceiving } from '../../wire/connectionState';
 import { Age } from '../Age';
 import { Icon } from '../icons';
 import { Loaded } from '../Panel';
@@ -19,10 +20,12 @@ export function AlertBell(): ReactNode {
   const statistics = useAlertStatistics();
   const [open, setOpen] = useState(false);
   const known = statistics.data ?? null;
+  const is_old = !isReceiving(useConnection());
   const badges = known === null ? [] : badgesOf(known);
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
-      <Popover.Trigger className="control bell" aria-label={`Alerts: ${known === null ? 'not known yet' : countsText(known)}`}
+      <Popover.Trigger className={is_old ? 'control bell old' : 'control bell'}
+        aria-label={`Alerts: ${known === null ? 'not known yet' : countsText(known)}${is_old ? ', not current' : ''}`}
         data-open-alerts={known === null ? '' : openOf(known)}>
         <Icon name="bell" size={15} />
         {badges.map(({ tone, number }) => <span key={tone} className={`bell-badge tone-${tone}`}>{number > 99 ? '99+' : number}</span>)}
