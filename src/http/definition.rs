@@ -14,7 +14,8 @@ use crate::protocol::codes::Code;
 const ID_BYTES_MAX: usize = 128;
 
 /// What the hub adds to a definition: whoever writes back what it read may leave it in.
-const ADDED: [&str; 6] = ["version", "created_at", "created_by", "updated_at", "updated_by", "live"];
+pub(super) const ADDED: [&str; 6] =
+    ["version", "created_at", "created_by", "updated_at", "updated_by", "live"];
 
 /// A definition as it came, and what came with it.
 pub(super) struct Written<T> {

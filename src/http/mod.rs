@@ -3,7 +3,7 @@
 //! A request comes in by [`door`] (identity, origin, headers, log line), passes its row of the table of
 //! permissions in [`guard`], and reaches one handler:
 //!
-//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`rules`], [`policies`], [`heartbeats`], [`metrics`], [`alertmanager`], [`deployments`], [`events`],
+//! - [`login`], [`connections`], [`rooms`], [`streaming`], [`fallback`], [`alerts`], [`rules`], [`policies`], [`templates`], [`heartbeats`], [`metrics`], [`alertmanager`], [`deployments`], [`events`],
 //!   [`operations`], [`breakers`], [`demo`], [`e2e`], [`testing`], [`sim`], [`performance`], [`topics`], [`nodes`],
 //!   [`supervision`],
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
@@ -53,6 +53,7 @@ pub mod sockets;
 pub mod state;
 pub mod streaming;
 pub mod supervision;
+pub mod templates;
 pub mod testing;
 pub mod topics;
 pub mod trace;
@@ -124,6 +125,13 @@ fn alerting(config: &mut web::ServiceConfig) {
         .service(on("GET", "/api/v1/rules", rules::list))
         .service(creating("/api/v1/rules", rules::create))
         .service(on("POST", "/api/v1/rules/bulk", rules::bulk::bulk))
+        .service(on("POST", "/api/v1/rules/preview", rules::preview::preview))
+        .service(on("POST", "/api/v1/test/rule", rules::preview::test))
+        .service(on("GET", "/api/v1/templates", templates::list))
+        .service(creating("/api/v1/templates", templates::create))
+        .service(on("GET", "/api/v1/templates/{id}", templates::one))
+        .service(on("PUT", "/api/v1/templates/{id}", templates::replace))
+        .service(on("DELETE", "/api/v1/templates/{id}", templates::delete))
         .service(on("GET", "/api/v1/rules/{id}", rules::one))
         .service(on("PUT", "/api/v1/rules/{id}", rules::replace))
         .service(on("DELETE", "/api/v1/rules/{id}", rules::delete))

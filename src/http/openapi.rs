@@ -10,7 +10,7 @@ use super::problem::{Body as ProblemBody, FieldError};
 use super::{
     alertmanager, alerts, breakers, connections, console, demo, deployments, e2e, events, fallback, health,
     heartbeats, login, metrics, nodes, operations, performance, policies, rooms, rules, sim, sockets,
-    streaming, supervision, testing, topics,
+    streaming, supervision, templates, testing, topics,
 };
 
 /// What every route may answer instead.
@@ -53,6 +53,7 @@ impl Modify for Bearer {
         topics::list, alerts::broadcasts::list, alerts::broadcasts::create, deployments::create,
         rules::list, rules::create, rules::bulk::bulk, rules::one, rules::replace, rules::delete, rules::explain::explain, metrics::ingest, metrics::walk::simulate,
         alerts::search::list, alerts::posting::create, alerts::by_hand::bulk_update, alerts::posting::simulate, alerts::by_hand::acknowledge, alerts::by_hand::resolve, heartbeats::list, heartbeats::one, heartbeats::beat, heartbeats::forget,  alerts::search::active, alerts::search::search, alerts::statistics::statistics, alerts::export::export, alerts::one::one, alerts::one::history, policies::suppression::list, policies::suppression::create, policies::suppression::one, policies::suppression::replace, policies::suppression::delete, policies::inhibitions::list, policies::inhibitions::create, policies::inhibitions::one, policies::inhibitions::replace, policies::inhibitions::delete, policies::escalation::list, policies::escalation::create, policies::escalation::one, policies::escalation::replace, policies::escalation::delete,
+        rules::preview::preview, rules::preview::test, templates::list, templates::create, templates::one, templates::replace, templates::delete,
         alertmanager::alerts::list, alertmanager::alerts::post, alertmanager::alerts::groups, alertmanager::silences::list, alertmanager::silences::post, alertmanager::silences::one, alertmanager::silences::expire, alertmanager::alerts::receivers, alertmanager::status::status,
         events::publish, events::recent::list, events::offline::queue, events::sync::list, events::sync::one,
         operations::overview, breakers::degrade, breakers::recover,

@@ -1,5 +1,5 @@
 //! What operators lay down about alerts: [`suppression`] windows, [`inhibitions`], [`escalation`] policies. All are
-//! read, written and versioned alike; what they say is checked by `alert`.
+//! read, written and versioned alike (and templates are, by [`super::templates`]); what they say is checked by `alert`.
 
 pub mod escalation;
 pub mod inhibitions;
@@ -53,8 +53,16 @@ pub(super) trait Policy: Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// Members of an answer that are no part of the definition.
     const VIEWS: &'static [&'static str] = &[];
+    /// Whether alerts are to be told when it changed.
+    const HOLDS_FOR_ALERTS: bool = true;
     /// How it is answered.
     type View: Serialize;
+
+    /// With what was left out and can be told.
+    #[must_use]
+    fn completed(self) -> Self {
+        self
+    }
 
     /// Every bad field.
     fn checked(&self, id: &str) -> Result<(), Vec<FieldError>>;
@@ -90,11 +98,22 @@ async fn find<T: Policy>(state: &State, id: &str) -> Result<PolicyRecord, Proble
     found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no {} of this id", T::NAME)))
 }
 
-async fn one<T: Policy>(state: &State, id: &str) -> Result<HttpResponse, Problem> {
+/// All of a kind.
+pub(super) async fn all<T: Policy>(state: &State) -> Result<Vec<T::View>, Problem> {
+    let records = state.store.policies(T::KIND, None, POLICIES_MAX).await?;
+    let now_ms = state.services.clock.unix_ms();
+    records.into_iter().map(|record| Ok(T::view(kept(record)?, now_ms))).collect()
+}
+
+pub(super) async fn one<T: Policy>(state: &State, id: &str) -> Result<HttpResponse, Problem> {
     answered::<T>(state, HttpResponse::Ok(), find::<T>(state, id).await?)
 }
 
-async fn create<T: Policy>(state: &State, caller: &Caller, body: &Body) -> Result<HttpResponse, Problem> {
+pub(super) async fn create<T: Policy>(
+    state: &State,
+    caller: &Caller,
+    body: &Body,
+) -> Result<HttpResponse, Problem> {
     let Given { definition, id, version: _ } = read::<T>(body, T::VIEWS)?;
     let id = id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let record = put(state, caller, definition, id, Some(0)).await?;
@@ -103,7 +122,7 @@ async fn create<T: Policy>(state: &State, caller: &Caller, body: &Body) -> Resul
     answered::<T>(state, answer, record)
 }
 
-async fn replace<T: Policy>(
+pub(super) async fn replace<T: Policy>(
     state: &State,
     caller: &Caller,
     id: &str,
@@ -120,13 +139,17 @@ async fn replace<T: Policy>(
     answered::<T>(state, HttpResponse::Ok(), record)
 }
 
-async fn delete<T: Policy>(state: &State, id: &str, version: IfMatch) -> Result<HttpResponse, Problem> {
+pub(super) async fn delete<T: Policy>(
+    state: &State,
+    id: &str,
+    version: IfMatch,
+) -> Result<HttpResponse, Problem> {
     let current = find::<T>(state, id).await?.version;
     if version.0.is_some_and(|expected| expected != current) {
         return Err(stale::<T>(current));
     }
     state.store.delete_policy(T::KIND, id).await?;
-    state.services.alerts.policies_changed().await?;
+    in_force::<T>(state).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -138,14 +161,14 @@ pub(super) async fn put<T: Policy>(
     id: String,
     expected: Option<u64>,
 ) -> Result<PolicyRecord, Problem> {
+    let definition = definition.completed();
     definition.checked(&id).map_err(bad_fields)?;
     let body = serde_json::to_string(&definition).map_err(StoreError::from)?;
     let now_ms = state.services.clock.unix_ms();
     let write = PolicyWrite { id, body, expected };
     match state.store.put_policy(T::KIND, write, &caller.0.sub, now_ms, POLICIES_MAX).await? {
         Written::Kept(record) => {
-            // Answered when it holds for alerts.
-            state.services.alerts.policies_changed().await?;
+            in_force::<T>(state).await?;
             Ok(record)
         }
         Written::Stale { current, .. } if expected == Some(0) => {
@@ -157,6 +180,14 @@ pub(super) async fn put<T: Policy>(
             Err(Problem::new(Code::Conflict, detail))
         }
     }
+}
+
+/// Ready when what was written holds for alerts.
+async fn in_force<T: Policy>(state: &State) -> Result<(), Problem> {
+    if T::HOLDS_FOR_ALERTS {
+        state.services.alerts.policies_changed().await?;
+    }
+    Ok(())
 }
 
 /// Forgets the windows of `which` that ended before.

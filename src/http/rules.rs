@@ -1,7 +1,9 @@
-//! Rules: read, written by version, switched and forgotten in bulk ([`bulk`]), and explained ([`explain`]).
+//! Rules: read, written by version, switched and forgotten in bulk ([`bulk`]), explained ([`explain`]) and tried out
+//! ([`preview`]).
 
 pub mod bulk;
 pub mod explain;
+pub mod preview;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};

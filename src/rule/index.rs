@@ -78,23 +78,37 @@ impl Index {
         columns: &[Column],
     ) -> Resolved {
         let mut series = Vec::new();
-        for (column, Column { name, labels }) in columns.iter().enumerate() {
-            let Some(wanted) = self.0.get(canonical(name)) else { continue };
-            let mut all = node_labels.clone();
-            all.extend(labels.iter().map(|(name, value)| (name.clone(), value.clone())));
-            all.insert(NODE_LABEL.to_owned(), node.to_owned());
+        for (column, sampled) in columns.iter().enumerate() {
+            let Some(wanted) = self.0.get(canonical(&sampled.name)) else { continue };
+            let all = labels_of(node, node_labels, sampled);
             let here = wanted.by_node.get(node).into_iter().flatten();
             let matching = here.chain(&wanted.others).filter(|condition| condition.matches(&all));
             let mut rules: Vec<usize> = matching.map(|condition| condition.rule).collect();
             rules.sort_unstable();
             rules.dedup();
             if !rules.is_empty() {
-                let shared = Arc::new(Series::new(name.clone(), all));
+                let shared = Arc::new(Series::new(sampled.name.clone(), all));
                 series.push(ResolvedSeries { column, series: shared, rules: rules.into() });
             }
         }
         Resolved { series }
     }
+}
+
+/// The series of a column of a node, as rules see it.
+pub fn series_of(node: &str, node_labels: &BTreeMap<String, String>, column: &Column) -> Series {
+    Series::new(column.name.clone(), labels_of(node, node_labels, column))
+}
+
+fn labels_of(
+    node: &str,
+    node_labels: &BTreeMap<String, String>,
+    column: &Column,
+) -> BTreeMap<String, String> {
+    let mut all = node_labels.clone();
+    all.extend(column.labels.iter().map(|(name, value)| (name.clone(), value.clone())));
+    all.insert(NODE_LABEL.to_owned(), node.to_owned());
+    all
 }
 
 impl Condition {

@@ -10,7 +10,7 @@
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
 //! `sessions`, `snapshots`, `users`, `tokens`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`.
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`, `past`.
 
 mod alert_search;
 mod alerts;
@@ -26,6 +26,7 @@ mod heartbeats;
 mod load_tests;
 mod migration;
 mod nodes;
+mod past;
 mod policies;
 mod reader;
 mod request;
@@ -67,6 +68,7 @@ pub use heartbeats::HeartbeatRecord;
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
+pub use past::{PastQuery, PastSamples};
 pub use policies::{PolicyKind, PolicyRecord, PolicyWrite};
 pub use request::Reply;
 pub use rules::{RuleRecord, RuleState, RuleWrite, Written};

@@ -17,6 +17,8 @@ pub enum PolicyKind {
     Inhibition,
     /// Who is told when nobody acknowledges.
     Escalation,
+    /// Templates of rules, messages, reports and dashboards.
+    Template,
 }
 
 impl PolicyKind {
@@ -26,6 +28,7 @@ impl PolicyKind {
             Self::Suppression => "suppression",
             Self::Inhibition => "inhibition",
             Self::Escalation => "escalation",
+            Self::Template => "template",
         }
     }
 }

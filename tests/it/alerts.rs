@@ -9,6 +9,7 @@ mod policies;
 mod prometheus;
 mod read;
 mod rules;
+mod tried;
 
 use std::collections::BTreeMap;
 

@@ -37,7 +37,7 @@ async fn the_same_request_gets_the_same_answer_and_has_one_effect() {
     let other = send(&scene, Role::Admin, ALERTS, "k", &alert("b")).await;
     other.problem(409, "conflict");
     // Another key, another caller, another route: other requests.
-    assert_eq!(send(&scene, Role::Admin, ALERTS, "k2", &alert("a")).await.status, 201);
+    assert_eq!(send(&scene, Role::Admin, ALERTS, "k2", &alert("c")).await.status, 201);
     assert_eq!(send(&scene, Role::Operator, ALERTS, "k", &alert("b")).await.status, 201);
     let event = json!({"type": "a", "payload": 1});
     assert_eq!(send(&scene, Role::Admin, "/api/v1/events/publish", "k", &event).await.status, 202);
