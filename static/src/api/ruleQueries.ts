@@ -11,6 +11,7 @@ export const PREVIEW_PATH = `${RULES_PATH}/preview`;
 export const TEST_PATH = '/api/v1/test/rule';
 const PAGE_LIMIT = 200;
 const REREAD_MS = 3_000;
+const PREVIEW_REREAD_MS = 20_000;
 
 export const rulePath = (id: string): string => `${RULES_PATH}/${encodeURIComponent(id)}`;
 
@@ -47,6 +48,7 @@ export interface PreviewAsk {
 /** What a rule would have done on what the hub keeps; `null` while there is nothing to ask. Asked again when the rule is another. */
 export function usePreview(ask: PreviewAsk | null): UseQueryResult<RulePreview> {
   const { api } = useServices();
+  const paused = usePaused();
   return useQuery({
     queryKey: ['rules', 'preview', JSON.stringify(ask)],
     queryFn: ({ signal }) => {
@@ -57,7 +59,9 @@ export function usePreview(ask: PreviewAsk | null): UseQueryResult<RulePreview> 
       return api.search<RulePreview>(PREVIEW_PATH, { rule, since, ...(node === '' ? {} : { node }) }, signal);
     },
     enabled: ask !== null,
-    staleTime: 30_000,
+    // The span ends now, and now goes on.
+    refetchInterval: paused ? false : PREVIEW_REREAD_MS,
+    staleTime: PREVIEW_REREAD_MS,
     retry: false,
   });
 }

@@ -88,7 +88,7 @@ export interface PreviewSeries {
   readonly labels: Labels;
   readonly fired: number;
   readonly firing_ms: number;
-  readonly phases: readonly { readonly at: string; readonly phase: RulePhase; readonly value: number | null }[];
+  readonly phases: readonly { readonly at: string; readonly phase: RulePhase; readonly value: number | null; readonly reason?: string }[];
 }
 
 export interface RulePreview {

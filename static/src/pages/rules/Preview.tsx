@@ -1,6 +1,6 @@
-import { useState, type ReactNode } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import { useNodes } from '../../api/queries';
-import { ApiError, messageOf } from '../../api/problem';
+import { ApiError, messageOf, type FieldError } from '../../api/problem';
 import { usePreview } from '../../api/ruleQueries';
 import type { PreviewSeries, RuleDefinition, RulePreview } from '../../api/rules';
 import { count } from '../../format/numbers';
@@ -15,8 +15,16 @@ const SPANS = [['1h', '1 h', 3_600_000], ['6h', '6 h', 6 * 3_600_000], ['24h', '
 type Span = (typeof SPANS)[number][0];
 const SHOWN = 30;
 
+interface PreviewProps {
+  readonly definition: RuleDefinition | null;
+  /** Told of every field that the hub finds wrong; must be stable. */
+  readonly onFound: (errors: readonly FieldError[]) => void;
+}
+
+const NOTHING_FOUND: readonly FieldError[] = [];
+
 /** What the rule, as it stands in the form, would have done on what the hub keeps. */
-export function Preview({ definition }: { readonly definition: RuleDefinition | null }): ReactNode {
+export function Preview({ definition, onFound }: PreviewProps): ReactNode {
   const [span, setSpan] = useState<Span>('1h');
   const [node, setNode] = useState('');
   const nodes = useNodes().data?.items ?? [];
@@ -24,6 +32,8 @@ export function Preview({ definition }: { readonly definition: RuleDefinition | 
   const asked = useSettled(definition);
   const query = usePreview(asked === null ? null : { definition: asked, span_ms, node });
   const is_old = asked !== definition || query.isFetching;
+  const found = definition !== null && query.error instanceof ApiError ? query.error.errors : NOTHING_FOUND;
+  useEffect(() => onFound(found), [found, onFound]);
   return (
     <Panel title="Preview"
       actions={(
@@ -38,7 +48,9 @@ export function Preview({ definition }: { readonly definition: RuleDefinition | 
         </>
       )}>
       {definition === null && <p className="muted">As soon as the condition is complete, this shows what the rule would have done on the data of this hub.</p>}
-      {definition !== null && query.error !== null && <p className={query.error instanceof ApiError && query.error.status === 400 ? 'muted' : 'tone-bad'} role="alert">{messageOf(query.error)}</p>}
+      {definition !== null && query.error !== null && (found.length > 0
+        ? <p className="muted">The hub would not take the rule yet: see its fields.</p>
+        : <p className="tone-bad" role="alert">{messageOf(query.error)}</p>)}
       {definition !== null && query.error === null && query.data === undefined && <div className="skeleton" role="status" aria-label="Loading"><span /><span /></div>}
       {definition !== null && query.error === null && query.data !== undefined && <Bands preview={query.data} is_old={is_old} />}
     </Panel>
@@ -84,7 +96,7 @@ function Band({ series, from, until }: { readonly series: PreviewSeries; readonl
       <span className="muted">{series.fired === 0 ? 'never' : `${count(series.fired)} ×, ${duration(series.firing_ms / 1000)}`}</span>
       <div className="band" role="img" aria-label={`${name}: ${series.fired === 0 ? 'did not fire' : `fired ${series.fired} times`}`}>
         {stretches.filter((stretch) => stretch.phase !== 'ok').map((stretch) => (
-          <span key={stretch.from_ms} className={stretch.phase} title={`${stretch.phase} from ${clock(stretch.from_ms)} to ${clock(stretch.to_ms)}`}
+          <span key={stretch.from_ms} className={stretch.phase} title={`${stretch.phase} from ${clock(stretch.from_ms)} to ${clock(stretch.to_ms)}${stretch.reason === '' ? '' : `: ${stretch.reason}`}`}
             style={{ left: `${(stretch.from * 100).toFixed(3)}%`, width: `${((stretch.to - stretch.from) * 100).toFixed(3)}%` }} />
         ))}
       </div>

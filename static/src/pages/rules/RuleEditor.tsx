@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useDeferredValue, useId, useMemo, useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
-import { ApiError, messageOf } from '../../api/problem';
+import { ApiError, messageOf, type FieldError } from '../../api/problem';
 import { rulePath, RULES_PATH } from '../../api/ruleQueries';
 import type { Rule } from '../../api/rules';
 import { useServices } from '../../state/context';
@@ -32,6 +32,7 @@ export function RuleEditor({ initial, stored, newer = null, is_saved = false, on
   const navigate = useNavigate();
   const [form, setForm] = useState(initial);
   const [tried, setTried] = useState(false);
+  const [found_on_the_way, setFoundOnTheWay] = useState<readonly FieldError[]>([]);
   const reason_id = useId();
   const refusal = useRefusal(stored === null ? 'make rules' : 'change rules');
   const read = useMemo(() => readRule(form), [form]);
@@ -52,7 +53,7 @@ export function RuleEditor({ initial, stored, newer = null, is_saved = false, on
     if (save.error !== null) save.reset();
   };
   const found = save.error instanceof ApiError ? errorsOf(save.error.errors) : {};
-  const errors = { ...('errors' in read && tried ? read.errors : {}), ...found };
+  const errors = { ...errorsOf(found_on_the_way), ...('errors' in read && tried ? read.errors : {}), ...found };
   const conflict = save.error instanceof ApiError && save.error.status === 409 && stored !== null;
   // The preview follows what is typed when there is time for it; without a name it can be made too.
   const previewed = useDeferredValue(useMemo(() => definitionFor(form), [form]));
@@ -92,7 +93,7 @@ export function RuleEditor({ initial, stored, newer = null, is_saved = false, on
         </form>
       </Panel>
       <div className="rule-side">
-        <Preview definition={previewed} />
+        <Preview definition={previewed} onFound={setFoundOnTheWay} />
         <TestValues definition={previewed} />
       </div>
     </div>

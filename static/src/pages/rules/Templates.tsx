@@ -3,7 +3,7 @@ import { useRuleTemplates } from '../../api/ruleQueries';
 import type { RuleTemplate } from '../../api/rules';
 import { messageOf } from '../../api/problem';
 import { Panel } from '../../ui/Panel';
-import { conditionWords } from './ruleWords';
+import { conditionWords, ruleWords } from './ruleWords';
 
 interface TemplatesProps {
   readonly chosen: RuleTemplate | null;
@@ -22,13 +22,14 @@ export function Templates({ chosen, onChoose }: TemplatesProps): ReactNode {
         {items.map((template) => {
           const is_chosen = chosen?.id === template.id;
           return (
-            <button key={template.id} type="button" className="template" aria-pressed={is_chosen} onClick={() => onChoose(is_chosen ? null : template)}>
-              <strong>{template.name}</strong>
-              <span className="muted">{template.description ?? conditionWords(template.definition)}</span>
+            <button key={template.id} type="button" className="template" aria-pressed={is_chosen} title={template.description ?? conditionWords(template.definition)}
+              onClick={() => onChoose(is_chosen ? null : template)}>
+              {template.name}
             </button>
           );
         })}
       </div>
+      {chosen !== null && <p className="muted template-what">{chosen.description} <span className="mono">{ruleWords(chosen.definition)}</span></p>}
     </Panel>
   );
 }

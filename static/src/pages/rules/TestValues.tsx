@@ -1,5 +1,5 @@
 import { useState, type ReactNode } from 'react';
-import { messageOf } from '../../api/problem';
+import { ApiError, messageOf } from '../../api/problem';
 import { useRuleTest } from '../../api/ruleQueries';
 import type { RuleDefinition } from '../../api/rules';
 import { readSeconds, spokenSeconds } from '../../format/seconds';
@@ -32,7 +32,7 @@ export function TestValues({ definition }: { readonly definition: RuleDefinition
           </Field>
         </div>
         {definition === null && text !== '' && <p className="muted">The condition is not complete yet.</p>}
-        {query.error !== null && text !== '' && definition !== null && <p className="tone-bad" role="alert">{messageOf(query.error)}</p>}
+        {query.error !== null && text !== '' && definition !== null && !(query.error instanceof ApiError && query.error.errors.length > 0) && <p className="tone-bad" role="alert">{messageOf(query.error)}</p>}
         {query.data !== undefined && query.error === null && text !== '' && (
           <ScrollBox label="What the rule says of each value">
             <table className="data fitted" data-test-values={query.data.items.length}>

@@ -8,6 +8,8 @@ export interface Stretch {
   readonly to: number;
   readonly from_ms: number;
   readonly to_ms: number;
+  /** Why it began. */
+  readonly reason: string;
 }
 
 /** The phases of a series over the time of a preview, without a gap. What was before the first change is ok. */
@@ -17,10 +19,11 @@ export function stretchesOf(series: PreviewSeries, from: string, until: string):
   if (span_ms <= 0) return [];
   const stretches: Stretch[] = [];
   let phase: RulePhase = 'ok';
+  let reason = '';
   let since_ms = from_ms;
   const close = (at_ms: number): void => {
     if (at_ms > since_ms) {
-      stretches.push({ phase, from_ms: since_ms, to_ms: at_ms, from: (since_ms - from_ms) / span_ms, to: (at_ms - from_ms) / span_ms });
+      stretches.push({ phase, reason, from_ms: since_ms, to_ms: at_ms, from: (since_ms - from_ms) / span_ms, to: (at_ms - from_ms) / span_ms });
     }
     since_ms = Math.max(since_ms, at_ms);
   };
@@ -29,6 +32,7 @@ export function stretchesOf(series: PreviewSeries, from: string, until: string):
     if (change.phase === phase) continue;
     close(at_ms);
     phase = change.phase;
+    reason = change.reason ?? '';
   }
   close(until_ms);
   return stretches;
