@@ -6,6 +6,7 @@
 mod breakers;
 mod keeper;
 mod listener;
+mod seeds;
 mod sessions;
 mod wiring;
 
@@ -28,6 +29,7 @@ use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
+use crate::rule::{DirectoryError, RuleDirectory, RuleError};
 use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
@@ -196,6 +198,8 @@ pub struct HubOptions {
     pub program: PathBuf,
     /// Whether it can be made to fail on purpose.
     pub lab: bool,
+    /// A directory of rule files that is followed.
+    pub rules: Option<PathBuf>,
 }
 
 /// Why a hub does not start, or stopped.
@@ -210,9 +214,12 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// Rules cannot be read.
+    /// Rules cannot be read or made.
     #[error(transparent)]
-    Rules(#[from] crate::rule::RuleError),
+    Rules(#[from] RuleError),
+    /// Rule files cannot be taken.
+    #[error("rule files: {0}")]
+    RuleFiles(#[from] DirectoryError),
     /// Load tests of the hub's former life cannot be marked.
     #[error(transparent)]
     LoadTests(#[from] RunError),
@@ -268,6 +275,8 @@ impl Hub {
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let address = listener.local_addr()?;
+        let (has_seeds, mut rule_files) =
+            (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
         let state = wire(
             options,
             Parts {
@@ -287,8 +296,14 @@ impl Hub {
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
         state.heartbeats.recall().await?;
-        start_singletons(&state, node);
+        start_singletons(&state, node, rule_files.clone());
         state.services.rules.recall().await?;
+        if state.store.is_new() && has_seeds {
+            seeds::sow(&state).await?;
+        }
+        if let Some(files) = &mut rule_files {
+            state.services.rules.follow(files).await?;
+        }
         Ok(Self { state, listener, root_failures, _lock: lock })
     }
 

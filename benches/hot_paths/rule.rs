@@ -3,11 +3,40 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use infrawatch::rule::{Evaluator, Rule, Series};
+use infrawatch::rule::index::Index;
+use infrawatch::rule::{Evaluator, Feed, Rule, Series};
+use infrawatch::store::Column;
 
 use super::Case;
 
-pub(super) const CASES: &[Case] = &[Case { name: "rule/threshold_100_series", make: threshold }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "rule/threshold_100_series", make: threshold },
+    Case { name: "rule/batch_beside_1_rule", make: || batch(1) },
+    Case { name: "rule/batch_beside_10000_rules", make: || batch(10_000) },
+];
+
+/// Columns of a batch, of which no rule wants one.
+const COLUMNS: usize = 50;
+
+/// What a node's batch costs whose columns no rule wants.
+fn batch(rules: usize) -> Box<dyn FnMut()> {
+    let rule = |number: usize| {
+        let definition = format!(
+            r#"{{"name":"r","kind":"threshold","metric":"queue_{number}","comparison":">","value":80}}"#
+        );
+        Rule::check(serde_json::from_str(&definition).unwrap()).unwrap()
+    };
+    let rules: Vec<Rule> = (0..rules).map(rule).collect();
+    let index = Index::new(rules.iter().enumerate());
+    let column = |number| Column { name: format!("metric_{number}"), labels: BTreeMap::new() };
+    let columns: Arc<[Column]> = (0..COLUMNS).map(column).collect();
+    let (mut feed, labels) = (Feed::default(), BTreeMap::new());
+    Box::new(move || {
+        // Every frame of an agent has its own copy of the columns.
+        let fresh: Arc<[Column]> = columns.to_vec().into();
+        assert!(feed.plan((1, &index), "web-1", &labels, &fresh).is_empty());
+    })
+}
 
 /// Every hundredth sample breaches: one series becomes pending and drops.
 const SERIES: u64 = 100;

@@ -76,6 +76,7 @@ impl SocketIo for Sink {
 async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
     let mut settings = Settings::default();
     settings.sampler.enabled = false;
+    settings.alert.seeds = false;
     let options = HubOptions {
         settings,
         data_dir: directory.to_owned(),
@@ -87,6 +88,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
         // Nobody asks for a load test.
         program: "infrawatch".into(),
         lab: false,
+        rules: None,
     };
     let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let hub = Hub::start(options, listener).await.unwrap();

@@ -21,6 +21,10 @@ pub const CONNECTIONS: RangeInclusive<usize> = 1..=20_000;
 pub const RATE_HZ: RangeInclusive<f64> = 0.1..=10_000.0;
 /// Published data in bytes; what the run needs to know a message again must fit.
 pub const PAYLOAD_BYTES: RangeInclusive<usize> = MARKER_BYTES..=60_000;
+/// Alerts of one run: each is a series of its rule.
+pub const ALERTS_MAX: f64 = 5_000.0;
+/// Where the alerts of a run are told.
+pub(crate) const ALERTS_TOPIC: &str = "alerts_critical";
 /// Length of one phase in seconds.
 pub const PHASE_S: RangeInclusive<f64> = 0.1..=14_400.0;
 /// Length of all phases together in seconds.
@@ -75,11 +79,13 @@ pub enum Scenario {
     Mixed,
     /// `paced`, for long; what the server uses is sampled every few seconds.
     Soak,
+    /// Samples that cross a rule's bound, among those of agents, to the alerts that subscribers get.
+    AlertLatency,
 }
 
 impl Scenario {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fanout,
         Self::Paced,
         Self::Storm,
@@ -89,6 +95,7 @@ impl Scenario {
         Self::Ingest,
         Self::Mixed,
         Self::Soak,
+        Self::AlertLatency,
     ];
 
     /// The scenario of a name.
@@ -108,6 +115,7 @@ impl Scenario {
             Self::Ingest => "ingest",
             Self::Mixed => "mixed",
             Self::Soak => "soak",
+            Self::AlertLatency => "alert_latency",
         }
     }
 }
@@ -230,7 +238,7 @@ pub struct Plan {
     /// Subscribers; with `ingest` agents.
     #[serde(default = "defaults::connections")]
     pub connections: usize,
-    /// Messages a second while steady; with `ingest` and `mixed` also frames of each agent a second.
+    /// Messages a second while steady, with `alert_latency` alerts; also frames of each agent a second.
     #[serde(default = "defaults::rate_hz")]
     pub rate_hz: f64,
     /// Length of the published data in bytes.
@@ -263,10 +271,10 @@ pub struct Plan {
     /// Clients a second that leave and are replaced (`churn`, `mixed`).
     #[serde(default = "defaults::churn_hz")]
     pub churn_hz: f64,
-    /// Agents beside the subscribers (`mixed`).
+    /// Agents beside the subscribers (`mixed`, `alert_latency`).
     #[serde(default = "defaults::agents")]
     pub agents: usize,
-    /// Samples in a frame of an agent (`ingest`, `mixed`).
+    /// Samples in a frame of an agent (`ingest`, `mixed`, `alert_latency`).
     #[serde(default = "defaults::samples_per_frame")]
     pub samples_per_frame: usize,
     /// Subscribers offer permessage-deflate.
@@ -354,9 +362,14 @@ impl Plan {
     pub fn agents(&self) -> usize {
         match self.scenario {
             Scenario::Ingest => self.connections,
-            Scenario::Mixed => self.agents,
+            Scenario::Mixed | Scenario::AlertLatency => self.agents,
             _ => 0,
         }
+    }
+
+    /// The topic that subscribers read.
+    pub(crate) fn read_topic(&self) -> &str {
+        if self.scenario == Scenario::AlertLatency { ALERTS_TOPIC } else { &self.topic }
     }
 
     /// Subscribers of the run, before a storm's spike or churn adds some.

@@ -7,6 +7,7 @@ use std::io::Write as _;
 
 use memchr::memmem;
 
+use crate::marker::Marker;
 use crate::plan::Plan;
 
 /// Asks for a topic; with a position also for what came after it.
@@ -77,6 +78,36 @@ pub(crate) fn write_metrics(node: &str, about: &str, sequence: u32, samples: usi
         let _ = write!(out, "{}{value:.2}", if sample == 0 { "" } else { "," });
     }
     out.extend_from_slice(b"]}}");
+}
+
+/// The metric of samples that cross the bound of [`rule`], and the node that they are of.
+const BREACH: &str = "load_test_breach";
+const BREACH_NODE: &str = "load-test-breach";
+
+/// A rule that fires at once, and anew for each marker: it is a label of the sample, and so of the alert.
+pub(crate) fn rule(id: &str, topic: &str) -> String {
+    serde_json::json!({
+        "id": id,
+        "name": "load test",
+        "kind": "threshold",
+        "metric": BREACH,
+        "matchers": [format!("load_test={topic}")],
+        "comparison": ">",
+        "value": 0,
+        "severity": crate::plan::ALERTS_TOPIC.trim_start_matches("alerts_"),
+    })
+    .to_string()
+}
+
+/// Appends a frame with one sample that makes [`rule`] fire; its id is the number of the message.
+pub(crate) fn write_breach(about: &str, marker: Marker, out: &mut Vec<u8>) {
+    let id = marker.sequence;
+    let _ = write!(
+        out,
+        r#"{{"type":"metrics","id":"{id}","payload":{{"node":"{BREACH_NODE}",{about},"samples":[{{"name":"{BREACH}","labels":{{"marker":"#
+    );
+    marker.write_quoted(0, out);
+    out.extend_from_slice(br#"},"value":1}]}}"#);
 }
 
 /// What a frame is, as far as a client of a load test cares.
@@ -154,7 +185,6 @@ pub(crate) fn complaint(payload: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::marker::Marker;
     use crate::plan::Scenario;
     use serde_json::Value;
 
@@ -165,6 +195,13 @@ mod tests {
         write_publish(3, "t", "critical", |out| marker.write_quoted(300, out), &mut publish);
         let slow = Plan { connections: 50, rate_hz: 10.0, ..Plan::of(Scenario::Ingest) };
         write_metrics("n-1", &about_nodes(&slow), 9, 3, &mut metrics);
+        let mut breach = Vec::new();
+        write_breach(&about_nodes(&slow), marker, &mut breach);
+        let breach: Value = serde_json::from_slice(&breach).unwrap();
+        let sample = &breach["payload"]["samples"][0];
+        assert!(sample["labels"]["marker"].as_str().unwrap().starts_with("#iw"), "{breach}");
+        let rule: Value = serde_json::from_str(&rule("r", &slow.topic)).unwrap();
+        assert_eq!((&rule["metric"], &rule["severity"]), (&sample["name"], &"critical".into()));
         let publish: Value = serde_json::from_slice(&publish).unwrap();
         assert_eq!((&publish["id"], &publish["payload"]["priority"]), (&"3".into(), &"critical".into()));
         assert_eq!(publish["payload"]["data"].as_str().unwrap().len(), 300);

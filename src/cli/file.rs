@@ -42,6 +42,7 @@ pub(super) struct ServeSection {
     pub(super) dev: Option<bool>,
     pub(super) lab: Option<bool>,
     pub(super) limits: Option<super::serve::Limits>,
+    pub(super) rules: Option<PathBuf>,
     pub(super) redis_url: Option<String>,
     pub(super) postgres_url: Option<String>,
 }

@@ -44,6 +44,9 @@ pub(super) struct ServeArgs {
     /// Rate limits; `off` is for benchmarks, size limits always hold [default: on]
     #[arg(long, env = "INFRAWATCH_LIMITS", value_enum)]
     limits: Option<Limits>,
+    /// Directory of rule files (YAML, also of Prometheus), read again when one changes (docs/rules.md)
+    #[arg(long, env = "INFRAWATCH_RULES", value_name = "DIR")]
+    rules: Option<std::path::PathBuf>,
     /// Redis for mailboxes and fan-out between hub nodes (not built yet: refused)
     #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
     redis_url: Option<String>,
@@ -105,6 +108,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         clock: Clock::system(),
         program: std::env::current_exe().context("where this program is")?,
         lab,
+        rules: arguments.rules.clone().or_else(|| file.serve.rules.clone()),
     })
 }
 

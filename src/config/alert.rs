@@ -10,6 +10,8 @@ use super::{ConfigError, in_range};
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertSection {
+    /// Whether a fresh hub begins with rules on the host's own metrics.
+    pub seeds: bool,
     /// Rules that there may be.
     pub rules_max: usize,
     /// Alerts that may be open at once.
@@ -30,6 +32,7 @@ pub struct AlertSection {
 impl Default for AlertSection {
     fn default() -> Self {
         Self {
+            seeds: true,
             rules_max: 20_000,
             open_max: 50_000,
             resolved_keep_ms: 30 * 86_400_000,

@@ -26,7 +26,7 @@ use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
 use crate::room::{Rooms, RoomsActor};
-use crate::rule::{Rules, RulesActor, RulesArgs};
+use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
@@ -49,8 +49,18 @@ pub(super) struct Parts {
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
-    let HubOptions { settings, data_dir, workers, dev, rate_limits, program, places: _, clock: _, lab: _ } =
-        options;
+    let HubOptions {
+        settings,
+        data_dir,
+        workers,
+        dev,
+        rate_limits,
+        program,
+        places: _,
+        clock: _,
+        lab: _,
+        rules: _,
+    } = options;
     let key_bytes_max = settings.topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
         tree: tree.clone(),
@@ -171,7 +181,7 @@ fn load_tests(
 }
 
 /// Starts what exists once, in the order of the table. Workers start their shards themselves.
-pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
+pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_directory: Option<RuleDirectory>) {
     let services = &state.services;
     let tree = &services.tree;
     let keeper = KeeperArgs { state: Arc::downgrade(state) };
@@ -185,7 +195,7 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName) {
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     services.alerts.start_actor();
-    tree.start("rules", RulesActor::new(services.rules.clone()), None);
+    tree.start("rules", RulesActor::new(services.rules.clone(), rule_directory), None);
     tree.start("fleet", FleetActor::new(state.fleet.clone()), None);
     if state.sampler.enabled {
         let args = SamplerArgs {

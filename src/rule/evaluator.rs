@@ -16,6 +16,7 @@ use super::reason::{duration, number};
 use super::series::{Joined, Precomputed, Series};
 use super::step::{Explanation, Saved, Step};
 use super::timer::Phase;
+use crate::alert::Matcher;
 
 /// Most series of one rule. When there are more, the quarter of those that are ok and were silent for longest is
 /// forgotten; what is pending or firing stays, and new ones are turned away.
@@ -157,11 +158,13 @@ impl Evaluator {
         }
     }
 
-    /// An absence that knows of no series waits for one with the labels that its matchers name.
+    /// An absence that knows of no series waits for one with the labels that its matchers name; not one that only says
+    /// which series it is about, as `node=~.+` does.
     fn imply(&mut self, now_ms: u64) {
         let [leaf] = self.rule.leaves() else { return };
         if self.rule.is_composite()
             || !matches!(leaf.kind, LeafKind::Absence { .. })
+            || !(leaf.matchers.is_empty() || leaf.matchers.iter().any(names_a_value))
             || !self.cells.is_empty()
         {
             return;
@@ -279,6 +282,10 @@ impl Evaluator {
     pub fn turned_away(&self) -> u64 {
         self.turned_away
     }
+}
+
+fn names_a_value(matcher: &Matcher) -> bool {
+    matcher.equal_to().is_some_and(|value| !value.is_empty())
 }
 
 fn earlier(one: Option<u64>, other: Option<u64>) -> Option<u64> {

@@ -11,10 +11,10 @@ use crate::store::Column;
 const SETS_MAX: usize = 4;
 
 /// What one rule wants of a set of columns: places among them, and what is there.
-pub(super) type Wanted = Box<[(usize, Arc<Series>)]>;
+pub type Wanted = Box<[(usize, Arc<Series>)]>;
 
 /// What rules want of a set of columns, by the rule's number.
-pub(super) type Plan = Vec<(usize, Wanted)>;
+pub type Plan = Vec<(usize, Wanted)>;
 
 /// Belongs to a node, which hands it over with each of its batches.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub struct Feed {
 
 impl Feed {
     /// What the rules of `index` want of these columns. `generation` is the index's.
-    pub(super) fn plan(
+    pub fn plan(
         &mut self,
         (generation, index): (u64, &Index),
         node: &str,

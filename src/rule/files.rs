@@ -7,6 +7,7 @@ mod prometheus;
 mod wording;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -110,6 +111,30 @@ pub fn parse(path: &str, text: &str) -> Parsed {
         group.read(path, &mut ids, &mut parsed);
     }
     parsed
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        f.write_str(": ")?;
+        if let Some(rule) = &self.rule {
+            write!(f, "rule {rule:?} ")?;
+        }
+        if !self.pointer.is_empty() {
+            write!(f, "{} ", self.pointer)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl FileError {
+    /// Something about a whole file.
+    pub(super) fn whole(file: &str, message: String) -> Self {
+        whole(file, None, message)
+    }
 }
 
 fn whole(path: &str, line: Option<u64>, message: String) -> FileError {

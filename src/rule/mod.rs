@@ -46,7 +46,7 @@ pub use evaluator::{Evaluator, SERIES_MAX};
 pub use feed::Feed;
 pub use parent::RulesActor;
 pub use reason::{Cause, Comparison, Parts, RateUnit, Reason};
-pub use rules::{Rules, RulesArgs};
+pub use rules::{DirectoryError, RuleDirectory, Rules, RulesArgs};
 pub use series::Series;
 pub use step::{Explanation, Saved, Step};
 pub use timer::{Phase, TOLD_APART_MS};

@@ -6,21 +6,41 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::rules::Rules;
+use super::rules::{RuleDirectory, Rules};
 use crate::supervision::{Restart, supervised};
 
 /// Time between two ticks of the rules, in milliseconds.
 const TICK_MS: u64 = 1_000;
 
+/// Time between two looks at the directory of rule files, in milliseconds.
+const LOOK_MS: u64 = 2_000;
+
 /// The parent of the rules.
 pub struct RulesActor {
     rules: Rules,
+    /// Their files, if there are any.
+    directory: Option<RuleDirectory>,
+    is_looking: bool,
 }
 
 impl RulesActor {
-    /// The parent of these rules.
-    pub fn new(rules: Rules) -> Self {
-        Self { rules }
+    /// The parent of these rules, which follows their files.
+    pub fn new(rules: Rules, directory: Option<RuleDirectory>) -> Self {
+        Self { rules, directory, is_looking: false }
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut directory) = self.directory.clone().filter(|_| !self.is_looking) else { return };
+        self.is_looking = true;
+        let rules = self.rules.clone();
+        let followed = async move { (rules.follow(&mut directory).await, directory) };
+        ctx.spawn(followed.into_actor(self).map(|(followed, directory), actor, _ctx| {
+            actor.is_looking = false;
+            if let Err(error) = followed {
+                tracing::error!(%error, "rule files not taken; all rules stay as they were");
+            }
+            actor.directory = Some(directory);
+        }));
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -35,7 +55,7 @@ impl Restart for RulesActor {
     const KIND: &'static str = "rules";
 
     fn fresh(&self) -> Self {
-        Self::new(self.rules.clone())
+        Self::new(self.rules.clone(), self.directory.clone())
     }
 }
 
@@ -46,6 +66,7 @@ impl Actor for RulesActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
+        ctx.run_interval(Duration::from_millis(LOOK_MS), Self::look);
     }
 
     fn stopped(&mut self, _ctx: &mut Self::Context) {

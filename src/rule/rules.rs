@@ -1,6 +1,9 @@
 //! All rules: what they are, and the way of samples to their actors.
 
+mod directory;
 mod writing;
+
+pub use directory::{DirectoryError, RuleDirectory};
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

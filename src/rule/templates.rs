@@ -93,6 +93,7 @@ fn absence(metric: &str, seconds: f64) -> ConditionDefinition {
 /// Everything that is ready-made, in the order in which it is shown.
 pub fn templates() -> Vec<RuleTemplate> {
     let mut all = load();
+    all.extend(body());
     all.extend(space());
     all.extend(life());
     all
@@ -155,6 +156,13 @@ fn load() -> Vec<RuleTemplate> {
             one("error"),
             "Processors and memory are short at once.",
         ),
+    ]
+}
+
+/// Its link, and how hot it is.
+fn body() -> Vec<RuleTemplate> {
+    let level = ["/value", "/recovery_value", "/for_duration_seconds", "/severity"];
+    vec![
         template(
             (
                 "network-busy",

@@ -123,6 +123,7 @@ pub struct Store {
     counters: Arc<Counters>,
     readers: Arc<Readers>,
     path: Arc<PathBuf>,
+    is_new: bool,
 }
 
 impl Store {
@@ -131,10 +132,10 @@ impl Store {
     pub fn open(path: &Path, options: &StoreOptions, now_ms: u64) -> Result<Self, StoreError> {
         let open = || {
             let database = Database::open(path)?;
-            migration::migrate_connection(&database.connection, path, MIGRATIONS, now_ms)?;
-            Ok(database)
+            let applied = migration::migrate_connection(&database.connection, path, MIGRATIONS, now_ms)?;
+            Ok((database, applied.len() == MIGRATIONS.len()))
         };
-        let database = open().map_err(|error: StoreError| error.at_open(path))?;
+        let (database, is_new) = open().map_err(|error: StoreError| error.at_open(path))?;
         let counters = Arc::new(Counters::default());
         let (queue, commands) = sync_channel(options.queue_requests_max.max(1));
         let writer = Writer::new(path.to_path_buf(), commands, counters.clone(), options);
@@ -148,7 +149,13 @@ impl Store {
             counters,
             readers: Arc::new(Readers::new(path.to_path_buf(), options)),
             path: Arc::new(path.to_path_buf()),
+            is_new,
         })
+    }
+
+    /// Whether there was no database before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The database file.

@@ -76,6 +76,7 @@ impl Scene {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.sampler.enabled = false;
+        settings.alert.seeds = false;
         settings.sampler.node = "own".to_owned();
         let mut options = HubOptions {
             settings,
@@ -88,6 +89,7 @@ impl Scene {
             // Nobody listens here, so there is nothing to put load on.
             program: "no-engine".into(),
             lab: false,
+            rules: None,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

@@ -1,5 +1,7 @@
 //! Rules on live samples: what breaches becomes an alert that is committed, told, and goes on over every crash.
 
+mod killed;
+
 use infrawatch::alert::{AlertError, Posted, Severity, State, Text};
 use infrawatch::auth::Role;
 use infrawatch::rule::definition::Definition;

@@ -76,6 +76,27 @@ fn fanout_keeps_its_window_full() {
 }
 
 #[test]
+fn alert_latency_gets_an_alert_for_each_breach_and_leaves_neither_rule_nor_open_alert() {
+    let plan = small(Scenario::AlertLatency);
+    let hub = Hub::with(without_limits);
+    let result = run(&plan, &options(&hub), |_progress: &Progress| ()).unwrap();
+    let summary = format!("{:?} {:?}", result.failure, result.messages);
+    assert_eq!((result.status, result.success_rate), (Status::Completed, 100.0), "{summary}");
+    assert!(
+        result.messages.published > 20 && result.messages.delivered == result.messages.expected,
+        "{summary}"
+    );
+    let get = |path: &str| -> Value {
+        let url = format!("http://{}{path}", hub.address);
+        let request = ureq::get(&url).header("authorization", format!("Bearer {}", hub.token("admin")));
+        serde_json::from_str(&request.call().unwrap().body_mut().read_to_string().unwrap()).unwrap()
+    };
+    assert_eq!(get("/api/v1/rules?text=load")["items"].as_array().unwrap().len(), 0);
+    let ended = get("/api/v1/alerts?state=resolved&limit=500");
+    assert_eq!(ended["items"].as_array().unwrap().len() as u64, result.messages.published, "{summary}");
+}
+
+#[test]
 fn paced_publishes_what_is_planned_and_all_of_it_arrives() {
     let result = well(&small(Scenario::Paced));
     let published: Vec<u64> = result.phases.iter().map(|phase| phase.published).collect();

@@ -109,6 +109,11 @@ impl<'p> Crowd<'p> {
         })
     }
 
+    /// Told apart from other runs by this.
+    pub(crate) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
     /// How many slots there are besides the publisher's.
     pub(crate) fn planned(&self) -> usize {
         self.slots.len().saturating_sub(1)
@@ -177,9 +182,14 @@ impl<'p> Crowd<'p> {
         let marker = Marker { due_ns: self.start_ns + due_ns, sequence: self.published };
         let Plan { topic, payload_bytes, priority, .. } = self.plan;
         let data = |out: &mut Vec<u8>| marker.write_quoted(*payload_bytes, out);
-        self.staged.stage(|out| {
-            protocol::write_publish(marker.sequence, topic, Priority::name(*priority), data, out);
-        });
+        if self.plan.scenario == Scenario::AlertLatency {
+            let about = &self.about_nodes;
+            self.staged.stage(|out| protocol::write_breach(about, marker, out));
+        } else {
+            self.staged.stage(|out| {
+                protocol::write_publish(marker.sequence, topic, Priority::name(*priority), data, out);
+            });
+        }
         self.published += 1;
         let phase = self.timetable.phase_at(due_ns);
         self.books.published[phase] += 1;

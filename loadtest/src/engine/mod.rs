@@ -7,6 +7,7 @@ mod crowd;
 mod director;
 mod outcome;
 mod reading;
+mod rule;
 mod slot;
 
 use std::net::SocketAddrV4;
@@ -18,12 +19,13 @@ use anyhow::Result;
 
 use crate::clients::Clients as _;
 use crate::net::now_ns;
-use crate::plan::Plan;
+use crate::plan::{Plan, Scenario};
 use crate::process::Usage;
 use crate::result::{Progress, RunResult};
 use crowd::Crowd;
 use director::Director;
 use outcome::{End, Spent};
+use rule::Rule;
 
 /// After the last phase: how long nothing may come, and how long all of it may take.
 const STALL_NS: u64 = 3_000_000_000;
@@ -75,7 +77,7 @@ pub(crate) fn carry_out(
     let mut crowd = Crowd::new(plan, options.address, options.token.clone())?;
     let (begin, own) = (now_ns(), Usage::of(std::process::id())?);
     let mut run = Run { plan, options, observer, told_ns: 0, load_cpu_s: None };
-    let end = match run.go(&mut crowd) {
+    let end = match run.go_with_rule(&mut crowd) {
         Ok(end) => end,
         Err(error) => End::Broken(format!("{error:#}")),
     };
@@ -106,6 +108,16 @@ struct Run<'r> {
 impl Run<'_> {
     fn server(&self) -> Option<Usage> {
         self.options.pid.and_then(|pid| Usage::of(pid).ok())
+    }
+
+    /// Carries it out, between making and deleting the rule that it needs, if it needs one.
+    fn go_with_rule(&mut self, crowd: &mut Crowd<'_>) -> Result<End> {
+        if self.plan.scenario != Scenario::AlertLatency {
+            return self.go(crowd);
+        }
+        let rule = Rule::make(self.plan, crowd.run_id(), self.options.address, self.options.token.clone())?;
+        let end = self.go(crowd);
+        rule.delete().and(end)
     }
 
     fn go(&mut self, crowd: &mut Crowd<'_>) -> Result<End> {

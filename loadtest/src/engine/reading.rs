@@ -116,7 +116,7 @@ impl Crowd<'_> {
             (_, Stage::Greeted, Heard::Connected) => {
                 let recover = self.epoch.as_deref().filter(|_| slot.fate == Fate::Away);
                 let recover = recover.map(|epoch| (epoch, slot.offset));
-                let request = protocol::subscribe(&self.plan.topic, recover);
+                let request = protocol::subscribe(self.plan.read_topic(), recover);
                 link.stage = Stage::Subscribing;
                 link.say(frames::TEXT, request.as_bytes(), poller)?;
             }
@@ -125,7 +125,7 @@ impl Crowd<'_> {
                     (self.epoch, self.accepted) = (Some(epoch), Accepted::after(offset));
                 }
                 link.stage = Stage::Unsubscribing;
-                link.say(frames::TEXT, protocol::unsubscribe(&self.plan.topic).as_bytes(), poller)?;
+                link.say(frames::TEXT, protocol::unsubscribe(self.plan.read_topic()).as_bytes(), poller)?;
             }
             (Role::Publisher, Stage::Unsubscribing, Heard::Unsubscribed) => self.becomes_ready(link, token),
             (Role::Subscriber, Stage::Subscribing, Heard::Subscribed) => {
@@ -138,13 +138,16 @@ impl Crowd<'_> {
 
     fn subscribed(&mut self, link: &mut Link, token: usize, payload: &[u8]) {
         let position = protocol::position(payload);
+        let is_shared = self.plan.scenario == Scenario::AlertLatency;
         let slot = &mut self.slots[token];
         if slot.fate == Fate::Away {
             self.recovered += u64::from(protocol::recovered(payload));
         } else {
             let from = match &position {
-                Some((epoch, offset)) if self.epoch.as_ref() == Some(epoch) => From::Offset(*offset),
-                // The topic began anew: what is published from now on.
+                Some((epoch, offset)) if self.epoch.as_ref() == Some(epoch) && !is_shared => {
+                    From::Offset(*offset)
+                }
+                // The topic began anew, or has messages of others: what is published from now on.
                 _ => From::Sequence(self.published),
             };
             slot.from = Some(from);

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{
-    CONNECTIONS, LOAD_HZ_MAX, PAYLOAD_BYTES, PHASE_S, PHASES_MAX, Phase, PhaseKind, Plan, PlanError, RATE_HZ,
-    RUN_S_MAX, Scenario, Thresholds,
+    ALERTS_MAX, CONNECTIONS, LOAD_HZ_MAX, PAYLOAD_BYTES, PHASE_S, PHASES_MAX, Phase, PhaseKind, Plan,
+    PlanError, RATE_HZ, RUN_S_MAX, Scenario, Thresholds,
 };
 
 impl Plan {
@@ -105,6 +105,10 @@ impl Plan {
                 self.churn_hz * self.run_s() * factor,
                 &(0.0..=200_000.0),
             )?;
+        }
+        if self.scenario == Scenario::AlertLatency {
+            let alerts = self.rate_hz * self.run_s() * factor;
+            within("alerts (rate_hz times the length of the run)", alerts, &(0.0..=ALERTS_MAX))?;
         }
         let per_message = if self.scenario == Scenario::Fanout { 0.0 } else { self.connections as f64 };
         let load_hz = (per_message + self.agents() as f64) * self.rate_hz * factor;

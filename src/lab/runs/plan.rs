@@ -13,6 +13,9 @@ use crate::auth::{NewToken, Role, TopicClaims, TopicPattern};
 /// Topics of loads; nobody's token but theirs is narrowed to them.
 pub const LOAD_TOPICS: &str = "testing-load:*";
 
+/// Where the load test of alerts reads them.
+const ALERTS_TOPIC: &str = "alerts_critical";
+
 /// What a run may take beside its phases before it counts as stuck, in seconds: clients that wait for each other,
 /// messages that are still on their way.
 const SLACK_S: u64 = 60;
@@ -84,14 +87,18 @@ impl NewRun {
     /// The token of its clients: for their topics only, and no longer than the run may take.
     pub fn token(&self, id: RunId, limits: &Limits) -> NewToken {
         let topics: Vec<TopicPattern> = TopicPattern::parse(LOAD_TOPICS).into_iter().collect();
+        let mut read = topics.clone();
+        if self.scenario == Scenario::AlertLatency {
+            read.extend(TopicPattern::parse(ALERTS_TOPIC));
+        }
         // Samples are for agents and admins only.
-        let samples = matches!(self.scenario, Scenario::Ingest | Scenario::Mixed);
+        let samples = matches!(self.scenario, Scenario::Ingest | Scenario::Mixed | Scenario::AlertLatency);
         let role = if samples { Role::Admin } else { Role::Operator };
         NewToken {
             subject: format!("loadtest:{id}"),
             role,
             node: None,
-            topics: Some(TopicClaims { publish: topics.clone(), subscribe: topics }),
+            topics: Some(TopicClaims { publish: topics, subscribe: read }),
             ttl_ms: self.limit_ms(limits) + SLACK_S * 1_000,
         }
     }

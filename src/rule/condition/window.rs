@@ -172,6 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_between_others_counts() {
+        for (function, odd, expected) in [
+            (Function::Max, 50.0, 50.0),
+            (Function::Min, -50.0, -50.0),
+            (Function::Sum, 50.0, 149.0),
+            (Function::Increase, 50.0, 50.0),
+        ] {
+            let call = Call { function, window_ms: 1_200 };
+            let mut window = Window::default();
+            for step in 0..100 {
+                let call_of_many = Call { window_ms: 60_000, ..call };
+                window.feed(call_of_many, step * 10, if step == 55 { odd } else { 1.0 });
+            }
+            assert!(window.points.len() < 20);
+            assert_eq!(window.value(call, 990), Some(expected), "{function:?}");
+        }
+    }
+
+    #[test]
     fn points_are_bounded_and_what_lies_close_together_is_not_lost() {
         for window_ms in [1_000, 60_000, 600_001, 86_400_000] {
             for function in [Function::Count, Function::Max, Function::Avg] {

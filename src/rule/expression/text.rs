@@ -129,6 +129,6 @@ pub(super) fn number(value: f64) -> String {
 /// `90s`, `5m`, `1h`: in the greatest unit of which it is a whole number.
 pub(super) fn duration(ms: u64) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let fitting = units.iter().find(|(_, unit)| ms > 0 && ms % unit == 0);
+    let fitting = units.iter().find(|(_, unit)| ms > 0 && ms.is_multiple_of(*unit));
     fitting.map_or_else(|| format!("{ms}ms"), |(name, unit)| format!("{}{name}", ms / unit))
 }

@@ -55,7 +55,7 @@ impl Rules {
     }
 
     /// Writes checked definitions, all or none.
-    async fn put(
+    pub(super) async fn put(
         &self,
         writes: Vec<(String, Definition, Option<u64>)>,
         by: &str,

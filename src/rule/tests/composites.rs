@@ -85,6 +85,12 @@ fn conditions_are_joined() {
             &["1 ok>pending", "6 pending>firing"],
         ),
         (
+            "older samples are ignored",
+            composite("and", &both, &none),
+            &[A(5, 90.0), B(5, 90.0), A(5, 10.0), A(4, 10.0), T(9)],
+            &["5 ok>firing"],
+        ),
+        (
             "what is old is not known",
             composite("and", &both, &none),
             &[A(1, 90.0), B(1, 10.0), B(2, 90.0), B(400, 90.0), T(402)],
@@ -104,6 +110,14 @@ fn absence_within() {
     assert_eq!(written(&carry_out(&fields, &script)), ["31 ok>pending", "41 pending>firing"]);
     let script = [T(1), A(1, 90.0), T(500)];
     assert_eq!(written(&carry_out(&fields, &script))[0], "31 ok>pending", "never seen");
+}
+
+#[test]
+fn a_condition_that_is_about_others_is_not_waited_for() {
+    let mut elsewhere = over("memory_percent");
+    elsewhere["matchers"] = json!(["node=web-2"]);
+    let fields = composite("or", &[over("cpu_percent"), elsewhere], &json!({"for_duration_seconds": 10}));
+    assert_eq!(written(&carry_out(&fields, &[A(1, 90.0), A(2, 10.0)])), ["1 ok>pending", "2 pending>ok"]);
 }
 
 #[test]

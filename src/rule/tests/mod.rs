@@ -1,6 +1,7 @@
 mod checking;
 mod composites;
 mod differential;
+mod expression_properties;
 mod expressions;
 mod files;
 mod footprint;

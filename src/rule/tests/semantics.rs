@@ -284,6 +284,16 @@ fn what_nobody_has_seen_goes_by_its_matchers() {
 }
 
 #[test]
+fn an_absence_that_names_nobody_waits_for_somebody_first() {
+    let rule = absence(&json!({"matchers": ["node=~.+", "load_test="]}));
+    let mut evaluator = Evaluator::new(rule);
+    let mut out = Vec::new();
+    evaluator.tick(1_000, &mut out);
+    evaluator.tick(100_000, &mut out);
+    assert_eq!((written(&out), evaluator.series_count()), (vec![], 0));
+}
+
+#[test]
 fn rates_and_anomalies() {
     let rate = json!({"kind": "rate", "value": 2.0, "window_seconds": 10});
     let percent = json!({"kind": "rate", "value": 50.0, "unit": "percent", "window_seconds": 10});
@@ -313,6 +323,16 @@ fn rates_and_anomalies() {
         ],
         rule,
     );
+}
+
+#[test]
+fn what_hours_of_the_day_are_like_outlives_the_end_of_a_series() {
+    let odd = json!({"kind": "anomaly", "comparison": null, "value": null, "window_points": 5, "samples_min": 3,
+        "seasonal": true});
+    let day = 86_400;
+    let script = [S(1, 1.0), S(2, 2.0), S(3, 1.0), S(day, f64::NAN), S(day + 1, 90.0), S(day + 3_600, 90.0)];
+    let at = [format!("{} ok>firing", day + 1)];
+    assert_eq!(steps(&rule(&odd), &script), at, "of the next hour nothing is known");
 }
 
 #[test]

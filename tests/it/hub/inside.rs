@@ -46,6 +46,7 @@ impl Inside {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.sampler.node = "here".into();
+        settings.alert.seeds = false;
         settings.sampler.interval_ms = 100;
         let mut options = HubOptions {
             settings,
@@ -57,6 +58,7 @@ impl Inside {
             clock: Clock::system(),
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
             lab: true,
+            rules: None,
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();

@@ -147,6 +147,7 @@ impl Hub {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.sampler.enabled = false;
+        settings.alert.seeds = false;
         change(&mut settings);
         let config = directory.path().join("hub.toml");
         fs::write(&config, toml::to_string(&settings).unwrap()).unwrap();

@@ -56,6 +56,7 @@ fn settings(outbox_bytes_max: usize) -> Settings {
     topic.idle_ms_max = IDLE_MS_MAX;
     // Time that moves by hand makes any commit look slow.
     settings.breaker.call_ms_max = 100 * IDLE_MS_MAX;
+    settings.alert.seeds = false;
     let connection = &mut settings.connection;
     connection.outbox_bytes_max = outbox_bytes_max;
     connection.ping_interval_ms = 10 * IDLE_MS_MAX;
@@ -77,6 +78,7 @@ impl World {
             clock,
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
             lab: true,
+            rules: None,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();

@@ -17,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'ingest', what: 'Agents send metrics at the rate, acknowledged when durable' },
   { name: 'mixed', what: 'Agents, publishers and readers together' },
   { name: 'soak', what: 'A steady rate for long; memory and latency have to stay flat' },
+  { name: 'alert_latency', what: 'Samples that cross the bound of a rule, to the alerts that connections get' },
 ];
 
 export interface NumberField {
