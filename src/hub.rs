@@ -4,6 +4,7 @@
 //! compares it with the drawing in `docs/ARCHITECTURE.md`.
 
 mod breakers;
+mod heartbeat;
 mod keeper;
 mod listener;
 mod seeds;

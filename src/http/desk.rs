@@ -86,7 +86,7 @@ impl Desk {
     }
 
     /// The health of the hub, at most [`REPORT_MS`] old. Those who ask meanwhile wait for the same report.
-    pub(super) async fn health(&self, state: &State) -> Report {
+    pub async fn health(&self, state: &State) -> Report {
         let clock = &state.services.clock;
         let mut last = self.last.lock().await;
         let now_ms = clock.monotonic_ms();

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::desk::Desk;
 use crate::alert::heartbeats::Heartbeats;
-use crate::config::{HttpSection, SamplerSection, StoreSection};
+use crate::config::{AlertSection, HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
@@ -42,6 +42,8 @@ pub struct State {
     pub address: SocketAddr,
     /// Where the data directory is, for the check of free space.
     pub data_dir: std::path::PathBuf,
+    /// Rules and alerts; who watches the hub.
+    pub alert_settings: AlertSection,
     /// Dead man's switches.
     pub heartbeats: Heartbeats,
     /// Fault scenarios; `None` without `--lab`.

@@ -29,6 +29,9 @@ const TEMPLATE_BYTES_MAX: usize = 32 << 10;
 const RULE: &str = "rule";
 const DEFINITION: &str = "definition";
 
+/// What a rule can be.
+const RULE_KINDS: [&str; 6] = ["threshold", "rate", "anomaly", "absence", "composite", "expression"];
+
 /// The kinds, each with the fields that only it has.
 const KINDS: [(&str, &[&str]); 4] = [
     (RULE, &[DEFINITION, "condition", "metric", "comparison", "expression"]),
@@ -63,7 +66,8 @@ pub struct TemplateView {
 
 impl Template {
     fn told_kind(&self) -> Option<&'static str> {
-        if !self.kind.is_empty() {
+        // A rule that is given field by field has a kind of its own.
+        if !(self.kind.is_empty() || RULE_KINDS.contains(&self.kind.as_str())) {
             return KINDS.iter().map(|(kind, _)| *kind).find(|kind| *kind == self.kind);
         }
         let has = |fields: &[&str]| fields.iter().any(|field| self.rest.contains_key(*field));
@@ -80,8 +84,12 @@ impl Policy for Template {
     type View = TemplateView;
 
     fn completed(mut self) -> Self {
-        self.kind = self.told_kind().map_or_else(|| self.kind.clone(), str::to_owned);
-        if self.kind == RULE {
+        let Some(told) = self.told_kind() else { return self };
+        let given = std::mem::replace(&mut self.kind, told.to_owned());
+        if told == RULE {
+            if RULE_KINDS.contains(&given.as_str()) {
+                self.rest.insert("kind".to_owned(), given.into());
+            }
             self.rest = with_definition(&self.name, std::mem::take(&mut self.rest));
         }
         self

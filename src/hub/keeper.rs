@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::sessions;
+use super::{heartbeat, sessions};
 use crate::clock::Clock;
 use crate::http::State;
 use crate::http::idempotency::KEEP_MS;
@@ -37,18 +37,30 @@ pub(super) struct KeeperArgs {
 pub(super) struct KeeperActor {
     /// Heartbeats are being looked at.
     checking: bool,
+    /// The hub's own is being sent.
+    beating: bool,
     args: KeeperArgs,
 }
 
 impl KeeperActor {
     pub(super) fn new(args: KeeperArgs) -> Self {
-        Self { checking: false, args }
+        Self { checking: false, beating: false, args }
     }
 
     /// Forgets sessions that ran out, writes those that changed.
     fn write_sessions(&mut self, ctx: &mut Context<Self>) {
         let Some(state) = self.args.state.upgrade() else { return };
         ctx.spawn(async move { sessions::write(&state).await }.into_actor(self));
+    }
+
+    /// One at a time: one that takes long is not followed by others.
+    fn beat(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.beating, true) {
+            return;
+        }
+        let Some(state) = self.args.state.upgrade() else { return };
+        let beaten = async move { heartbeat::beat(&state).await };
+        ctx.spawn(beaten.into_actor(self).map(|(), actor, _ctx| actor.beating = false));
     }
 
     /// One look at a time: a look that takes long is not followed by others.
@@ -104,6 +116,10 @@ impl Actor for KeeperActor {
         if let Some(state) = self.args.state.upgrade() {
             // A former life may have taken changes that it did not write.
             state.services.clients.all_changed();
+            let settings = &state.alert_settings;
+            if !settings.heartbeat_url.is_empty() {
+                ctx.run_interval(Duration::from_millis(settings.heartbeat_interval_ms), Self::beat);
+            }
         }
         ctx.run_interval(Duration::from_millis(SESSIONS_INTERVAL_MS), Self::write_sessions);
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), Self::sweep);

@@ -79,7 +79,8 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         clock: clock.clone(),
         faults: faults.clone(),
     });
-    let (own_alerts, rules) = alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert, &clock);
+    let (own_alerts, rules) =
+        alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {
         tree: tree.clone(),
         broker: broker.clone(),
@@ -125,6 +126,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         workers,
         address,
         data_dir,
+        alert_settings: settings.alert,
         heartbeats,
         scenarios,
         desk,

@@ -72,6 +72,7 @@ rows! {
         AlertsTurnedAway = "alerts_turned_away", None, "Alerts that were not opened, because as many were open as may be";
         RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
+        HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";

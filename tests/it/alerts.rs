@@ -51,6 +51,8 @@ fn resolved(alert: &Alert, at_ms: u64) -> Alert {
 }
 
 async fn keep(scene: &Scene, alerts: impl IntoIterator<Item = Alert>) {
+    // From now on the owner of alerts knows its own, and leaves these as they are.
+    scene.state.services.alerts.policies_changed().await.unwrap();
     let changes: Vec<AlertChange> = alerts.into_iter().map(|alert| alert.to_change(None)).collect();
     for part in changes.chunks(1_000) {
         scene.state.store.write_alerts(part.to_vec()).await.unwrap();

@@ -1,10 +1,13 @@
 //! Dead man's switches: one that stays away opens an alert, its next beat resolves it, also over a restart.
 
+use std::io::{Read, Write};
+
 use infrawatch::clock::{Clock, system_unix_ms};
+use infrawatch::telemetry::Counter;
 use serde_json::{Value, json};
 
 use crate::http::Scene;
-use crate::hub::{Hub, until};
+use crate::hub::{Hub, Inside, until};
 
 const BACKUP: &str = "/api/v1/heartbeats/backup";
 
@@ -63,6 +66,42 @@ async fn a_heartbeat_that_stays_away_is_an_alert_until_it_beats_again() {
     assert_eq!(scene.send(forget()).await.status, 204);
     scene.send(forget()).await.problem(404, "not_found");
     scene.get(BACKUP).await.problem(404, "not_found");
+}
+
+/// The hub's own: while it is well, with its token; none while it is not.
+#[tokio::test]
+async fn a_hub_gives_signs_of_life_while_it_is_well() {
+    let watcher = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/api/v1/heartbeats/this-hub", watcher.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let (mut stream, _) = watcher.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        // Nobody listens any more: what comes next fails.
+        String::from_utf8(head).unwrap().to_lowercase()
+    });
+    let hub = Inside::with(|options| {
+        let alert = &mut options.settings.alert;
+        (alert.heartbeat_url, alert.heartbeat_token) = (url, "secret".into());
+        alert.heartbeat_interval_ms = 100;
+    });
+    let count = |outcome: &str| Counter::HeartbeatsSent.by_label().get(outcome).copied().unwrap_or_default();
+    until("a beat was taken", async || (count("sent") == 1).then_some(())).await;
+    let head = heard.join().unwrap();
+    assert!(
+        head.starts_with("post /api/v1/heartbeats/this-hub") && head.contains("authorization: bearer secret"),
+        "{head}"
+    );
+    until("a beat failed", async || (count("failed") > 0).then_some(())).await;
+    let lock = hub.hold_commits();
+    until("none is sent while the store does not write", async || (count("withheld") > 0).then_some(()))
+        .await;
+    drop(lock);
 }
 
 /// Nothing but the timer of the hub looks.

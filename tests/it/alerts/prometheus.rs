@@ -109,11 +109,10 @@ async fn amtool_posts_queries_and_silences() {
 }
 
 fn start_prometheus(directory: &Path, hub: &Hub) -> Running {
-    let until_s = infrawatch::clock::system_unix_ms() / 1_000 + 4;
-    let rules = format!(
-        "groups:\n- name: g\n  interval: 1s\n  rules:\n  - alert: Soon\n    expr: vector(time()) < {until_s}\n    \
-         labels: {{severity: critical, team: web}}\n    annotations: {{description: it holds for now}}\n"
-    );
+    // It holds as long as it is not known to hold: it fires, ends, and fires again.
+    let rules = "groups:\n- name: g\n  interval: 1s\n  rules:\n  - alert: Soon\n    expr: \
+         absent_over_time(ALERTS{alertname=\"Soon\",alertstate=\"firing\"}[3s])\n    \
+         labels: {severity: critical, team: web}\n    annotations: {description: it holds for now}\n";
     std::fs::write(directory.join("rules.yml"), rules).unwrap();
     let config = format!(
         "global: {{evaluation_interval: 1s}}\nrule_files: [{}]\nalerting:\n  alertmanagers:\n  - authorization: \
@@ -140,29 +139,23 @@ async fn a_real_prometheus_posts_and_ends_alerts() {
     let directory = tempfile::tempdir().unwrap();
     let _prometheus = start_prometheus(directory.path(), &hub);
     let token = hub.token("viewer");
-    for state in ["firing", "resolved"] {
-        let alert = until(&format!("the alert is {state}"), async || {
-            let url = format!("http://{}/api/v1/alerts?state={state}", hub.address);
-            let page: Value = reqwest::Client::new()
-                .get(url)
-                .bearer_auth(&token)
-                .send()
-                .await
-                .unwrap()
-                .json()
-                .await
-                .unwrap();
-            page["items"].get(0).cloned()
-        })
-        .await;
-        assert_eq!(
-            (&alert["title"], &alert["severity"], &alert["labels"]["team"]),
-            (&"Soon".into(), &"critical".into(), &"web".into())
-        );
-        assert!(
-            alert["annotations"]["generatorURL"].as_str().is_some_and(|url| url.contains("/graph")),
-            "{alert}"
-        );
-        assert_eq!(alert["message"], "it holds for now");
-    }
+    let get = async |path: &str| -> Value {
+        let url = format!("http://{}{path}", hub.address);
+        reqwest::Client::new().get(url).bearer_auth(&token).send().await.unwrap().json().await.unwrap()
+    };
+    let alert = until("an alert came and ended", async || {
+        get("/api/v1/alerts?state=resolved").await["items"].get(0).cloned()
+    })
+    .await;
+    assert_eq!((&alert["title"], &alert["message"]), (&"Soon".into(), &"it holds for now".into()), "{alert}");
+    assert_eq!((&alert["severity"], &alert["labels"]["team"]), (&"critical".into(), &"web".into()));
+    assert!(
+        alert["annotations"]["generatorURL"].as_str().is_some_and(|url| url.contains("/graph")),
+        "{alert}"
+    );
+    let history = get(&format!("/api/v1/alerts/{}/history", alert["id"].as_str().unwrap())).await;
+    let steps = history["items"].as_array().unwrap().iter();
+    let steps: Vec<_> =
+        steps.map(|step| (step["to"].as_str().unwrap(), step["actor"].as_str().unwrap())).collect();
+    assert_eq!(steps, [("firing", "operator"), ("resolved", "infrawatch")]);
 }
