@@ -7,6 +7,7 @@ import type { Rule } from '../../api/rules';
 import { useServices } from '../../state/context';
 import { useRefusal } from '../../state/role';
 import { Panel } from '../../ui/Panel';
+import { actorText } from '../alerts/alertText';
 import { ConditionEditor } from './ConditionEditor';
 import { Preview } from './Preview';
 import { AdvancedFields, SeverityFields, TextFields, TimeFields } from './RuleFields';
@@ -73,7 +74,7 @@ export function RuleEditor({ initial, stored, newer = null, is_saved = false, on
           <TextFields part="texts" form={form} errors={errors} change={change} />
           <AdvancedFields form={form} errors={errors} change={change} />
           {newer !== null && !conflict && (
-            <p className="notice tone-warn"><span>{newer.updated_by} changed this rule meanwhile: it is at version {newer.version}.</span>
+            <p className="notice tone-warn"><span>{actorText(newer.updated_by)} changed this rule meanwhile: it is at version {newer.version}.</span>
               <button type="button" className="small" onClick={onReload}>Take theirs</button></p>
           )}
           {conflict && (

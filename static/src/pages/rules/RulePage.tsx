@@ -9,6 +9,7 @@ import { Age } from '../../ui/Age';
 import { DataAge } from '../../ui/DataAge';
 import { Empty, Loaded, Panel } from '../../ui/Panel';
 import { Status } from '../../ui/Status';
+import { actorText } from '../alerts/alertText';
 import { definitionOf } from './definitionOf';
 import { Explanations } from './Explanations';
 import { stateOf } from './RuleList';
@@ -101,7 +102,7 @@ function Head({ rule, read_at_ms }: { readonly rule: Rule; readonly read_at_ms: 
       </div>
       <h2>{rule.name}</h2>
       <p className="mono">{ruleWords(rule)}</p>
-      <p className="muted">version {rule.version}, changed by {rule.updated_by} on {dateAndClock(rule.updated_at)}</p>
+      <p className="muted">version {rule.version}, changed by {actorText(rule.updated_by)} on {dateAndClock(rule.updated_at)}</p>
       {live.failed !== null && <p className="tone-bad" role="alert">It was given up: {live.failed}. Other rules go on; saving it starts it again.</p>}
       {live.dropped > 0 && <p className="tone-warn">{live.dropped} samples were refused because it could not keep up.</p>}
     </section>

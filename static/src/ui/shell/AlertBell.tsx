@@ -24,11 +24,10 @@ export function AlertBell(): ReactNode {
   const badges = known === null ? [] : badgesOf(known);
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
-      <Popover.Trigger className={is_old ? 'control bell old' : 'control bell'}
-        aria-label={`Alerts: ${known === null ? 'not known yet' : countsText(known)}${is_old ? ', not current' : ''}`}
-        data-open-alerts={known === null ? '' : openOf(known)}>
+      <Popover.Trigger className={is_old ? 'control bell old' : 'control bell'} data-open-alerts={known === null ? '' : openOf(known)}>
         <Icon name="bell" size={15} />
-        {badges.map(({ tone, number }) => <span key={tone} className={`bell-badge tone-${tone}`}>{number > 99 ? '99+' : number}</span>)}
+        <span className="visually-hidden">Alerts: {known === null ? 'not known yet' : countsText(known)}{is_old && ', not current'}</span>
+        {badges.map(({ tone, number }) => <span key={tone} aria-hidden="true" className={`bell-badge tone-${tone}`}>{number > 99 ? '99+' : number}</span>)}
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content className="popover bell-list" align="end" sideOffset={6} aria-label="Alerts">
