@@ -10,6 +10,10 @@ import { ViewContext } from './state/view';
 import { Empty } from './ui/Panel';
 import { Shell } from './ui/shell/Shell';
 
+const Alerts = lazy(() => import('./pages/alerts/Alerts'));
+const AlertPage = lazy(() => import('./pages/alerts/AlertPage'));
+const Rules = lazy(() => import('./pages/rules/Rules'));
+const RulePage = lazy(() => import('./pages/rules/RulePage'));
 const Connections = lazy(() => import('./pages/connections/Connections'));
 const DataStreams = lazy(() => import('./pages/streaming/DataStreams'));
 const EventProtocol = lazy(() => import('./pages/events/EventProtocol'));
@@ -44,6 +48,7 @@ function SignedIn({ session, subject, role }: SignedInProps): ReactNode {
   useEffect(() => {
     services.fleet.setPaused(paused_at_ms !== null);
     services.lab.setPaused(paused_at_ms !== null);
+    services.alerts.setPaused(paused_at_ms !== null);
   }, [services, paused_at_ms]);
   const controls = useMemo(
     () => ({ paused_at_ms, togglePause: () => setPausedAt(paused_at_ms === null ? Date.now() : null) }),
@@ -58,6 +63,10 @@ function SignedIn({ session, subject, role }: SignedInProps): ReactNode {
             <Routes>
               <Route element={<Shell subject={subject} role={role} />}>
                 <Route index element={<CommandCenter />} />
+                <Route path="alerts" element={<Alerts />} />
+                <Route path="alerts/:id" element={<AlertPage />} />
+                <Route path="rules" element={<Rules />} />
+                <Route path="rules/:id" element={<RulePage />} />
                 <Route path="connections" element={<Connections />} />
                 <Route path="streaming" element={<DataStreams />} />
                 <Route path="events" element={<EventProtocol />} />

@@ -59,3 +59,14 @@ export function waitForPhase(page, ...phases) {
 export function overflow(page) {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
+
+/** Calls the API of the hub as the person who is signed in to the page, from the page; nothing on it is loaded again by that. */
+export async function callHub(page, method, path, body) {
+  return page.evaluate(async ([verb, url, content]) => {
+    const { access_token } = await (await fetch('/api/v1/connections/refresh', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).json();
+    const response = await fetch(url, {
+      method: verb, headers: { 'content-type': 'application/json', authorization: `Bearer ${access_token}` }, ...(content === undefined ? {} : { body: JSON.stringify(content) }),
+    });
+    return { status: response.status, body: await response.json() };
+  }, [method, path, body]);
+}

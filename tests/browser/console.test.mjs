@@ -29,7 +29,7 @@ afterEach(() => {
 const kpi = (series) => page.locator(`[data-kpi="${series}"] .kpi-value`);
 const HOST_KPIS = ['cpu_percent', 'memory_percent', 'disk_percent', 'network_rx_bytes_per_s'];
 const PAGES = [
-  ['/', 'Command Center'], ['/nodes', 'Nodes'], ['/connections', 'Connections'], ['/streaming', 'Data Streams'], ['/events', 'Event Protocol'],
+  ['/', 'Command Center'], ['/alerts', 'Alerts'], ['/rules', 'Rules'], ['/nodes', 'Nodes'], ['/connections', 'Connections'], ['/streaming', 'Data Streams'], ['/events', 'Event Protocol'],
   ['/performance', 'Performance'], ['/testing', 'Reliability Lab'], ['/console', 'Live Console'], ['/operations', 'Operations'],
 ];
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { openBrowser, openTab, published, waitForPhase } from './browser.mjs';
+import { openBrowser, openTab, published, waitForPhase, callHub } from './browser.mjs';
 import { Hub } from './hub.mjs';
 
 const hub = new Hub();
@@ -26,16 +26,7 @@ afterEach(() => {
   assert.deepEqual(tab.errors.splice(0), [], 'errors on the console of the page');
 });
 
-/** Calls the API of the hub as the person who is signed in. */
-async function call(method, path, body) {
-  return page.evaluate(async ([verb, url, content]) => {
-    const { access_token } = await (await fetch('/api/v1/connections/refresh', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).json();
-    const response = await fetch(url, {
-      method: verb, headers: { 'content-type': 'application/json', authorization: `Bearer ${access_token}` }, ...(content === undefined ? {} : { body: JSON.stringify(content) }),
-    });
-    return { status: response.status, body: await response.json() };
-  }, [method, path, body]);
-}
+const call = (...request) => callHub(page, ...request);
 
 async function open(path) {
   await page.goto(hub.url(path));

@@ -4,20 +4,22 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
-import { ARTIFACTS, DESK, openBrowser, openTab, PHONE, waitForPhase } from './browser.mjs';
+import { ARTIFACTS, callHub, DESK, openBrowser, openTab, PHONE, waitForPhase } from './browser.mjs';
 import { Hub } from './hub.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const README_PICTURE = fileURLToPath(new URL('../../docs/images/command-center.png', import.meta.url));
 const PAGES = [
-  ['command-center', '/'], ['nodes', '/nodes'], ['nodes-grid', '/nodes?view=grid'], ['add-node', '/nodes?add=1'], ['node', '/nodes/web-1'],
+  ['command-center', '/'], ['alerts', '/alerts'], ['rules', '/rules'], ['rule', '/rules/cpu-in-use'], ['new-rule', '/rules/new'],
+  ['suppression', '/rules?tab=suppression'], ['inhibitions', '/rules?tab=inhibitions'], ['escalation', '/rules?tab=escalation'], ['nodes', '/nodes'], ['nodes-grid', '/nodes?view=grid'], ['add-node', '/nodes?add=1'], ['node', '/nodes/web-1'],
   ['connections', '/connections'], ['streaming', '/streaming?topic=events'], ['events', '/events'], ['performance', '/performance'],
   ['testing', '/testing'], ['console', '/console'], ['operations', '/operations'],
 ];
 /** What is there once a page has more than its frame to show. */
 const FILLED = {
   '/streaming?topic=events': '[data-feed="metrics"] tbody tr', '/events': '[data-frame="subscribed"]', '/performance': '[data-breaker]',
-  '/testing': '[data-fault]', '/console': '[data-topic="metrics_update"]',
+  '/testing': '[data-fault]', '/alerts': 'tr[data-alert]', '/rules': '[data-rule]', '/rules/cpu-in-use': '[data-explained]', '/rules/new': '.template',
+  '/rules?tab=suppression': '[data-window]',  '/console': '[data-topic="metrics_update"]',
 };
 const THEMES = ['dark', 'light', 'ocean', 'sunset'];
 
@@ -33,7 +35,24 @@ before(async () => {
   tab = await openTab(browser.context);
   await tab.page.goto(hub.login_url);
   await tab.page.locator('[data-node="web-1"][data-state="online"]').waitFor({ timeout: 15_000 });
+  await makeAlerts(tab.page);
 });
+
+/** A rule that fires, and something of everything else that the pages about alerts show. */
+async function makeAlerts(page) {
+  const made = async (path, body) => assert.equal((await callHub(page, 'POST', path, body)).status, 201, path);
+  await made('/api/v1/rules', {
+    id: 'cpu-in-use', name: 'CPU is in use', kind: 'threshold', metric: 'cpu_percent', comparison: '>', value: -1, severity: 'warning',
+    annotations: { title: 'CPU of {{labels.node}} is in use' },
+  });
+  await made('/api/v1/alerts', { service: 'shop', severity: 'critical', title: 'Payments fail', message: 'made up', labels: { synthetic: 'true' } });
+  await made('/api/v1/suppression', { name: 'Nightly backup', cron: '0 2 * * *', time_zone: 'Europe/Berlin', duration_seconds: 7_200, matchers: ['node=~"db-.*"'] });
+  await made('/api/v1/inhibitions', { source_matchers: ['severity=critical'], target_matchers: ['severity=info'], equal: ['node'] });
+  await made('/api/v1/escalation-policies', { name: 'Platform', levels: [{ delay_seconds: 300, targets: ['alice'] }] });
+  await page.goto(hub.url('/alerts'));
+  const link = page.getByRole('link', { name: 'CPU of web-1 is in use' });
+  PAGES.push(['alert', await link.getAttribute('href')]);
+}
 
 after(async () => {
   await browser?.close();

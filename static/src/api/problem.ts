@@ -7,6 +7,10 @@ export class ApiError extends Error {
     readonly code: string | null,
     readonly correlation_id: string | null,
     readonly retry_after_s: number | null,
+    /** Every bad field: a JSON pointer into what was sent, and what is wrong with it. */
+    readonly errors: readonly FieldError[] = [],
+    /** All that the problem says, its own members included. */
+    readonly members: Readonly<Record<string, unknown>> = {},
   ) {
     super(detail === '' ? title : detail);
     this.name = 'ApiError';
@@ -17,7 +21,13 @@ export class ApiError extends Error {
   }
 }
 
+export interface FieldError {
+  readonly pointer: string;
+  readonly detail: string;
+}
+
 interface Problem {
+  errors?: FieldError[];
   title?: string;
   detail?: string;
   code?: string;
@@ -40,6 +50,8 @@ export async function problemOf(response: Response): Promise<ApiError> {
     problem.code ?? null,
     problem.correlation_id ?? null,
     Number.isFinite(retry_after_s) && retry_after_s > 0 ? retry_after_s : null,
+    problem.errors ?? [],
+    { ...problem },
   );
 }
 

@@ -3,10 +3,13 @@ import { useConnection, useServices } from '../state/context';
 import { usePaused } from '../state/view';
 import { isReceiving } from '../wire/connectionState';
 import { HEALTH_PATH } from './client';
+import { ApiError } from './problem';
 import type {
   ClientSession, ConnectionStats, FleetNode, FleetNodeDetail, Health, Overview, Page, Room, RoomMessage, RoomSummary,
   Supervision,
 } from './types';
+
+const GONE_REREAD_MS = 30_000;
 
 /** Reads `path` and again each `every_ms` while the view is not paused and the hub is there. */
 export function useRead<T>(key: readonly unknown[], path: string, every_ms: number, enabled = true): UseQueryResult<T> {
@@ -16,7 +19,8 @@ export function useRead<T>(key: readonly unknown[], path: string, every_ms: numb
   return useQuery<T>({
     queryKey: key,
     queryFn: ({ signal }) => api.get<T>(path, {}, signal),
-    refetchInterval: paused || !receiving ? false : every_ms,
+    // What is not there seldom comes by asking.
+    refetchInterval: ({ state }) => (paused || !receiving ? false : state.error instanceof ApiError && state.error.status === 404 ? Math.max(every_ms, GONE_REREAD_MS) : every_ms),
     // A paused view stands still, but a page opened meanwhile still needs its first data.
     enabled: (query) => enabled && !(paused && query.state.data !== undefined),
   });

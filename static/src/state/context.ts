@@ -1,6 +1,8 @@
 import { createContext, use, useEffect, useSyncExternalStore } from 'react';
+import { SEVERITIES } from '../api/delivery';
 import type { MessageListener } from '../wire/subscriptions';
 import type { ConnectionState } from '../wire/connectionState';
+import type { LiveAlert } from './alertStore';
 import type { LabelledSample, LiveSnapshot, NodeNews } from './fleetStore';
 import type { Services } from './services';
 
@@ -34,6 +36,21 @@ export function useFleetFeed(): void {
 export function useEventsFeed(): void {
   useTopic('events', ignore);
   useTopic('system', ignore);
+}
+
+/** Keeps the alerts of every severity subscribed: the shell counts them on every page. */
+export function useAlertFeed(): void {
+  const { socket, alerts } = useServices();
+  useEffect(() => {
+    const leave = SEVERITIES.map((severity) => socket.subscribe(`alerts_${severity}`, alerts.onMessage));
+    return () => leave.forEach((undo) => undo());
+  }, [socket, alerts]);
+}
+
+/** Alerts as the socket last told of them, by id. */
+export function useLiveAlerts(): ReadonlyMap<string, LiveAlert> {
+  const { alerts } = useServices();
+  return useSyncExternalStore(alerts.watch, alerts.live);
 }
 
 const ignore = (): void => undefined;

@@ -9,6 +9,7 @@ import { isFlowing } from '../wire/connectionState';
 import type { Json } from '../wire/envelope';
 import { HubSocket } from '../wire/hubSocket';
 import type { PollRequest } from '../wire/longPoll';
+import { AlertStore } from './alertStore';
 import { claimClientId, newId } from './clientId';
 import { FleetStore } from './fleetStore';
 import { FrameLog } from './frameLog';
@@ -25,6 +26,7 @@ export interface Services {
   readonly series: SeriesStore;
   readonly fleet: FleetStore;
   readonly lab: LabStore;
+  readonly alerts: AlertStore;
   readonly frames: FrameLog;
   readonly timeline: Timeline;
   /** Opens the socket; returns the function that closes it. */
@@ -53,6 +55,11 @@ export function createServices(session: AuthSession, subject: string): Services 
     () => void queries.invalidateQueries({ queryKey: ['testing'] }),
     () => void queries.invalidateQueries({ queryKey: ['sim'] }),
   );
+  const recount = throttled(NEWS_INTERVAL_MS, () => {
+    for (const key of ['statistics', 'urgent', 'one']) void queries.invalidateQueries({ queryKey: ['alerts', key] });
+    void queries.invalidateQueries({ queryKey: ['rules', 'list'] });
+  });
+  const alerts = new AlertStore(recount);
   const socket = new HubSocket({
     open: openSocket,
     poll: (request, signal) => poll(api, request, signal),
@@ -61,7 +68,7 @@ export function createServices(session: AuthSession, subject: string): Services 
     random: Math.random,
     newId,
   });
-  const services = { session, api, queries, socket, series, fleet, lab, frames: new FrameLog(), timeline: new Timeline() };
+  const services = { session, api, queries, socket, series, fleet, lab, alerts, frames: new FrameLog(), timeline: new Timeline() };
   return { ...services, start: () => start(services) };
 }
 

@@ -1,5 +1,7 @@
 import type { ReactNode } from 'react';
+import type { AlertState } from '../api/alerts';
 import type { Severity } from '../api/delivery';
+import type { RulePhase } from '../api/rules';
 import type { HealthStatus, NodeState, SupervisedKind } from '../api/types';
 import type { RunStatus } from '../api/testing';
 import { Icon, type IconName } from './icons';
@@ -27,6 +29,13 @@ const STATUSES: Readonly<Record<string, { tone: Tone; icon: IconName }>> = {
   closed: { tone: 'ok', icon: 'check' },
   'half open': { tone: 'warn', icon: 'clock' },
   open: { tone: 'bad', icon: 'cross' },
+  ok: { tone: 'ok', icon: 'check' },
+  pending: { tone: 'warn', icon: 'clock' },
+  firing: { tone: 'bad', icon: 'bell' },
+  acknowledged: { tone: 'info', icon: 'user' },
+  suppressed: { tone: 'none', icon: 'mute' },
+  resolved: { tone: 'ok', icon: 'check' },
+  disabled: { tone: 'none', icon: 'pause' },
   critical: { tone: 'bad', icon: 'warning' },
   error: { tone: 'bad', icon: 'cross' },
   warning: { tone: 'warn', icon: 'warning' },
@@ -34,7 +43,7 @@ const STATUSES: Readonly<Record<string, { tone: Tone; icon: IconName }>> = {
 };
 
 type Word = NodeState | HealthStatus | SupervisedKind['state'] | Severity | 'connected' | 'disconnected' | 'closed' | 'half open' | 'open'
-  | RunStatus | 'active';
+  | RunStatus | 'active' | AlertState | RulePhase | 'disabled';
 
 /** A state as icon and word: colour only repeats what they say. */
 export function Status({ word }: { readonly word: Word | null | undefined }): ReactNode {

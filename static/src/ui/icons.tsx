@@ -2,6 +2,11 @@ import type { ReactNode } from 'react';
 
 const PATHS = {
   command: 'M3 13a9 9 0 0 1 18 0M12 13l4-5M5 17h14',
+  bell: 'M6 17V11a6 6 0 0 1 12 0v6l2 1H4zM10 21h4',
+  rules: 'M4 6h7M15 6h5M13 4v4M4 12h3M11 12h9M9 10v4M4 18h10M18 18h2M16 16v4',
+  edit: 'M4 20l1-4L16 5l3 3L8 19zM14 7l3 3',
+  mute: 'M5 9h4l5-4v14l-5-4H5zM17 10l4 4M21 10l-4 4',
+  calendar: 'M4 6h16v14H4zM4 10h16M8 3v5M16 3v5',
   connections: 'M7 8a3 3 0 1 0 0-.01M17 18a3 3 0 1 0 0-.01M9 9.5l6 6M17 5h3v3M20 5l-5 5',
   nodes: 'M4 5h16v5H4zM4 14h16v5H4zM8 7.5h.01M8 16.5h.01M12 7.5h5M12 16.5h5',
   operations: 'M12 3v4M12 17v4M5 7h14v4H5zM7 15h4v3H7zM14 15h4v3h-4zM9 11v4M16 11v4',

@@ -9,6 +9,7 @@ import { useFleetFeed } from '../../state/context';
 import { useRange } from '../../state/view';
 import { Empty, Loaded, Panel } from '../../ui/Panel';
 import { NodeCard } from '../nodes/NodeCard';
+import { ActiveAlerts } from './ActiveAlerts';
 import './command.css';
 import { HubPanel } from './HubPanel';
 import { KpiRow } from './KpiRow';
@@ -27,6 +28,7 @@ export function CommandCenter(): ReactNode {
       <KpiRow overview={overview.data ?? null} />
       <div className="command-middle">
         <FleetChart nodes={nodes.data?.items ?? []} />
+        <ActiveAlerts />
         <Panel title="Hub"><Loaded query={overview} rows={5}>{(data) => <HubPanel overview={data} />}</Loaded></Panel>
       </div>
       <Panel title="Fleet" count={nodes.data?.items.length} actions={<><LiveBurst /><Link to="/nodes">All nodes</Link></>}>

@@ -42,6 +42,7 @@ function Detail({ node, read_at_ms }: { readonly node: FleetNodeDetail; readonly
         {is_hub && <span className="tag">hub</span>}
         {live.synthetic && <Synthetic />}
         <span className="muted">heard <Age at={live.last_seen_ms} suffix=" ago" /></span>
+        <Link to={`/alerts?label=${encodeURIComponent(`node=${live.id}`)}`}>Alerts</Link>
         <span className="muted">up {duration(live.metrics.uptime_s)}</span>
         <Labels labels={live.labels} />
       </div>

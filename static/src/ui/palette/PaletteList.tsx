@@ -63,7 +63,7 @@ export default function PaletteList({ close, showKeys }: PaletteListProps): Reac
               <div key={command.id} id={`${list_id}-${index}`} role="option" aria-selected={index === active} className="palette-item" data-command={command.id}
                 onClick={() => run(command)} onPointerMove={(event) => moved(event) && setChosen(index)}>
                 <span className="palette-label">{command.label}</span>
-                {group === 'Nodes' || group === 'Topics' ? <span className="muted">{command.detail}</span> : null}
+                {group === 'Nodes' || group === 'Topics' || group === 'Alerts' ? <span className="muted">{command.detail}</span> : null}
                 {command.keys !== undefined && <kbd>{command.keys}</kbd>}
               </div>
             ))}

@@ -1,7 +1,7 @@
 /** One thing that the palette can do. */
 export interface Command {
   readonly id: string;
-  readonly group: 'Pages' | 'Actions' | 'Nodes' | 'Topics' | 'Theme';
+  readonly group: 'Pages' | 'Actions' | 'Alerts' | 'Nodes' | 'Topics' | 'Theme';
   readonly label: string;
   /** What else it is found by, and what is said beside it. */
   readonly detail?: string;
@@ -11,7 +11,7 @@ export interface Command {
 
 /** More than this nobody reads; another word of the search narrows it down. */
 export const SHOWN_MAX = 40;
-const GROUPS: readonly Command['group'][] = ['Pages', 'Actions', 'Nodes', 'Topics', 'Theme'];
+const GROUPS: readonly Command['group'][] = ['Pages', 'Actions', 'Alerts', 'Nodes', 'Topics', 'Theme'];
 
 /** The commands that have every word of `text` somewhere, the best first within their groups, the groups by their best. */
 export function ranked(commands: readonly Command[], text: string): Command[] {

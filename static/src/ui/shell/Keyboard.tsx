@@ -4,13 +4,10 @@ import { useNavigate } from 'react-router';
 import { useViewControls } from '../../state/view';
 import { Palette } from '../palette/Palette';
 import { Icon } from '../icons';
+import { isTyping } from './pageKeys';
 import { PAGES } from './pages';
 
 const CHORD_MS = 1_200;
-
-function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName));
-}
 
 interface KeyboardProps {
   readonly palette_open: boolean;
@@ -35,8 +32,11 @@ export function Keyboard({ palette_open, setPaletteOpen }: KeyboardProps): React
     const in_chord = performance.now() - chord_at_ms.current < CHORD_MS;
     chord_at_ms.current = 0;
     const page = in_chord ? PAGES.find((candidate) => candidate.key === event.key) : undefined;
-    if (page !== undefined) void navigate(page.path);
-    else if (event.key === 'g') chord_at_ms.current = performance.now();
+    if (page !== undefined) {
+      // The keys of the page that is left mean nothing now.
+      event.preventDefault();
+      void navigate(page.path);
+    } else if (event.key === 'g') chord_at_ms.current = performance.now();
     else if (event.key === '?') setOpen(true);
     else if (event.key === 'p') togglePause();
     else if (event.key === '/') {
@@ -57,6 +57,9 @@ export function Keyboard({ palette_open, setPaletteOpen }: KeyboardProps): React
     ['/', 'Go to the filter of the page'],
     ['p', 'Pause or resume the views'],
     ...PAGES.map((page): [string, string] => [`g ${page.key}`, page.label]),
+    ['j k', 'Alerts: the next, the one before; Enter opens it'],
+    ['x', 'Alerts: select, or not any more'],
+    ['a r', 'Alerts: acknowledge, resolve what is selected or marked'],
     ['← →', 'Move along a chart that has the focus; Home, End, Page Up, Page Down, Esc'],
   ];
   return (

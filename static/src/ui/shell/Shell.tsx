@@ -5,6 +5,7 @@ import { useConnection } from '../../state/context';
 import { useViewControls } from '../../state/view';
 import { Icon, Logo } from '../icons';
 import { ErrorBoundary } from '../ErrorBoundary';
+import { AlertBell } from './AlertBell';
 import { ConnectionPill } from './ConnectionPill';
 import { Keyboard } from './Keyboard';
 import { RangeMenu, UserMenu } from './Menus';
@@ -30,7 +31,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
   const [palette_open, setPaletteOpen] = useState(false);
   const has_range = /^\/($|nodes\/.|streaming|performance)/.test(location.pathname);
   const detail = decoded(location.pathname.split('/')[2] ?? '');
-  const title = detail === '' ? (page?.label ?? 'Not found') : detail;
+  const title = detail === '' ? (page?.label ?? 'Not found') : (page?.detail ?? detail);
   useEffect(() => {
     document.title = `${title} · InfraWatch`;
   }, [title]);
@@ -55,6 +56,7 @@ export function Shell({ subject, role }: ShellProps): ReactNode {
             <Icon name={paused_at_ms === null ? 'pause' : 'play'} size={14} />
             <span className="wide-only">{paused_at_ms === null ? 'Pause' : 'Resume'}</span>
           </button>
+          <AlertBell />
           <ConnectionPill />
           <UserMenu subject={subject} role={role} />
         </div>
