@@ -43,7 +43,7 @@ pub use catalogue::{ALIASES, canonical};
 pub use checked::{Flap, Rule, Times};
 pub use error::RuleError;
 pub use evaluator::{Evaluator, SERIES_MAX};
-pub use feed::Feed;
+pub use feed::{Feed, Plan, Wanted};
 pub use parent::RulesActor;
 pub use reason::{Cause, Comparison, Parts, RateUnit, Reason};
 pub use rules::{DirectoryError, RuleDirectory, Rules, RulesArgs};

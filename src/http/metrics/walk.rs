@@ -127,9 +127,14 @@ async fn make_rule(state: &State, by: &str) -> Result<(), Problem> {
     let rules = &state.services.rules;
     match rules.create(definition, by).await {
         // Somebody may have switched it off.
-        Err(RuleError::Exists) => Ok(drop(rules.enable(&[RULE.to_owned()], true, by).await?)),
-        made => Ok(drop(made?)),
+        Err(RuleError::Exists) => {
+            rules.enable(&[RULE.to_owned()], true, by).await?;
+        }
+        made => {
+            made?;
+        }
     }
+    Ok(())
 }
 
 async fn run(state: Arc<State>, node: NodeName, interval_ms: u64, cause: Cause) {

@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod group_commit;
 mod load_tests;
+mod past;
 mod records;
 mod rules;
 mod samples;

@@ -42,7 +42,7 @@ async fn each_kind_is_made_read_replaced_and_forgotten() {
         let read = scene.get(&one).await.json();
         assert_eq!(read, made.json());
         assert_eq!((&read["created_by"], &read["version"]), (&json!("a-admin"), &json!(1)));
-        assert_eq!(Scene::items(&scene.get(path).await).0, [read.clone()]);
+        assert_eq!(Scene::items(&scene.get(path).await).0, std::slice::from_ref(&read));
         // What was read is written back as it is.
         let replaced = put(&scene, &one, &read, None).await;
         assert_eq!((replaced.status, replaced.header("etag")), (200, "\"2\""), "{}", replaced.text);
