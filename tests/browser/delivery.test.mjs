@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { openBrowser, openTab, published, waitForPhase, callHub } from './browser.mjs';
 import { Hub } from './hub.mjs';
 
-const hub = new Hub();
+const hub = new Hub().withoutRules();
 let browser;
 let tab;
 let page;

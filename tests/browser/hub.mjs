@@ -1,6 +1,6 @@
 import { spawn, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +22,14 @@ export class Hub {
   /** `options`: further ones of `infrawatch serve`. */
   constructor(...options) {
     this.options = options;
+  }
+
+  /** The rules of a fresh hub are left out: what they find on this machine is nobody's business in a test of alerts. */
+  withoutRules() {
+    const settings = join(this.data_dir, 'settings.toml');
+    writeFileSync(settings, '[alert]\nseeds = false\n');
+    this.options.push('--config', settings);
+    return this;
   }
 
   /** Starts the hub; after a stop it comes back on the same port with the same data. */

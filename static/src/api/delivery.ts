@@ -123,7 +123,7 @@ export interface AlertMessage {
   readonly timestamp: string;
   readonly payload: {
     readonly alert: Alert;
-    readonly transition: { readonly from: string | null; readonly to: string; readonly actor: string | null; readonly reason: string | null };
+    readonly transition: { readonly from: string | null; readonly to: string; readonly actor: string | null; readonly reason: string | null } | null;
   };
 }
 

@@ -52,7 +52,7 @@ export const AlertRow = memo(function AlertRow({ alert, is_leaving, is_selected,
           <button type="button" className="small" disabled={refusal !== null} title={refusal ?? undefined}
             aria-label={`${alert.state === 'firing' ? 'Acknowledge' : 'Resolve'} ${alert.title}`}
             onClick={() => onAct(alert.state === 'firing' ? 'acknowledge' : 'resolve', alert)}>
-            {alert.state === 'firing' ? 'Ack' : 'Resolve'}
+            {alert.state === 'firing' ? 'Acknowledge' : 'Resolve'}
           </button>
         )}
       </td>

@@ -33,7 +33,7 @@ export function ActiveAlerts(): ReactNode {
                   <Status word={alert.severity} />
                   <strong>{alert.title}</strong>
                   <Age at={alert.started_at} />
-                  <span className="muted">{alert.state === 'acknowledged' ? `${alert.acknowledged_by ?? ''} has it: ` : ''}{alert.reason === '' ? alert.message : alert.reason}</span>
+                  <span className="muted">{alert.labels.synthetic === 'true' && <><span className="tag synthetic">synthetic</span> </>}{alert.state === 'acknowledged' ? `${alert.acknowledged_by ?? ''} has it: ` : ''}{alert.reason === '' ? alert.message : alert.reason}</span>
                 </Link>
               </li>
             ))}

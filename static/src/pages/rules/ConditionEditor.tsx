@@ -106,7 +106,7 @@ function Leaf({ form, at, errors, set }: PartProps): ReactNode {
           {(ids) => <input {...ids} list={list_id} autoComplete="off" spellCheck={false} placeholder="cpu_percent" value={form.metric} onChange={(event) => set({ metric: event.target.value })} />}
         </Field>
         <datalist id={list_id}>{names.map((name) => <option key={name} value={name} />)}</datalist>
-        <Field label="Of series with (all when empty)" error={errors[`${at}/matchers`]}>
+        <Field label="Of series with (or all)" error={errors[`${at}/matchers`]}>
           {(ids) => <input {...ids} autoComplete="off" spellCheck={false} placeholder='node=~"web-.*", zone!=test' value={form.matchers} onChange={(event) => set({ matchers: event.target.value })} />}
         </Field>
       </div>

@@ -67,13 +67,15 @@ function columnsOf(selected: ReadonlySet<string>, onSelect: (ids: ReadonlySet<st
     }),
     column.accessor((rule) => rule.live.firing, {
       ...NUMBER, id: 'firing', size: 110, header: () => <abbr title="Series that fire, of all that the rule follows">Firing</abbr>, meta: { className: 'number rule-firing' },
-      cell: ({ row: { original: { id, live } } }) => (
-        <>
-          {live.firing > 0 ? <Link to={`/alerts?rule=${encodeURIComponent(id)}`}>{count(live.firing)}</Link> : '0'}
-          <span className="muted"> of {count(live.series)}</span>
-          {live.pending > 0 && <span className="tone-warn" title={`${live.pending} pending`}> +{count(live.pending)}</span>}
-        </>
-      ),
+      cell: ({ row: { original: { id, live } } }) => {
+        const text = (
+          <>
+            {count(live.firing)} of {count(live.series)}
+            {live.pending > 0 && <span title={`${live.pending} pending`}> +{count(live.pending)}</span>}
+          </>
+        );
+        return live.firing + live.pending > 0 ? <Link to={`/alerts?rule=${encodeURIComponent(id)}`}>{text}</Link> : <span className="muted">{text}</span>;
+      },
     }),
     column.accessor('kind', {
       header: 'Condition', size: 330, meta: { className: 'rule-condition' },

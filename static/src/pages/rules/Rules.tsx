@@ -5,6 +5,7 @@ import { Escalations } from './Escalations';
 import { Inhibitions } from './Inhibitions';
 import { RuleList } from './RuleList';
 import '../alerts/steps.css';
+import './policies.css';
 import './rules.css';
 import { Suppression } from './Suppression';
 

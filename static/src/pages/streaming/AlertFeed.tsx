@@ -37,7 +37,7 @@ function ofMessage(message: Message): FeedAlert | null {
 
 function ofHistory({ id, timestamp, payload: { alert, transition } }: AlertMessage): FeedAlert {
   return {
-    key: id, at: timestamp, severity: alert.severity, title: alert.title, message: alert.message, service: alert.service, state: transition.to,
+    key: id, at: timestamp, severity: alert.severity, title: alert.title, message: alert.message, service: alert.service, state: transition?.to ?? alert.state,
     simulated: alert.labels.simulated === 'true',
   };
 }

@@ -49,7 +49,7 @@ function Urgent({ onOpen }: { readonly onOpen: () => void }): ReactNode {
             <li key={alert.id}>
               <Link to={`/alerts/${encodeURIComponent(alert.id)}`} onClick={onOpen} className="bell-alert">
                 <Status word={alert.severity} />
-                <span className="bell-title">{alert.title}</span>
+                <span className="bell-title">{alert.title}{alert.labels.synthetic === 'true' && <> <span className="tag synthetic">synthetic</span></>}</span>
                 <Age at={alert.started_at} />
               </Link>
             </li>
