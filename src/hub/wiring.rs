@@ -15,7 +15,7 @@ use crate::auth::Auth;
 use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
-use crate::config::{AlertSection, LabSection};
+use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::fault::Faults;
 use crate::http::{Desk, State};
@@ -49,36 +49,9 @@ pub(super) struct Parts {
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
-    let HubOptions {
-        settings,
-        data_dir,
-        workers,
-        dev,
-        rate_limits,
-        program,
-        places: _,
-        clock: _,
-        lab: _,
-        rules: _,
-    } = options;
-    let key_bytes_max = settings.topic.key_bytes_max;
-    let broker = Broker::new(BrokerArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        settings: Arc::new(settings.topic),
-        clock: clock.clone(),
-        faults: faults.clone(),
-    });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), settings.room, clock.clone());
-    let documents = Documents::new(DocumentsArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        broker: broker.clone(),
-        settings: settings.sync,
-        key_bytes_max,
-        clock: clock.clone(),
-        faults: faults.clone(),
-    });
+    let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
+    let (broker, rooms, documents) =
+        delivery((settings.topic, settings.room, settings.sync), &tree, &store, &clock, faults.as_ref());
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {
@@ -132,6 +105,34 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         desk,
         draining: watch::Sender::new(false),
     })
+}
+
+fn delivery(
+    (topic, room, sync): (TopicSection, RoomSection, SyncSection),
+    tree: &Tree,
+    store: &Store,
+    clock: &Clock,
+    faults: Option<&Arc<Faults>>,
+) -> (Broker, Rooms, Documents) {
+    let key_bytes_max = topic.key_bytes_max;
+    let broker = Broker::new(BrokerArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        settings: Arc::new(topic),
+        clock: clock.clone(),
+        faults: faults.cloned(),
+    });
+    let rooms = Rooms::new(tree.clone(), broker.clone(), room, clock.clone());
+    let documents = Documents::new(DocumentsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        settings: sync,
+        key_bytes_max,
+        clock: clock.clone(),
+        faults: faults.cloned(),
+    });
+    (broker, rooms, documents)
 }
 
 fn alerts_and_rules(

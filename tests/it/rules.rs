@@ -178,14 +178,14 @@ async fn what_becomes_of_a_rule_becomes_of_its_alerts() {
     assert_eq!(scene.step().await.1, "resolved");
     scene.sample(96.0).await;
     assert_eq!(scene.step().await.1, "firing");
-    assert_eq!(rules.enable(&[rule.clone(), "none".into()], false, "bob").await.unwrap(), [rule.clone()]);
+    assert_eq!(rules.enable(&[rule.clone(), "none".into()], false, "bob").await.unwrap(), [rule.as_str()]);
     let (_, to, alert) = scene.step().await;
     assert_eq!((to.as_str(), &alert["reason"]), ("resolved", &json!("the rule was disabled by bob")));
     scene.sample(97.0).await;
-    rules.enable(&[rule.clone()], true, "bob").await.unwrap();
+    rules.enable(std::slice::from_ref(&rule), true, "bob").await.unwrap();
     scene.sample(98.0).await;
     assert_eq!(scene.step().await.1, "firing");
-    assert_eq!(rules.delete(vec![rule.clone()], "bob").await.unwrap(), [rule.clone()]);
+    assert_eq!(rules.delete(vec![rule.clone()], "bob").await.unwrap(), [rule.as_str()]);
     assert_eq!(scene.step().await.1, "resolved");
     assert!(rules.one(&rule).is_none());
 }

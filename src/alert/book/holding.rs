@@ -67,13 +67,12 @@ impl Book {
             let Some(entry) = self.open.get_mut(&fingerprint) else { continue };
             let is_held = entry.alert.state == State::Suppressed;
             match hold {
-                Some(hold) => {
-                    if entry.hold.as_ref() != Some(&hold) {
-                        let event = self.held(&fingerprint, hold);
-                        self.happen(&fingerprint, event, now_ms, out);
-                        self.flush_one(&fingerprint, out);
-                    }
+                Some(hold) if entry.hold.as_ref() != Some(&hold) => {
+                    let event = self.held(&fingerprint, hold);
+                    self.happen(&fingerprint, event, now_ms, out);
+                    self.flush_one(&fingerprint, out);
                 }
+                Some(_as_before) => {}
                 None if is_held => {
                     let window = entry.hold.take().and_then(|hold| hold.window);
                     let why = match &window {

@@ -45,6 +45,7 @@ fn signal(origin: &Arc<Origin>, node: &str, news: fn(Box<Text>) -> News) -> Sign
     }
 }
 
+#[expect(clippy::boxed_local, reason = "as the constructors of the other news")]
 fn over(_text: Box<Text>) -> News {
     News::Over
 }
@@ -296,7 +297,7 @@ fn what_is_posted_again_is_the_same_alert_and_ends_when_it_is_not() {
         desk.book.post(posted(Some(START_MS + 60_000)), "prometheus", START_MS, &mut desk.out).unwrap();
     let again =
         desk.book.post(posted(Some(START_MS + 90_000)), "prometheus", START_MS, &mut desk.out).unwrap();
-    assert_eq!((first.1, again), (true, (first.0.clone(), false)));
+    assert_eq!((first.1, again), (true, (first.0, false)));
     desk.out.clear();
     assert_eq!(desk.pass(89_999), []);
     assert_eq!(desk.only().count, 2);

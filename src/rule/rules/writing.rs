@@ -76,7 +76,12 @@ impl Rules {
                 let mut views = Vec::with_capacity(records.len());
                 for record in records {
                     let former = self.retire(&record.id).await;
-                    views.push(self.install(record, former, true));
+                    let view = self.install(record, former, true);
+                    if !view.definition.enabled {
+                        let id = view.definition.id.clone();
+                        self.end_alerts(id.as_slice(), &format!("the rule was disabled by {by}"));
+                    }
+                    views.push(view);
                 }
                 Ok(views)
             }
@@ -95,11 +100,8 @@ impl Rules {
                 })
                 .collect()
         };
-        let done: Vec<String> = writes.iter().map(|(id, _, _)| id.clone()).collect();
+        let done = writes.iter().map(|(id, _, _)| id.clone()).collect();
         self.put(writes, by).await?;
-        if !enabled {
-            self.end_alerts(&done, &format!("the rule was disabled by {by}"));
-        }
         Ok(done)
     }
 
@@ -141,7 +143,8 @@ impl Rules {
         let standing = Arc::new(Standing::default());
         let (definition, rule) = match read(&record) {
             Ok(rule) => (rule.definition().clone(), Some(Arc::new(rule))),
-            Err((definition, why)) => {
+            Err(told) => {
+                let (definition, why) = *told;
                 tracing::error!(rule = record.id, why, "the rule cannot be evaluated");
                 *standing.failed.lock() = Some(why);
                 (definition, None)
@@ -193,14 +196,14 @@ impl Rules {
 }
 
 /// A rule of the store; or what can be shown of it, and why it is none.
-fn read(record: &RuleRecord) -> Result<Rule, (Definition, String)> {
+fn read(record: &RuleRecord) -> Result<Rule, Box<(Definition, String)>> {
     let definition: Definition = serde_json::from_str(&record.definition).map_err(|error| {
-        (Definition::unreadable(&record.id), format!("it is no rule of this version: {error}"))
+        Box::new((Definition::unreadable(&record.id), format!("it is no rule of this version: {error}")))
     })?;
     let definition = Definition { id: Some(record.id.clone()), enabled: record.enabled, ..definition };
     Rule::check(definition.clone()).map_err(|errors| {
         let errors: Vec<String> =
             errors.iter().map(|error| format!("{} {}", error.pointer, error.message)).collect();
-        (definition, errors.join("; "))
+        Box::new((definition, errors.join("; ")))
     })
 }
