@@ -17,11 +17,7 @@ const BOUNDS: &[Bound] = &[
         larger: "hub/critical_to_100_beside_99000_idle_topics",
         times_max: 1.02,
     },
-    Bound {
-        smaller: "rule/batch_beside_1_rule",
-        larger: "rule/batch_beside_10000_rules",
-        times_max: 1.02,
-    },
+    Bound { smaller: "rule/batch_beside_1_rule", larger: "rule/batch_beside_10000_rules", times_max: 1.02 },
 ];
 
 /// Prints what the larger cases cost; whether one costs too much.

@@ -150,6 +150,8 @@ pub(super) async fn post(
     caller: &Caller,
     cause: &Cause,
 ) -> Result<(HttpResponseBuilder, Taken), Problem> {
+    // Nothing is taken that cannot be kept.
+    drop(state.services.breakers.enter(Subsystem::Store)?);
     let alerts = &state.services.alerts;
     let taken = alerts.post(posted, &caller.0.sub, cause).await.map_err(|error| refused(state, error))?;
     // A broadcast may wait a moment for older ones; that is no news.

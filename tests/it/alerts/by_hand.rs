@@ -51,6 +51,8 @@ async fn an_alert_from_outside_is_opened_once_and_then_counted() {
     scene.state.services.breakers.degrade(Subsystem::Alerts, "test");
     let queued = scene.post(ALERTS, &posted("b")).await;
     assert_eq!((queued.status, &queued.json()["queued"]), (202, &json!(true)));
+    scene.state.services.breakers.degrade(Subsystem::Store, "test");
+    scene.post(ALERTS, &posted("c")).await.problem(503, "store_unavailable");
     let problem =
         scene.post(ALERTS, &json!({"severity": "loud", "labels": 7})).await.problem(400, "missing_field");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 4, "{problem}");

@@ -15,6 +15,8 @@ async fn every_class_of_error_is_a_problem() {
         |body: String| scene.ask(Role::Admin, Method::POST, "/api/v1/events/publish").set_payload(body);
     let get = |path: &str| scene.ask(Role::Admin, Method::GET, path);
     let long = "x".repeat(10_240);
+    let post =
+        |path: &str, body: &str| scene.ask(Role::Admin, Method::POST, path).set_payload(body.to_owned());
     let rows = [
         (get("/api/v1/unknown"), 404, "not_found"),
         (get("/api/v1/nodes/unknown"), 404, "not_found"),
@@ -55,6 +57,23 @@ async fn every_class_of_error_is_a_problem() {
         (scene.ask(Role::Admin, Method::POST, "/api/v1/nodes"), 405, "method_not_allowed"),
         (scene.ask(Role::Admin, Method::PUT, "/"), 405, "method_not_allowed"),
         (get("/ws/somebody"), 426, "upgrade_required"),
+        (get("/api/v1/alerts?state=gone"), 400, "invalid_field"),
+        (get("/api/v1/alerts/unknown"), 404, "not_found"),
+        (get("/api/v1/rules/unknown/explain"), 404, "not_found"),
+        (get("/api/v1/suppression?cursor=YSBi"), 400, "invalid_field"),
+        (post("/api/v1/rules", "{"), 400, "invalid_json"),
+        (post("/api/v1/rules", "[]"), 400, "invalid_field"),
+        (post("/api/v1/rules", "{}"), 400, "missing_field"),
+        (post("/api/v1/rules", r#"{"id":"a b"}"#), 400, "invalid_field"),
+        (post("/api/v1/rules/bulk", "{}"), 400, "missing_field"),
+        (post("/api/v1/alerts", "\u{0}"), 400, "invalid_json"),
+        (post("/api/v1/alerts", "{}"), 400, "missing_field"),
+        (post("/api/v1/alerts/bulk-update", r#"{"ids":[],"action":7}"#), 400, "invalid_field"),
+        (post("/api/v1/alerts/unknown/acknowledge", ""), 404, "not_found"),
+        (post("/api/v1/metrics/ingest", &long), 413, "too_large"),
+        (post("/api/v1/metrics/ingest", "[1]"), 400, "invalid_field"),
+        (post("/api/v1/heartbeats/a%20b", ""), 400, "invalid_name"),
+        (scene.ask(Role::Admin, Method::PUT, "/api/v1/rules"), 405, "method_not_allowed"),
     ];
     for (request, status, code) in rows {
         let answer = scene.send(request).await;

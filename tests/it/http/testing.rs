@@ -95,7 +95,7 @@ async fn the_bounds_are_published_as_they_are_checked() {
         assert_eq!(told.contains(&&json!("/scenario")), scenario["refusal"].is_string(), "{problem}");
     }
     let storm = limits["scenarios"].as_array().unwrap().iter().find(|s| s["name"] == "storm").unwrap();
-    assert_eq!((&storm["connections_max"], limits["scenarios"].as_array().unwrap().len()), (&json!(16), 9));
+    assert_eq!((&storm["connections_max"], limits["scenarios"].as_array().unwrap().len()), (&json!(16), 10));
 }
 
 #[actix_web::test]

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::hub::{Client, Ended, Inside, until};
 
+/// Rules on the samples of the nodes.
+const RULES: [&str; 2] = ["busy", "other"];
+
 /// Which actor of a kind is crashed; its siblings are the others.
 fn victim(kind: &str) -> &'static str {
     match kind {
@@ -22,6 +25,9 @@ fn victim(kind: &str) -> &'static str {
         "room" => "lobby",
         "documents" => "documents",
         "document" => "plan",
+        "alerts" => "alerts",
+        "rules" => "rules",
+        "rule" => "busy",
         "fleet" => "fleet",
         "node" => "n1",
         "sampler" => "sampler",
@@ -57,6 +63,12 @@ impl Cast {
         }
         for node in ["n1", "n2"] {
             report(&mut cast.carol, node, 0).await;
+        }
+        for id in RULES {
+            let rule = json!({ "id": id, "name": id, "kind": "threshold", "metric": "load1",
+                "comparison": ">", "value": 1_000_000 });
+            let definition = serde_json::from_value(rule).unwrap();
+            hub.state.services.rules.create(definition, "alice").await.unwrap();
         }
         for doc in ["plan", "notes"] {
             let write = json!({ "doc": doc, "key": "first", "value": 1, "base_version": 0 });
@@ -246,6 +258,10 @@ async fn everybody_goes_on(hub: &Inside, cast: &mut Cast, after: &str) {
     for node in ["n1", "n2"] {
         assert_eq!(report(&mut cast.carol, node, 77).await["durable"], true);
         until(node, async || (hub.node(node).await.metrics["load1"] == 77.0).then_some(())).await;
+    }
+    for id in RULES {
+        let sees_both = async || (hub.state.services.rules.one(id)?.live.series >= 2).then_some(());
+        until(&format!("rule {id} after {after}"), sees_both).await;
     }
     let sampled = hub.node("here").await.sampled_at;
     until("the sampler goes on", async || (hub.node("here").await.sampled_at > sampled).then_some(())).await;
