@@ -59,7 +59,12 @@ function columnsOf(selected: ReadonlySet<string>, onSelect: (ids: ReadonlySet<st
     }),
     column.accessor('name', {
       header: 'Rule', size: 190, meta: { className: 'rule-name' },
-      cell: ({ row: { original: rule } }) => <Link to={`/rules/${encodeURIComponent(rule.id)}`} data-rule={rule.id} className="alert-title">{rule.name}</Link>,
+      cell: ({ row: { original: rule } }) => (
+        <>
+          <Link to={`/rules/${encodeURIComponent(rule.id)}`} data-rule={rule.id} className="alert-title">{rule.name}</Link>
+          {rule.labels?.synthetic === 'true' && <> <span className="tag synthetic">synthetic</span></>}
+        </>
+      ),
     }),
     column.accessor((rule) => ORDER.indexOf(stateOf(rule)), {
       id: 'state', header: 'State', size: 108, meta: { className: 'rule-state' },
