@@ -173,16 +173,16 @@ mod tests {
         let mut directory = RuleDirectory::new(folder.path().to_owned());
         std::fs::write(folder.path().join("host.yaml"), CPU).unwrap();
         std::fs::write(folder.path().join("notes.txt"), "no rules").unwrap();
-        assert_eq!(ids(directory.changed().unwrap()), ["host-cpu"]);
+        assert_eq!(ids(directory.changed().unwrap()), ["host.cpu"]);
         assert!(directory.changed().unwrap().is_none());
         std::fs::write(folder.path().join("more.yml"), "rules:\n- {name: 7}\n").unwrap();
         let Err(DirectoryError::Wrong(wrong)) = directory.changed() else { panic!("it is wrong") };
         assert_eq!((wrong.len(), wrong[0].file.as_str(), wrong[0].line), (1, "more.yml", Some(2)));
         assert!(directory.changed().unwrap().is_none(), "told once");
         std::fs::write(folder.path().join("more.yml"), CPU.replace("CPU", "Load")).unwrap();
-        assert_eq!(ids(directory.changed().unwrap()), ["host-cpu", "more-load"]);
+        assert_eq!(ids(directory.changed().unwrap()), ["host.cpu", "more.load"]);
         std::fs::remove_file(folder.path().join("host.yaml")).unwrap();
-        assert_eq!(ids(directory.changed().unwrap()), ["more-load"]);
+        assert_eq!(ids(directory.changed().unwrap()), ["more.load"]);
     }
 
     #[test]
