@@ -187,7 +187,7 @@ impl AlertsActor {
     fn failed(&mut self, commit: Commit, error: &StoreError, ctx: &mut Context<Self>) {
         tracing::warn!(%error, "changes of alerts not committed; the book is read again");
         let failed = std::mem::take(&mut self.commits);
-        self.announcing.expect_none();
+        self.announcing.lose_track();
         for commit in std::iter::once(commit).chain(failed) {
             match commit.answer {
                 Answer::Nobody => {}
@@ -355,7 +355,6 @@ impl Handler<Queued<ByHand>> for AlertsActor {
             Ok(alert) => self.commit(changes, Answer::Hand(reply, alert), &queued.cause, None, ctx),
             Err(BookError::NotOpen) => drop(reply.send(Ok(None))),
             Err(BookError::Refused(refused)) => drop(reply.send(Err(refused.into()))),
-            Err(BookError::Full) => drop(reply.send(Err(self.shared.full()))),
         }
     }
 }
@@ -367,9 +366,9 @@ impl Handler<Queued<Post>> for AlertsActor {
         let Post { posted, by, reply } = queued.msg;
         let mut changes = Vec::new();
         let taken = self.book.post(posted, &by, self.shared.args.clock.unix_ms(), &mut changes);
-        let Some((alert, is_new)) = taken.ok().and_then(|(id, new)| Some((self.book.one(&id)?.clone(), new)))
-        else {
-            return drop(reply.send(Err(self.shared.full())));
+        let Some((alert, is_new)) = taken else {
+            let open_max = self.shared.args.settings.open_max;
+            return drop(reply.send(Err(AlertError::TooMany { open_max })));
         };
         self.commit(changes, Answer::Poster(reply, alert, is_new), &queued.cause, None, ctx);
     }

@@ -108,10 +108,6 @@ impl Shared {
             }
         });
     }
-
-    pub(super) fn full(&self) -> AlertError {
-        AlertError::TooMany { open_max: self.args.settings.open_max }
-    }
 }
 
 impl Alerts {

@@ -106,9 +106,10 @@ impl Announcing {
         self.underway.extend(told.map(|change| (change.alert.id.clone(), change.alert.version)));
     }
 
-    /// None of those on their way are pushed.
-    pub(super) fn expect_none(&mut self) {
+    /// What was on its way to the store is not pushed; whether it is there is only known from the store.
+    pub(super) fn lose_track(&mut self) {
         self.underway.clear();
+        (self.is_behind, self.has_missed) = (true, true);
     }
 
     pub(super) fn push(&mut self, mut announcement: Announcement) {
@@ -297,4 +298,23 @@ async fn broadcast_steps(store: &Store) -> Result<HashSet<(String, u64)>, StoreE
         before = Some(next);
     }
     Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_commit_the_store_is_asked_what_was_kept_of_those_behind_it() {
+        let mut announcing = Announcing::default();
+        assert!(!announcing.wants_more());
+        announcing.lose_track();
+        assert!(announcing.wants_more());
+        // A read that had begun before may not have seen them.
+        announcing.take_up(Owed { announcements: Vec::new(), is_more: false });
+        assert!(announcing.wants_more());
+        announcing.reads();
+        announcing.take_up(Owed { announcements: Vec::new(), is_more: false });
+        assert!(!announcing.wants_more());
+    }
 }

@@ -25,7 +25,7 @@ pub enum AlertError {
         /// The bound.
         waiting_max: usize,
     },
-    /// The store did not do its part; the alert is as it was.
+    /// The store did not do its part; of requests that were on their way together some may have taken effect.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Too many requests wait.

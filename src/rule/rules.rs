@@ -152,16 +152,6 @@ impl Rules {
         self.0.entries.read().get(id).and_then(|entry| entry.rule.clone())
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.entries.read().len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Where all series of a rule are, and why; none when it is not evaluated.
     pub async fn explain(&self, id: &str) -> Result<Vec<Explanation>, RuleError> {
         let inbox = {

@@ -64,8 +64,6 @@ pub enum BookError {
     NotOpen,
     /// Its state does not allow it.
     Refused(Refused),
-    /// As many are open as may be.
-    Full,
 }
 
 #[derive(Debug)]
@@ -227,31 +225,27 @@ impl Book {
         }
     }
 
-    /// Takes an alert from outside; its id, and whether it is new.
+    /// Takes an alert from outside; as it is then, and whether it is new. `None`: as many are open as may be.
     pub fn post(
         &mut self,
         posted: Posted,
         by: &str,
         now_ms: u64,
         out: &mut Vec<Change>,
-    ) -> Result<(String, bool), BookError> {
+    ) -> Option<(Alert, bool)> {
         let Posted { service, text, ends_at_ms } = posted;
         let labels = text.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let fingerprint = fingerprint::of_outside(service.as_deref(), &text.title, labels);
         if let Some(entry) = self.open.get_mut(&fingerprint) {
             entry.alert.ends_at_ms = ends_at_ms.or(entry.alert.ends_at_ms);
-            let id = entry.alert.id.clone();
             self.happen(&fingerprint, breach(None, text), now_ms, out);
             self.flush_one(&fingerprint, out);
-            return Ok((id, false));
+            return self.open.get(&fingerprint).map(|entry| (entry.alert.clone(), false));
         }
         let mut new = self.new_alert(None, fingerprint.clone(), service, text, None, now_ms);
         new.ends_at_ms = ends_at_ms;
-        if !self.open(new, true, (by, &format!("posted by {by}")), now_ms, out) {
-            return Err(BookError::Full);
-        }
-        let id = self.open.get(&fingerprint).map(|entry| entry.alert.id.clone()).unwrap_or_default();
-        Ok((id, true))
+        self.open(new, true, (by, &format!("posted by {by}")), now_ms, out);
+        self.open.get(&fingerprint).map(|entry| (entry.alert.clone(), true))
     }
 
     /// Somebody does something to an open alert, which is returned as it is then.
