@@ -164,8 +164,24 @@ mod tests {
     #[tokio::test]
     async fn too_many_at_once_are_refused() {
         let passwords = Passwords::default();
-        let all = (0..HASHES_MAX + WAITING_MAX + 3).map(|_| passwords.run(|| Ok(())));
-        let answers = futures_util::future::join_all(all).await;
+        // None is done before all have asked.
+        let may_end = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let work = |_| {
+            let may_end = may_end.clone();
+            passwords.run(move || {
+                while !may_end.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            })
+        };
+        let mut all = futures_util::future::join_all((0..HASHES_MAX + WAITING_MAX + 3).map(work));
+        tokio::select! {
+            biased;
+            _ = &mut all => panic!("nothing may end yet"),
+            () = std::future::ready(()) => may_end.store(true, std::sync::atomic::Ordering::Relaxed),
+        }
+        let answers = all.await;
         let busy = answers.iter().filter(|answer| **answer == Err(AuthError::Busy)).count();
         assert_eq!((busy, answers.len() - busy), (3, HASHES_MAX + WAITING_MAX));
         assert_eq!(passwords.run(|| Ok(())).await, Ok(()), "and then there is room again");
