@@ -133,7 +133,7 @@ impl Shard {
         }
     }
 
-    /// Tells a client what it lost since it was last told.
+    /// Tells a client what it lost since it was last told; what is critical and waits for that goes out now.
     pub(super) fn tell_lag(&self, seat: &Seat) {
         for lag in seat.socket.take_lags() {
             Counter::Dropped.add_for("low", lag.dropped);
@@ -149,5 +149,6 @@ impl Shard {
             let lagged = crate::protocol::server::control("lagged", now_ms, None, &payload);
             seat.socket.send_control(seat.socket.format.encode(&lagged));
         }
+        seat.socket.hurry();
     }
 }

@@ -133,6 +133,11 @@ impl Outbox {
         [lane(critical), lane(normal), lane(low), (self.control.len(), self.control_bytes)]
     }
 
+    /// Something critical waits.
+    pub fn has_critical(&self) -> bool {
+        !self.lanes[Priority::Critical.index()].is_empty()
+    }
+
     /// Over half of the bound: newest values come one by one, so that they can be replaced.
     pub fn conflates(&self) -> bool {
         self.bytes > self.bounds.bytes_max / 2

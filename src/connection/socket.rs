@@ -148,11 +148,13 @@ impl Socket {
         }
         let lost = outbox.has_dropped();
         drop(outbox);
-        if parcels.iter().any(|parcel| parcel.entry.priority == Priority::Critical) {
-            self.hurry();
-        }
         self.wake();
-        if lost { Sent::Lost } else { Sent::Whole }
+        if lost {
+            // What is critical may not overtake the word of what was lost before it.
+            return Sent::Lost;
+        }
+        self.hurry();
+        Sent::Whole
     }
 
     /// Sends one frame that belongs to no topic.
@@ -187,9 +189,11 @@ impl Socket {
         self.wake();
     }
 
-    /// Hands what is urgent to the stream's reserve: else it waits until the client makes room and the task is woken.
-    fn hurry(&self) {
-        let mut outbox = self.outbox_mut();
+    /// Hands what is critical to the stream's reserve, with what stands before it: else it waits until the client
+    /// makes room and the task is woken.
+    pub(super) fn hurry(&self) {
+        let mut place = self.outbox.borrow_mut();
+        let Some(outbox) = place.as_mut().filter(|outbox| outbox.has_critical()) else { return };
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let filled = outbox.head(&mut slices, 0);
         let written = self.io.borrow_mut().write_urgent(slices.get(..filled).unwrap_or_default());

@@ -78,6 +78,19 @@ fn what_an_answer_pushes_out_is_declared() {
     assert_eq!(check_one(&history, 4_096), 2);
 }
 
+/// Of a client that has stopped reading what is low is dropped in the same write that brings something critical.
+#[test]
+fn a_critical_message_does_not_overtake_the_word_of_what_was_lost() {
+    let publish = |urgency, times| Op::Publish { topic: 0, urgency, key: None, place: 0, bytes: 130, times };
+    let history = [
+        Op::Slow { client: 1, room: Some(100) },
+        Op::Subscribe { client: 1, topics: vec![0], from: From::Nowhere, asks: Asks::Nothing },
+        publish(0, 13),
+        publish(3, 1),
+    ];
+    assert_eq!(check_one(&history.map(|op| Step { op, rush: false }), 4_096), 12);
+}
+
 /// A client that is cut while a part of what it missed is in its outbox and the rest still in its feed.
 #[test]
 fn who_is_cut_between_two_pages_of_what_it_missed_is_told_the_first_of_both() {
