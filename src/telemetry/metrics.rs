@@ -74,6 +74,9 @@ rows! {
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
+        MailboxRefused = "mailbox_refused", Some("mailbox"), "Items that a full mailbox refused, by mailbox";
+        MailboxDead = "mailbox_dead", Some("mailbox"), "Items that became dead letters, by mailbox";
+        MailboxExpired = "mailbox_expired", Some("mailbox"), "Items that nobody took in time, by mailbox";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
         FaultScenarios = "fault_scenarios", Some("scenario"), "Fault scenarios of the Reliability Lab that were enabled, by name";
@@ -96,6 +99,7 @@ rows! {
         Nodes = "nodes", Some("state"), "Known nodes, by state";
         Actors = "supervision_actors", Some("kind"), "Running actors, by kind";
         MailboxDepth = "supervision_mailbox_depth", Some("kind"), "Messages waiting in actor mailboxes, by kind";
+        MailboxWaiting = "mailbox_waiting", Some("lane"), "Items that wait in mailboxes for a worker, by mailbox and priority";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
