@@ -81,6 +81,11 @@ pub fn table() -> Vec<ChildSpec> {
             queue_bound: 65_536,
             ..row("topic", Some("broker"), "delivery", "order, history and fan-out of one topic")
         },
+        ChildSpec {
+            // Nobody else needs it: what was to be told waits.
+            on_give_up: OnGiveUp::Contain,
+            ..row("webhooks", None, "delivery", "delivers what happened to other programs")
+        },
         row("rooms", None, "delivery", "parent of rooms; sweeps empty ones"),
         ChildSpec {
             policy: RestartPolicy::Transient,

@@ -31,6 +31,7 @@ use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
 use crate::telemetry::Latency;
+use crate::webhook::{Webhooks, WebhooksActor};
 
 /// What is opened before the parts are wired.
 pub(super) struct Parts {
@@ -50,8 +51,9 @@ pub(super) struct Parts {
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
-    let (broker, rooms, documents) =
-        delivery((settings.topic, settings.room, settings.sync), &tree, &store, &clock, faults.as_ref());
+    let webhooks = Webhooks::new(settings.webhook, None, node.to_string(), clock.clone());
+    let sections = (settings.topic, settings.room, settings.sync);
+    let (broker, rooms, documents) = delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref());
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {
@@ -71,6 +73,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         latency: Latency::default(),
         rooms,
         documents,
+        webhooks,
         alerts: own_alerts,
         rules,
         ingest,
@@ -111,6 +114,7 @@ fn delivery(
     (topic, room, sync): (TopicSection, RoomSection, SyncSection),
     tree: &Tree,
     store: &Store,
+    webhooks: &Webhooks,
     clock: &Clock,
     faults: Option<&Arc<Faults>>,
 ) -> (Broker, Rooms, Documents) {
@@ -122,7 +126,7 @@ fn delivery(
         clock: clock.clone(),
         faults: faults.cloned(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), room, clock.clone());
+    let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
     let documents = Documents::new(DocumentsArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -195,6 +199,7 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
         scenarios.start(services, &state.shards, state.address);
     }
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
+    tree.start("webhooks", WebhooksActor::new(services.webhooks.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     services.alerts.start_actor();

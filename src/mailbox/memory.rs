@@ -111,6 +111,7 @@ pub fn gauge(name: &Name, depth: &Depth) {
     for (lane, waiting) in name.lanes.iter().zip(depth.waiting) {
         Gauge::MailboxWaiting.set_for(lane, waiting as u64);
     }
+    Gauge::MailboxDeadLetters.set_for(name.label, depth.dead as u64);
 }
 
 impl Mailbox for MemoryMailbox {
