@@ -86,6 +86,9 @@ pub(super) struct MigrateArgs {
 pub(super) struct CheckArgs {
     #[command(flatten)]
     data_dir: DataDir,
+    /// Also check this Redis: its version, persistence, eviction, limits
+    #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
+    redis_url: Option<String>,
 }
 
 fn parse_ttl(text: &str) -> Result<u64, String> {
@@ -227,6 +230,9 @@ pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
     answer(&format!("data directory {}: writable", directory.path().display()));
     Tokens::open(directory.path())?;
     answer("signing key: good");
+    if let Some(url) = arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref()) {
+        super::servers::check_redis(url, &file.settings.engine)?;
+    }
     if !directory.database().exists() {
         answer("store: not there yet; `infrawatch serve` makes it");
         return Ok(());

@@ -7,6 +7,7 @@ mod e2e;
 mod file;
 mod report;
 mod serve;
+mod servers;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

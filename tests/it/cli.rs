@@ -6,6 +6,7 @@ use std::path::Path;
 
 use infrawatch::auth::{Role, Tokens};
 use infrawatch::clock::system_unix_ms;
+use infrawatch_servers::{Persistence, Redis};
 
 use crate::hub::{Client, Finished, Hub, infrawatch};
 
@@ -133,6 +134,24 @@ fn migrate_and_check_say_how_the_store_is() {
         let refused = on(directory.path(), &[command], "");
         assert!(refused.status != 0 && refused.stderr.contains("infrawatch.db"), "{refused:?}");
     }
+}
+
+#[test]
+fn check_says_what_to_change_in_redis() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |url: &str| on(directory.path(), &["check", "--redis-url", url], "");
+    let forgetful = Redis::start();
+    let refused = check(&forgetful.url());
+    assert!(refused.status != 0 && refused.stderr.contains("1 of its settings"), "{refused:?}");
+    assert!(refused.stdout.contains("problem: appendonly is no"), "{refused:?}");
+    let lasting = Redis::start_with(Persistence::Always);
+    let checked = check(&lasting.url()).answer();
+    assert!(checked.contains("Redis 7") && checked.contains("hint: maxmemory is not set"), "{checked}");
+    let nobody = check(&format!("redis://127.0.0.1:{}", infrawatch_servers::free_port()));
+    assert!(
+        nobody.status != 0 && nobody.stderr.contains("Redis cannot be reached: Connection refused"),
+        "{nobody:?}"
+    );
 }
 
 #[test]
