@@ -100,7 +100,8 @@ impl Redis {
     /// that time ran out.
     async fn line(&self) -> Result<PooledConnection<'_, Lines>, EngineError> {
         let free = self.pool.get().await;
-        let mut line = free.map_err(|_| EngineError::Unreachable("all connections are in use".to_owned()))?;
+        let mut line =
+            free.map_err(|_elapsed| EngineError::Unreachable("all connections are in use".to_owned()))?;
         if line.connection.is_none() {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(self.call))
