@@ -5,6 +5,7 @@
 mod accounts;
 mod e2e;
 mod file;
+mod health;
 mod report;
 mod serve;
 mod servers;
@@ -60,6 +61,8 @@ enum Command {
     Migrate(accounts::MigrateArgs),
     /// Check settings, data directory and store, and say what is wrong
     Check(accounts::CheckArgs),
+    /// Ask a hub whether it takes work, for health checks of containers
+    Health(health::HealthArgs),
     /// Check the whole pipeline of a running hub, step by step
     E2e(e2e::EndToEndArgs),
     /// The load of a load test: the command line of `infrawatch-loadtest`, which the hub starts
@@ -126,6 +129,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::User(arguments) => accounts::user(&arguments, &file),
         Command::Migrate(arguments) => accounts::migrate(&arguments, &file),
         Command::Check(arguments) => accounts::check(&arguments, &file),
+        Command::Health(arguments) => health::run(&arguments),
         Command::E2e(arguments) => e2e::run(&arguments),
         // `run` has taken it: it has no settings and no log.
         Command::Loadtest(_) => Ok(()),

@@ -137,6 +137,15 @@ fn migrate_and_check_say_how_the_store_is() {
 }
 
 #[test]
+fn health_is_the_status_of_the_command() {
+    let hub = Hub::start();
+    let ask = |address: &str| infrawatch(&["health", "--url", &format!("http://{address}/")], "");
+    assert_eq!(ask(&hub.address.to_string()).answer(), "ready\n");
+    let nobody = format!("127.0.0.1:{}", infrawatch_servers::free_port());
+    assert!(ask(&nobody).complaint().contains(&nobody));
+}
+
+#[test]
 fn check_says_what_to_change_in_redis() {
     let directory = tempfile::tempdir().unwrap();
     let check = |url: &str| on(directory.path(), &["check", "--redis-url", url], "");
@@ -173,7 +182,7 @@ fn a_second_hub_does_not_serve_from_the_same_directory_or_port() {
 #[test]
 fn help_is_worth_reading() {
     let all = infrawatch(&["--help"], "").answer();
-    for command in ["serve", "agent", "token", "user", "migrate", "check"] {
+    for command in ["serve", "agent", "token", "user", "migrate", "check", "health"] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = infrawatch(&[command, "--help"], "").answer();
         assert!(help.contains("INFRAWATCH_CONFIG") && help.contains("Usage: infrawatch"), "{help}");
