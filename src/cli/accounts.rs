@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::file::File;
 use super::{DataDir, answer};
-use crate::auth::{Auth, NewToken, Role, Tokens};
+use crate::auth::{Auth, NewToken, Role};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::NodeName;
 use crate::store::{self, DataDirectory, Store, StoreOptions};
@@ -113,7 +113,7 @@ pub(super) fn token(arguments: &TokenArgs, file: &File) -> anyhow::Result<()> {
         }
     }
     let directory = DataDirectory::prepare(&arguments.data_dir.or_file(&file.serve))?;
-    let tokens = Tokens::open(directory.path())?;
+    let tokens = arguments.data_dir.tokens(&file.serve, &directory)?;
     let agent = arguments.role == Role::Agent;
     let subject = match (&arguments.sub, &arguments.node) {
         (Some(subject), _) => subject.clone(),
@@ -133,18 +133,16 @@ pub(super) fn token(arguments: &TokenArgs, file: &File) -> anyhow::Result<()> {
 }
 
 pub(super) fn user(arguments: &UserArgs, file: &File) -> anyhow::Result<()> {
-    let data_dir = match &arguments.command {
-        UserCommand::Add { data_dir, .. }
-        | UserCommand::List { data_dir }
-        | UserCommand::Disable { data_dir, .. }
-        | UserCommand::Enable { data_dir, .. } => data_dir.or_file(&file.serve),
-    };
+    let (UserCommand::Add { data_dir, .. }
+    | UserCommand::List { data_dir }
+    | UserCommand::Disable { data_dir, .. }
+    | UserCommand::Enable { data_dir, .. }) = &arguments.command;
     let now_ms = Clock::system().unix_ms();
-    let directory = DataDirectory::prepare(&data_dir)?;
+    let directory = DataDirectory::prepare(&data_dir.or_file(&file.serve))?;
     let store = Store::open(&directory.database(), &StoreOptions::default(), now_ms)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), now_ms).await?;
+        let auth = Auth::open(data_dir.tokens(&file.serve, &directory)?, store.clone(), now_ms).await?;
         let done = change_users(&auth, &arguments.command, now_ms).await;
         store.close().await;
         done
@@ -228,7 +226,7 @@ pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
     answer("settings: good");
     let directory = DataDirectory::prepare(&arguments.data_dir.or_file(&file.serve))?;
     answer(&format!("data directory {}: writable", directory.path().display()));
-    Tokens::open(directory.path())?;
+    arguments.data_dir.tokens(&file.serve, &directory)?;
     answer("signing key: good");
     if let Some(url) = arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref()) {
         super::servers::check_redis(url, &file.settings.engine)?;

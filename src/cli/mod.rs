@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::agent::AgentError;
+use crate::auth::{KeyError, Tokens};
+use crate::store::DataDirectory;
 use crate::telemetry::logging::LogFormat;
 
 /// Realtime monitoring hub: agents stream metrics in, browsers see them live.
@@ -83,9 +85,23 @@ struct DataDir {
     /// Directory with the store and the signing key [default: data]
     #[arg(long, env = "INFRAWATCH_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// File with the 32 bytes that tokens are signed with, the same for all hub nodes [default: made in the data directory]
+    #[arg(long, env = "INFRAWATCH_SIGNING_KEY", value_name = "FILE")]
+    signing_key: Option<PathBuf>,
 }
 
 impl DataDir {
+    fn signing_key(&self, file: &file::ServeSection) -> Option<PathBuf> {
+        self.signing_key.clone().or_else(|| file.signing_key.clone())
+    }
+
+    fn tokens(&self, file: &file::ServeSection, directory: &DataDirectory) -> Result<Tokens, KeyError> {
+        match self.signing_key(file) {
+            Some(given) => Tokens::open_given(&given),
+            None => Tokens::open(directory.path()),
+        }
+    }
+
     fn or_file(&self, file: &file::ServeSection) -> PathBuf {
         self.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| PathBuf::from("data"))
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use infrawatch::auth::{Role, Tokens};
@@ -134,6 +135,23 @@ fn migrate_and_check_say_how_the_store_is() {
         let refused = on(directory.path(), &[command], "");
         assert!(refused.status != 0 && refused.stderr.contains("infrawatch.db"), "{refused:?}");
     }
+}
+
+#[test]
+fn hub_nodes_with_one_signing_key_take_each_others_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    fs::write(&key, [42; 32]).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).unwrap();
+    let key = key.display().to_string();
+    let nodes = ["a", "b"].map(|node| directory.path().join(node));
+    let token = on(&nodes[0], &["token", "--role", "viewer", "--signing-key", &key], "").answer();
+    let other = on(&nodes[1], &["token", "--role", "viewer", "--signing-key", &key], "").answer();
+    let tokens = Tokens::open_given(Path::new(&key)).unwrap();
+    for token in [token, other] {
+        tokens.verify(token.trim(), system_unix_ms()).unwrap();
+    }
+    assert!(!nodes[0].join("jwt.key").exists(), "no second key lies beside the one that was given");
 }
 
 #[test]
