@@ -1,4 +1,4 @@
-//! `infrawatch token`, `user`, `migrate`, `check`: what is done beside a hub, on its data directory.
+//! `infrawatch token`, `user`, `migrate`, `backup`, `check`: what is done beside a hub, on its data directory.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -79,6 +79,16 @@ enum UserCommand {
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     data_dir: DataDir,
+}
+
+/// Flags of `infrawatch backup`.
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    #[command(flatten)]
+    data_dir: DataDir,
+    /// Where the copy goes; the file must not exist yet
+    #[arg(value_name = "FILE")]
+    into: std::path::PathBuf,
 }
 
 /// Flags of `infrawatch check`.
@@ -218,6 +228,21 @@ pub(super) fn migrate(arguments: &MigrateArgs, file: &File) -> anyhow::Result<()
         [] => answer("the schema is up to date"),
         names => names.iter().for_each(|name| answer(&format!("applied {name}"))),
     }
+    Ok(())
+}
+
+pub(super) fn backup(arguments: &BackupArgs, file: &File) -> anyhow::Result<()> {
+    let data_dir = arguments.data_dir.or_file(&file.serve);
+    let database = DataDirectory::prepare(&data_dir)?.database();
+    if !database.exists() {
+        bail!("{}: there is no store yet", database.display());
+    }
+    let bytes =
+        store::backup(&database, &arguments.into).with_context(|| arguments.into.display().to_string())?;
+    answer(&format!("{}: {bytes} bytes, sound", arguments.into.display()));
+    answer(
+        "not in it: the signing key; without the same key every token is void after a restore (docs/operations.md)",
+    );
     Ok(())
 }
 

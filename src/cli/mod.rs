@@ -61,6 +61,8 @@ enum Command {
     User(accounts::UserArgs),
     /// Bring the store's schema up to date
     Migrate(accounts::MigrateArgs),
+    /// Copy the store to a file, also while a hub runs
+    Backup(accounts::BackupArgs),
     /// Check settings, data directory and store, and say what is wrong
     Check(accounts::CheckArgs),
     /// Ask a hub whether it takes work, for health checks of containers
@@ -144,6 +146,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Token(arguments) => accounts::token(&arguments, &file),
         Command::User(arguments) => accounts::user(&arguments, &file),
         Command::Migrate(arguments) => accounts::migrate(&arguments, &file),
+        Command::Backup(arguments) => accounts::backup(&arguments, &file),
         Command::Check(arguments) => accounts::check(&arguments, &file),
         Command::Health(arguments) => health::run(&arguments),
         Command::E2e(arguments) => e2e::run(&arguments),

@@ -200,7 +200,7 @@ fn a_second_hub_does_not_serve_from_the_same_directory_or_port() {
 #[test]
 fn help_is_worth_reading() {
     let all = infrawatch(&["--help"], "").answer();
-    for command in ["serve", "agent", "token", "user", "migrate", "check", "health"] {
+    for command in ["serve", "agent", "token", "user", "migrate", "backup", "check", "health"] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = infrawatch(&[command, "--help"], "").answer();
         assert!(help.contains("INFRAWATCH_CONFIG") && help.contains("Usage: infrawatch"), "{help}");
