@@ -160,22 +160,21 @@ impl RuleActor {
             fingerprint: alert.fingerprint.clone(),
             phase: if alert.state == State::Pending { Phase::Pending } else { Phase::Firing },
             since_ms: alert.started_at_ms,
+            is_silence: self.signalling.is_silence(alert),
         });
+        let alerts_on_silence = self.args.rule.alerts_on_silence();
+        let (adopted, over): (Vec<_>, Vec<_>) =
+            adopted.partition(|alert| alerts_on_silence || !alert.is_silence);
         self.evaluator.adopt(adopted);
         let now_ms = self.args.clock.unix_ms();
         self.awaited_until_ms = now_ms.saturating_add(self.args.rule.times().no_data_ms);
         self.steps.clear();
-        let standing: Vec<Signal> = self
-            .evaluator
-            .explanations()
-            .filter(|series| series.phase != Phase::Ok)
-            .map(|told| {
-                let series = Series::new(told.metric, told.labels);
-                let since_ms = told.since_ms.unwrap_or(now_ms);
-                self.signalling.standing(&series, told.phase, since_ms, told.value, told.reason)
-            })
-            .collect();
-        self.tell(standing, None, &Cause::own());
+        let over = over
+            .into_iter()
+            .map(|alert| self.signalling.gone(alert.fingerprint, "silence is no alert of the rule any more"));
+        let standing = self.evaluator.explanations().filter(|series| series.phase != Phase::Ok);
+        let standing = standing.map(|told| self.signalling.standing(told, now_ms));
+        self.tell(over.chain(standing).collect(), None, &Cause::own());
         self.count_held();
         self.count();
     }
@@ -238,11 +237,14 @@ impl RuleActor {
     /// Alerts whose series did not come back end, unless silence is to change nothing.
     fn give_up_awaited(&mut self) {
         let keeps = self.args.rule.times().no_data == super::definition::NoData::Keep;
-        let awaited = self.evaluator.give_up_awaited();
+        let awaited = self.evaluator.give_up_awaited(!self.args.is_changed);
         if keeps && !self.args.is_changed {
             return;
         }
-        let gone = awaited.into_iter().map(|fingerprint| self.signalling.gone(fingerprint)).collect();
+        let gone = awaited
+            .into_iter()
+            .map(|one| self.signalling.gone(one, "its series did not come back"))
+            .collect();
         self.tell(gone, None, &Cause::own());
     }
 
@@ -269,7 +271,7 @@ fn packed(saved: Vec<Saved>) -> Result<Bytes, String> {
     if state.len() <= STATE_BYTES_MAX {
         return Ok(state.into());
     }
-    let phases: Vec<Saved> = saved.into_iter().filter(|one| one.phase() != Phase::Ok).collect();
+    let phases: Vec<Saved> = saved.into_iter().filter(Saved::is_told).collect();
     rmp_serde::to_vec_named(&phases).map(Bytes::from).map_err(|error| error.to_string())
 }
 

@@ -10,7 +10,7 @@ use crate::clock::rfc3339;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::state::State;
-use crate::rule::{Explanation, Phase, RuleError, RuleView};
+use crate::rule::{Explanation, NO_DATA, Phase, RuleError, RuleView};
 use crate::store::{AlertFilter, AlertSort, StoreError};
 
 /// Series of one answer; each costs two reads.
@@ -109,9 +109,16 @@ pub async fn explain(
     Ok(web::Json(Explained { rule_id: id.into_inner(), rule_name, at, items, truncated }))
 }
 
-fn of_series(rule_id: &str, labels: &Labels) -> String {
-    let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    fingerprint::of_rule(rule_id, pairs)
+/// The fingerprint of a series, and the labels of its alert as far as they are those of the series.
+fn of_series(rule_id: &str, series: &Explanation) -> (String, Labels) {
+    let pairs = series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut labels = series.labels.clone();
+    if !series.is_silence {
+        return (fingerprint::of_rule(rule_id, pairs), labels);
+    }
+    let fingerprint = fingerprint::of_silence(rule_id, pairs);
+    labels.insert(NO_DATA.0.to_owned(), NO_DATA.1.to_owned());
+    (fingerprint, labels)
 }
 
 async fn present(state: &State, id: &str, known: Vec<Explanation>) -> Result<Vec<ExplainedSeries>, Problem> {
@@ -128,10 +135,11 @@ async fn present(state: &State, id: &str, known: Vec<Explanation>) -> Result<Vec
 }
 
 fn now(id: &str, series: Explanation) -> ExplainedSeries {
+    let (fingerprint, labels) = of_series(id, &series);
     ExplainedSeries {
-        fingerprint: of_series(id, &series.labels),
+        fingerprint,
         metric: Some(series.metric),
-        labels: series.labels,
+        labels,
         phase: series.phase,
         since: series.since_ms.map(rfc3339),
         held_ms: series.held_ms,
@@ -172,8 +180,11 @@ async fn past(
     at_ms: u64,
 ) -> Result<(Vec<ExplainedSeries>, bool), Problem> {
     let id = rule.definition.id.as_deref().unwrap_or_default();
-    let mut series: BTreeMap<String, (Option<String>, Labels)> =
-        known.into_iter().map(|one| (of_series(id, &one.labels), (Some(one.metric), one.labels))).collect();
+    let mut series = BTreeMap::new();
+    for one in known {
+        let (fingerprint, labels) = of_series(id, &one);
+        series.insert(fingerprint, (Some(one.metric), labels));
+    }
     let filter = AlertFilter {
         rule_ids: vec![id.to_owned()],
         until_ms: Some(at_ms.saturating_add(1)),
