@@ -90,6 +90,8 @@ pub(super) struct RuleActor {
     is_memory_unkept: bool,
     kept_ms: u64,
     is_retired: bool,
+    /// Its state was handed over by the rule that it replaces. What the store has may be older.
+    is_state_whole: bool,
     /// When series whose alerts are open and that did not come are given up.
     awaited_until_ms: u64,
     args: RuleArgs,
@@ -106,6 +108,7 @@ impl RuleActor {
             is_memory_unkept: false,
             kept_ms: args.clock.unix_ms(),
             is_retired: false,
+            is_state_whole: false,
             awaited_until_ms: 0,
             args,
         }
@@ -115,6 +118,7 @@ impl RuleActor {
     fn read(&mut self, ctx: &mut Context<Self>) {
         let former = self.args.former.lock().take();
         if let Some(former) = former {
+            self.is_state_whole = true;
             self.begin(former);
             return self.stand(ctx);
         }
@@ -237,7 +241,7 @@ impl RuleActor {
     /// Alerts whose series did not come back end, unless silence is to change nothing.
     fn give_up_awaited(&mut self) {
         let keeps = self.args.rule.times().no_data == super::definition::NoData::Keep;
-        let awaited = self.evaluator.give_up_awaited(!self.args.is_changed);
+        let awaited = self.evaluator.give_up_awaited(!self.is_state_whole);
         if keeps && !self.args.is_changed {
             return;
         }
