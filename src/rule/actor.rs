@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -69,8 +69,8 @@ pub(super) struct RuleArgs {
     pub(super) rule: Arc<Rule>,
     /// The state of the rule that this one replaces; else it is in the store.
     pub(super) former: Arc<Mutex<Option<Vec<Saved>>>>,
-    /// Whether it replaces one: then alerts of series that it does not want end.
-    pub(super) is_changed: bool,
+    /// Whether it replaces one, and alerts of series that it does not want may be open: they end.
+    pub(super) is_changed: Arc<AtomicBool>,
     pub(super) standing: Arc<Standing>,
     pub(super) unkept: Arc<Unkept>,
     pub(super) alerts: Alerts,
@@ -90,8 +90,6 @@ pub(super) struct RuleActor {
     is_memory_unkept: bool,
     kept_ms: u64,
     is_retired: bool,
-    /// Its state was handed over by the rule that it replaces. What the store has may be older.
-    is_state_whole: bool,
     /// When series whose alerts are open and that did not come are given up.
     awaited_until_ms: u64,
     args: RuleArgs,
@@ -108,7 +106,6 @@ impl RuleActor {
             is_memory_unkept: false,
             kept_ms: args.clock.unix_ms(),
             is_retired: false,
-            is_state_whole: false,
             awaited_until_ms: 0,
             args,
         }
@@ -118,7 +115,6 @@ impl RuleActor {
     fn read(&mut self, ctx: &mut Context<Self>) {
         let former = self.args.former.lock().take();
         if let Some(former) = former {
-            self.is_state_whole = true;
             self.begin(former);
             return self.stand(ctx);
         }
@@ -160,22 +156,22 @@ impl RuleActor {
 
     fn adopt(&mut self, open: &[Alert]) {
         self.is_out_of_step = false;
-        let adopted = open.iter().map(|alert| Adopted {
+        let alerts_on_silence = self.args.rule.alerts_on_silence();
+        let (adopted, over): (Vec<_>, Vec<_>) =
+            open.iter().partition(|alert| alerts_on_silence || !self.signalling.is_silence(alert));
+        self.evaluator.adopt(adopted.into_iter().map(|alert| Adopted {
             fingerprint: alert.fingerprint.clone(),
             phase: if alert.state == State::Pending { Phase::Pending } else { Phase::Firing },
             since_ms: alert.started_at_ms,
-            is_silence: self.signalling.is_silence(alert),
-        });
-        let alerts_on_silence = self.args.rule.alerts_on_silence();
-        let (adopted, over): (Vec<_>, Vec<_>) =
-            adopted.partition(|alert| alerts_on_silence || !alert.is_silence);
-        self.evaluator.adopt(adopted);
+        }));
+        if self.evaluator.awaited().next().is_none() {
+            self.args.is_changed.store(false, Relaxed);
+        }
         let now_ms = self.args.clock.unix_ms();
         self.awaited_until_ms = now_ms.saturating_add(self.args.rule.times().no_data_ms);
         self.steps.clear();
-        let over = over
-            .into_iter()
-            .map(|alert| self.signalling.gone(alert.fingerprint, "silence is no alert of the rule any more"));
+        let none_more = "silence is no alert of the rule any more";
+        let over = over.into_iter().map(|alert| self.signalling.gone(alert.fingerprint.clone(), none_more));
         let standing = self.evaluator.explanations().filter(|series| series.phase != Phase::Ok);
         let standing = standing.map(|told| self.signalling.standing(told, now_ms));
         self.tell(over.chain(standing).collect(), None, &Cause::own());
@@ -238,13 +234,13 @@ impl RuleActor {
         self.count();
     }
 
-    /// Alerts whose series did not come back end, unless silence is to change nothing.
+    /// Alerts whose series did not come back end, unless they go on in silence: then they are waited for.
     fn give_up_awaited(&mut self) {
-        let keeps = self.args.rule.times().no_data == super::definition::NoData::Keep;
-        let awaited = self.evaluator.give_up_awaited(!self.is_state_whole);
-        if keeps && !self.args.is_changed {
+        let goes_on = self.args.rule.times().no_data != super::definition::NoData::Ok;
+        if !self.args.is_changed.swap(false, Relaxed) && goes_on {
             return;
         }
+        let awaited = self.evaluator.give_up_awaited();
         let gone = awaited
             .into_iter()
             .map(|one| self.signalling.gone(one, "its series did not come back"))

@@ -1,8 +1,6 @@
 //! How an evaluation goes on from the alerts that are open, which are the truth about what was told: its own saved state
 //! may be older, or gone. Pure.
 
-use std::collections::HashMap;
-
 use super::cell::Cell;
 use super::checked::Rule;
 use super::evaluator::Evaluator;
@@ -19,8 +17,6 @@ pub struct Adopted {
     pub phase: Phase,
     /// Since when the condition holds, Unix milliseconds.
     pub since_ms: u64,
-    /// Whether it says that its series is silent.
-    pub is_silence: bool,
 }
 
 impl Rule {
@@ -81,13 +77,8 @@ impl Evaluator {
         self.awaited.keys().map(String::as_str)
     }
 
-    /// They are waited for no more. Of those that say that their series is silent it is no news that none came: they
-    /// are waited for, if they are kept.
-    pub fn give_up_awaited(&mut self, is_silence_kept: bool) -> Vec<String> {
-        let awaited = std::mem::take(&mut self.awaited);
-        let (kept, given_up): (HashMap<_, _>, HashMap<_, _>) =
-            awaited.into_iter().partition(|(_, one)| one.is_silence && is_silence_kept);
-        self.awaited = kept;
-        given_up.into_keys().collect()
+    /// They are waited for no more.
+    pub fn give_up_awaited(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.awaited).into_keys().collect()
     }
 }

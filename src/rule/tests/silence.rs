@@ -25,7 +25,6 @@ fn silence(rule: &Rule) -> Adopted {
         fingerprint: rule.silence_fingerprint(&series("cpu_percent", "web-1")),
         phase: Phase::Firing,
         since_ms: 61_000,
-        is_silence: true,
     }
 }
 
@@ -75,6 +74,8 @@ fn a_restart_goes_on_with_the_silence_and_does_not_begin_it_anew() {
     let mut evaluator = Evaluator::new(rule.clone());
     carry_out(&mut evaluator, &[T(1), S(1, 10.0), T(61)]);
     let mut next = reborn(&evaluator, &rule);
+    let since: Vec<_> = next.explanations().filter(|one| one.is_silence).map(|one| one.since_ms).collect();
+    assert_eq!(since, [Some(61_000)], "its state knows");
     let mut out = carry_out(&mut next, &[T(1_000)]);
     next.adopt([silence(&rule)]);
     assert_eq!(next.awaited().count(), 0);
@@ -97,21 +98,15 @@ fn the_alert_that_is_open_counts_more_than_state_that_is_older() {
 }
 
 #[test]
-fn that_nothing_comes_is_no_reason_to_end_it() {
+fn an_open_alert_waits_for_its_series() {
     let rule = watched();
-    let mut next = Evaluator::new(rule.clone());
-    let breach = Adopted {
-        fingerprint: rule.fingerprint(&series("cpu_percent", "web-1")),
-        is_silence: false,
-        ..silence(&rule)
-    };
-    next.adopt([breach.clone(), silence(&rule)]);
-    assert_eq!(next.give_up_awaited(true), [breach.fingerprint]);
-    assert_eq!(next.awaited().collect::<Vec<_>>(), [silence(&rule).fingerprint]);
     let mut later = Evaluator::new(rule.clone());
-    later.adopt([silence(&rule)]);
-    assert_eq!(written(&carry_out(&mut later, &[T(70), S(72, 10.0), S(73, 10.0)])), ["72 silence over"]);
-    assert_eq!(next.give_up_awaited(false), [silence(&rule).fingerprint], "of a rule that was changed");
+    let breach = Adopted { fingerprint: rule.fingerprint(&series("cpu_percent", "web-1")), ..silence(&rule) };
+    later.adopt([breach, silence(&rule)]);
+    assert_eq!(later.awaited().count(), 2);
+    let out = carry_out(&mut later, &[T(70), S(72, 90.0), S(73, 10.0)]);
+    assert_eq!(written(&out), ["72 silence over", "72 firing", "73 firing>ok"]);
+    assert_eq!(later.awaited().count(), 0);
 }
 
 #[test]
