@@ -39,6 +39,7 @@ pub(super) struct File {
 pub(super) struct ServeSection {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) signing_key: Option<PathBuf>,
     pub(super) workers: Option<usize>,
     pub(super) dev: Option<bool>,
     pub(super) lab: Option<bool>,

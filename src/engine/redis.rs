@@ -2,16 +2,18 @@
 //!
 //! A question has a deadline. A connection that did not answer is not used again.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection, RunError};
+use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection};
 use bb8_redis::redis::aio::{MultiplexedConnection, PubSub};
 use bb8_redis::redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation,
+    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, pipe,
 };
 use tokio::time::timeout;
 
 use super::EngineError;
+use super::advice::ServerSettings;
 use crate::config::EngineSection;
 
 /// Questions to Redis. Cheap to clone; clones share the pool.
@@ -35,102 +37,116 @@ impl Redis {
             .max_size(settings.connections_max)
             .connection_timeout(call)
             .test_on_check_out(false)
-            .build_unchecked(Lines { client: client.clone(), call });
+            .build_unchecked(Lines);
         Ok(Self { pool, client, call })
     }
 
     /// Asks with a script: one round trip, and a second one the first time.
     pub async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, EngineError> {
-        let mut line = self.line().await?;
-        let answer = timeout(self.call, script.invoke_async(&mut line.connection)).await;
-        line.judge(answer.map_err(|_elapsed| self.late()))
+        self.on_a_line(async |connection| script.invoke_async(connection).await).await
     }
 
     /// Asks with several commands in one round trip.
     pub async fn ask<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, EngineError> {
-        let mut line = self.line().await?;
-        let answer = timeout(self.call, commands.query_async(&mut line.connection)).await;
-        line.judge(answer.map_err(|_elapsed| self.late()))
+        self.on_a_line(async |connection| commands.query_async(connection).await).await
     }
 
     /// Makes Redis know a script, so that [`Redis::run`] takes one round trip.
     pub async fn load(&self, script: &Script) -> Result<(), EngineError> {
-        let mut line = self.line().await?;
-        let answer = timeout(self.call, script.load_async(&mut line.connection)).await;
-        line.judge(answer.map_err(|_elapsed| self.late())).map(drop)
+        self.on_a_line(async |connection| script.load_async(connection).await).await.map(drop)
+    }
+
+    /// Its settings and its version, by name. A service that hides its settings tells only the version.
+    pub async fn settings(&self) -> Result<ServerSettings, EngineError> {
+        let info: (String,) = self.ask(pipe().cmd("INFO").arg("server")).await?;
+        let told: Result<(ServerSettings,), _> = self.ask(pipe().cmd("CONFIG").arg("GET").arg("*")).await;
+        let mut settings = match told {
+            Ok((settings,)) => settings,
+            Err(EngineError::Refused(_)) => ServerSettings::new(),
+            Err(error) => return Err(error),
+        };
+        let version = info.0.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        settings.extend(version.map(|version| ("redis_version".to_owned(), version.to_owned())));
+        Ok(settings)
     }
 
     /// A connection of its own on which Redis pushes what is published.
     pub async fn subscriber(&self) -> Result<PubSub, EngineError> {
         match timeout(self.call, self.client.get_async_pubsub()).await {
             Ok(connected) => connected.map_err(|error| EngineError::Unreachable(error.to_string())),
-            Err(_elapsed) => Err(EngineError::Unreachable(self.late_text())),
+            Err(_elapsed) => Err(EngineError::Unreachable(self.late())),
         }
     }
 
+    async fn on_a_line<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
+    ) -> Result<T, EngineError> {
+        let mut line = self.line().await?;
+        let Some(connection) = &mut line.connection else {
+            return Err(EngineError::Unreachable(self.late()));
+        };
+        let answer = match timeout(self.call, ask(connection)).await {
+            Ok(answer) => answer.map_err(|error| EngineError::of_command(&error)),
+            Err(_elapsed) => Err(EngineError::NoAnswer(self.late())),
+        };
+        if answer.as_ref().is_err_and(EngineError::is_outage) {
+            line.connection = None;
+        }
+        answer
+    }
+
+    /// A place of the pool with a connection. Whoever waits is told why there is none: the pool itself would only tell
+    /// that time ran out.
     async fn line(&self) -> Result<PooledConnection<'_, Lines>, EngineError> {
-        self.pool.get().await.map_err(|error| {
-            EngineError::Unreachable(match error {
-                RunError::User(error) => error.to_string(),
-                RunError::TimedOut => "no connection became free in time".to_owned(),
-            })
-        })
+        let free = self.pool.get().await;
+        let mut line =
+            free.map_err(|_elapsed| EngineError::Unreachable("all connections are in use".to_owned()))?;
+        if line.connection.is_none() {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(self.call))
+                .set_response_timeout(Some(self.call));
+            let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
+            let connection = connected.map_err(|error| EngineError::Unreachable(error.to_string()))?;
+            line.connection = Some(connection);
+        }
+        Ok(line)
     }
 
-    fn late(&self) -> EngineError {
-        EngineError::NoAnswer(self.late_text())
-    }
-
-    fn late_text(&self) -> String {
+    fn late(&self) -> String {
         format!("nothing came within {} ms", self.call.as_millis())
     }
 }
 
-/// Makes the connections of the pool.
+/// Makes the places of the pool; each connects when it is first used, and again after it broke.
 #[derive(Debug)]
-struct Lines {
-    client: Client,
-    call: Duration,
-}
+struct Lines;
 
-/// A connection, and whether it is still good.
+/// A place of the pool.
+#[derive(Default)]
 struct Line {
-    connection: MultiplexedConnection,
-    is_broken: bool,
-}
-
-impl Line {
-    fn judge<T>(&mut self, answer: Result<Result<T, RedisError>, EngineError>) -> Result<T, EngineError> {
-        let answer = answer.and_then(|answer| answer.map_err(|error| EngineError::of_command(&error)));
-        self.is_broken |= answer.as_ref().is_err_and(EngineError::is_outage);
-        answer
-    }
+    connection: Option<MultiplexedConnection>,
 }
 
 impl ManageConnection for Lines {
     type Connection = Line;
-    type Error = RedisError;
+    type Error = Infallible;
 
-    async fn connect(&self) -> Result<Line, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.call))
-            .set_response_timeout(Some(self.call));
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(Line { connection, is_broken: false })
+    async fn connect(&self) -> Result<Line, Infallible> {
+        Ok(Line::default())
     }
 
-    async fn is_valid(&self, _line: &mut Line) -> Result<(), RedisError> {
+    async fn is_valid(&self, _line: &mut Line) -> Result<(), Infallible> {
         Ok(())
     }
 
-    fn has_broken(&self, line: &mut Line) -> bool {
-        line.is_broken
+    fn has_broken(&self, _line: &mut Line) -> bool {
+        false
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bb8_redis::redis::pipe;
     use infrawatch_servers::{Proxy, Way};
 
     use super::*;
