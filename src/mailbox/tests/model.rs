@@ -8,7 +8,7 @@ use crate::protocol::priority::Priority;
 
 const BOUNDS: Bounds = Bounds { items_max: 12, bytes_max: 60, deliveries_max: 3, dead_max: 4 };
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Put { priority: usize, id: u8, delay_ms: u64, ttl_ms: Option<u64>, bytes: usize },
     Take { limit: usize, visibility_ms: u64 },
