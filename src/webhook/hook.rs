@@ -153,3 +153,61 @@ fn instance(url: &str) -> String {
     let digest = Sha256::digest(url.as_bytes());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::EngineSection;
+    use crate::webhook::{Event, Webhooks};
+
+    fn section() -> WebhookSection {
+        let (url, secret) = ("http://127.0.0.1:1/".to_owned(), "0123456789abcdef".to_owned());
+        WebhookSection { url, secret, events: vec![WebhookEvent::RoomOccupied] }
+    }
+
+    fn webhooks(redis: Option<&Redis>) -> Webhooks {
+        Webhooks::new(vec![section()], redis, "here".to_owned(), Clock::system())
+    }
+
+    fn tell(webhooks: &Webhooks, rooms: usize) {
+        for _ in 0..rooms {
+            webhooks.tell(&Event::RoomOccupied { room: "lobby", client_id: "alice" });
+            webhooks.tell(&Event::RoomVacated { room: "lobby", client_id: "alice" });
+        }
+    }
+
+    fn redis_of(server: &infrawatch_servers::Redis) -> Redis {
+        Redis::new(&server.url(), &EngineSection { call_ms_max: 500, ..EngineSection::default() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn with_redis_what_waits_is_shared_and_outlives_the_hub_that_noticed_it() {
+        let server = infrawatch_servers::Redis::start();
+        let first = webhooks(Some(&redis_of(&server)));
+        tell(&first, 3);
+        let held = first.hooks()[0].take(1).await.unwrap();
+        first.hooks()[0].settle(held[0].clone(), Verdict::Delivered).await.unwrap();
+        drop(first);
+        let second = webhooks(Some(&redis_of(&server)));
+        let taken = second.hooks()[0].take(10).await.unwrap();
+        assert_eq!(taken.len(), 2);
+        assert!(taken.iter().all(|leased| leased.lease.id != held[0].lease.id));
+    }
+
+    #[tokio::test]
+    async fn while_redis_is_gone_events_wait_and_are_bounded() {
+        let mut server = infrawatch_servers::Redis::start();
+        let webhooks = webhooks(Some(&redis_of(&server)));
+        let hook = &webhooks.hooks()[0];
+        server.kill();
+        tell(&webhooks, 5);
+        assert!(hook.take(1).await.is_err());
+        assert_eq!(hook.handed_over.lock().len(), 5);
+        tell(&webhooks, HANDED_OVER_MAX);
+        assert_eq!(hook.handed_over.lock().len(), HANDED_OVER_MAX);
+        server.resume();
+        let first = hook.take(1).await.unwrap();
+        assert_eq!((first.len(), hook.handed_over.lock().len()), (1, 0));
+        assert_eq!(hook.mailbox().depth().await.unwrap().items(), HANDED_OVER_MAX);
+    }
+}
