@@ -4,9 +4,11 @@
 //! over. A request blocks a thread; each webhook has a bounded number of them.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use super::verdict::{Answer, Verdict, judge};
 use super::{Hook, Webhooks};
@@ -118,13 +120,21 @@ impl WebhooksActor {
 
 async fn deliver(hook: Arc<Hook>, leased: Leased) {
     let attempt = leased.deliveries;
-    let (sender, event) = (hook.clone(), leased.clone());
-    let sent = tokio::task::spawn_blocking(move || sender.send(&event)).await;
-    let answer = sent.unwrap_or_else(|error| Answer::None(error.to_string()));
+    let answer = request(hook.clone(), leased.clone()).await;
     let verdict: Verdict = judge(&answer, attempt, rand::random());
     if let Err(error) = hook.settle(leased, verdict).await {
         // Its lease runs out, then it is sent again.
         tracing::warn!(url = hook.url(), %error, "what became of a webhook was not noted");
+    }
+}
+
+/// Sends on a thread that nobody waits for: a runtime would wait for one of its own before it ends, and the hub for that.
+async fn request(hook: Arc<Hook>, leased: Leased) -> Answer {
+    let (told, answer) = oneshot::channel();
+    let send = move || drop(told.send(hook.send(&leased)));
+    match thread::Builder::new().name("webhook".to_owned()).spawn(send) {
+        Ok(_unattended) => answer.await.unwrap_or_else(|error| Answer::None(error.to_string())),
+        Err(error) => Answer::None(error.to_string()),
     }
 }
 

@@ -322,3 +322,16 @@ async fn a_receiver_that_is_not_there_is_told_when_it_is() {
     assert_eq!(request.event(), "connect");
     receiver.requests.close();
 }
+
+#[tokio::test]
+async fn a_hub_stops_while_a_receiver_hangs() {
+    let mut stuck = Receiver::start(&[]).await;
+    let hub = Inside::with(with(vec![stuck.section(&[WebhookEvent::Connect])]));
+    stuck.open.send_replace(false);
+    let _alice = hub.client("alice").await;
+    assert_eq!(stuck.events(1).await, ["connect"]);
+    let begun = tokio::time::Instant::now();
+    tokio::task::spawn_blocking(move || drop(hub)).await.unwrap();
+    let took = begun.elapsed();
+    assert!(took < std::time::Duration::from_secs(5), "the hub stopped after {took:?}");
+}
