@@ -227,6 +227,11 @@ impl Ingest {
         self.0.spill.gauge();
     }
 
+    /// Whether senders are to be slow.
+    pub fn is_slow(&self) -> bool {
+        *self.0.slow.borrow()
+    }
+
     /// Whether senders are to be slow, and when that changes.
     pub fn slow(&self) -> watch::Receiver<bool> {
         self.0.slow.subscribe()

@@ -65,13 +65,9 @@ impl ConnectionActor {
             self.follows_pace = true;
             self.follow_pace(self.shard.services.ingest.slow(), ctx);
         }
-        if self.is_slow() {
+        if self.shard.services.ingest.is_slow() {
             self.tell_flow(1, SLOW_PAUSE_MS, BEHIND);
         }
-    }
-
-    fn is_slow(&self) -> bool {
-        *self.shard.services.ingest.slow().borrow()
     }
 
     fn follow_pace(&self, mut slow: watch::Receiver<bool>, ctx: &mut Context<Self>) {
