@@ -4,6 +4,7 @@
 //! Keys have the hash tag `{mailbox:NAME}`, so that all of one mailbox are in one slot of a Redis Cluster. The time is the
 //! server's: leases end for all workers at one moment, whatever clocks their hosts have. Only tests hand one in.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use bb8_redis::redis::{FromRedisValue, Script, ScriptInvocation, Value};
@@ -36,11 +37,15 @@ const KEYS: [&str; 13] = [
     "meta",
 ];
 
+/// A token is the number of a take and the place in it, as the script counts both.
+const PLACES: u64 = 10_000;
+const FIRST_PLACE: u64 = 1_001;
+
 /// Digits of an expiry; the priority stands before it, the payload behind it.
 const EXPIRY_DIGITS: usize = 13;
 
-/// Longest time to live, in milliseconds: what the digits hold beside the time of day.
-const TTL_MS_MAX: u64 = 1_000_000_000_000;
+/// Longest time to live, in milliseconds: what the digits hold behind their mark.
+const TTL_MS_MAX: u64 = 999_999_999_999;
 
 macro_rules! script {
     ($file:literal) => {
@@ -106,10 +111,18 @@ impl RedisMailbox {
 
     async fn put_items(&self, items: Vec<Item>) -> Result<Vec<Put>, MailboxError> {
         MailboxError::check(&items)?;
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut call = self.begin_now(&PUT);
-        call.arg(self.bounds.items_max).arg(self.bounds.bytes_max);
+        call.arg(self.bounds.items_max).arg(self.bounds.bytes_max).arg(items.len());
         for item in &items {
-            call.arg(&*item.id).arg(item.delay_ms).arg(packed(item));
+            call.arg(&*item.id).arg(packed(item));
+        }
+        if items.iter().any(|item| item.delay_ms > 0 || item.ttl_ms.is_some()) {
+            for item in &items {
+                call.arg(item.delay_ms);
+            }
         }
         let letters: String = self.run(&call).await?;
         let puts: Vec<Put> = letters.bytes().filter_map(put_of).collect();
@@ -134,7 +147,8 @@ impl RedisMailbox {
             let id = fields.text()?.into();
             let (priority, payload) = unpacked(&fields.bytes()?)?;
             let deliveries = u32::try_from(fields.number()?.saturating_add(1)).unwrap_or(u32::MAX);
-            let lease = Lease { id, token, bytes: payload.len() };
+            let place = FIRST_PLACE + leased.len() as u64;
+            let lease = Lease { id, token: token * PLACES + place, bytes: payload.len() };
             leased.push(Leased { lease, priority, deliveries, payload });
         }
         Ok(leased)
@@ -145,9 +159,15 @@ impl RedisMailbox {
         if leases.is_empty() {
             return Ok(0);
         }
+        // One that is named twice is held once.
+        let leases: HashSet<Lease> = leases.into_iter().collect();
         let mut call = self.begin(&ACK);
+        call.arg(leases.len()).arg(leases.iter().map(|lease| lease.bytes).sum::<usize>());
         for lease in &leases {
             call.arg(member(lease));
+        }
+        for lease in &leases {
+            call.arg(&*lease.id);
         }
         self.run(&call).await
     }
@@ -257,10 +277,11 @@ impl Mailbox for RedisMailbox {
     }
 }
 
-/// An item as Redis keeps it, with its time to live where its expiry will be.
+/// An item as Redis keeps it, with its time to live behind a 1 where its expiry will be.
 fn packed(item: &Item) -> Vec<u8> {
-    let ttl_ms = item.ttl_ms.map_or(0, |ttl_ms| ttl_ms.clamp(1, TTL_MS_MAX));
-    let mut bytes = format!("{}{ttl_ms:0EXPIRY_DIGITS$}", item.priority.index() + 1).into_bytes();
+    let expiry = item.ttl_ms.map_or(0, |ttl_ms| 1 + TTL_MS_MAX + ttl_ms.min(TTL_MS_MAX));
+    let mut bytes = Vec::with_capacity(1 + EXPIRY_DIGITS + item.payload.len());
+    bytes.extend_from_slice(format!("{}{expiry:0EXPIRY_DIGITS$}", item.priority.index() + 1).as_bytes());
     bytes.extend_from_slice(&item.payload);
     bytes
 }
@@ -289,7 +310,7 @@ fn dead_letter(id: &str, item: &Bytes, note: &str) -> Result<DeadLetter, Mailbox
 
 /// A lease as the scripts know it.
 fn member(lease: &Lease) -> String {
-    format!("{}:{}:{}", lease.token, lease.bytes, lease.id)
+    format!("{}:{}:{}", lease.token / PLACES, lease.token % PLACES, lease.id)
 }
 
 /// An answer, field by field.

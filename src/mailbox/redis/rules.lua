@@ -1,8 +1,18 @@
 -- What all scripts of a mailbox begin with. Keys are handed in in one order, all with the hash tag of the mailbox.
 local items, ready, delayed = KEYS[1], {KEYS[2], KEYS[3], KEYS[4]}, {KEYS[5], KEYS[6], KEYS[7]}
 local leases, tries, dead, died, notes, meta = KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12], KEYS[13]
--- An item is its priority (1 digit), its expiry (13 digits, unix milliseconds) and its payload.
+-- An item is its priority (1 digit), its expiry (13 digits, unix milliseconds) and its payload. On its way here the expiry
+-- is a time to live behind a 1.
 local HEAD, FOREVER = 14, '0000000000000'
+
+local function lane_of(item)
+  return string.byte(item) - 48
+end
+
+-- Looks at one digit: no time since 2001 begins with a 0.
+local function expires(item)
+  return string.byte(item, 2) ~= 48
+end
 
 -- The server's time, unless one is given: all workers have this clock, whatever their own says.
 local function clock(given)
@@ -46,7 +56,7 @@ local function again(id, now, delay, reason, deliveries_max, dead_max)
     die(id, item, now, reason, dead_max)
     return 'D'
   end
-  local lane = tonumber(string.sub(item, 1, 1))
+  local lane = lane_of(item)
   if delay > 0 then
     redis.call('ZADD', delayed[lane], now + delay, id)
   else
@@ -55,7 +65,7 @@ local function again(id, now, delay, reason, deliveries_max, dead_max)
   return 'A'
 end
 
--- A lease is a member `token:bytes:id`, by its end.
+-- A lease is a member `token:place:id`, by its end: those of one take stand in its order.
 local function id_of(lease)
   return string.match(lease, '^%d+:%d+:(.*)$')
 end

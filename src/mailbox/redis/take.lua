@@ -30,6 +30,8 @@ local normal = kept(2, limit - low)
 
 local token = redis.call('HINCRBY', meta, 'token', 1)
 local has_tries = redis.call('HLEN', tries) > 0
+-- Places have four digits: a call has at most 1,000 items.
+local prefix, until_ms = string.format('%d:', token), string.format('%d', now + visibility)
 local answer, held, taken = {token, 0, 0}, {}, 0
 local function hand_out(lane, room)
   local first = taken
@@ -41,17 +43,14 @@ local function hand_out(lane, room)
     for at, id in ipairs(ids) do
       local item = values[at]
       if item then
-        local expiry = string.sub(item, 2, HEAD)
-        if expiry ~= FOREVER and tonumber(expiry) <= now then
+        if expires(item) and tonumber(string.sub(item, 2, HEAD)) <= now then
           gone[#gone + 1] = id
           freed = freed + #item - HEAD
         else
           taken = taken + 1
-          answer[#answer + 1] = id
-          answer[#answer + 1] = item
-          answer[#answer + 1] = tried and tried[at] or 0
-          held[#held + 1] = now + visibility
-          held[#held + 1] = token .. ':' .. (#item - HEAD) .. ':' .. id
+          local field = 3 * taken
+          answer[field + 1], answer[field + 2], answer[field + 3] = id, item, tried and tried[at] or 0
+          held[2 * taken - 1], held[2 * taken] = until_ms, prefix .. (1000 + taken) .. ':' .. id
         end
       end
     end
