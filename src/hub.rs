@@ -23,6 +23,7 @@ use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
+use crate::engine::{Carrier, EngineError, Redis};
 use crate::fault::Faults;
 use crate::http::State;
 use crate::ids::NodeName;
@@ -70,6 +71,11 @@ pub fn table() -> Vec<ChildSpec> {
             on_give_up: OnGiveUp::Contain,
             queue_bound: 64,
             ..row("lab_faults", None, "lab", "turns fault scenarios on, and off when their time is over")
+        },
+        ChildSpec {
+            placement: Placement::Arbiter("engine"),
+            queue_bound: 8,
+            ..row("engine", None, "delivery", "the line to Redis: what other hub nodes publish")
         },
         ChildSpec {
             placement: Placement::Arbiter("topics"),
@@ -203,6 +209,8 @@ pub struct HubOptions {
     pub lab: bool,
     /// A directory of rule files that is followed.
     pub rules: Option<PathBuf>,
+    /// The Redis that this hub shares with other nodes.
+    pub redis_url: Option<String>,
 }
 
 /// Why a hub does not start, or stopped.
@@ -226,6 +234,9 @@ pub enum HubError {
     /// Load tests of the hub's former life cannot be marked.
     #[error(transparent)]
     LoadTests(#[from] RunError),
+    /// Redis cannot be used.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The address cannot be listened on, or the server failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -279,6 +290,9 @@ impl Hub {
         });
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
+        let redis =
+            options.redis_url.as_ref().map(|url| Redis::new(url, &options.settings.engine)).transpose()?;
+        let carrier = redis.map(|redis| Carrier::new(redis, options.settings.engine.probe_ms));
         let address = listener.local_addr()?;
         let (has_seeds, mut rule_files) =
             (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
@@ -295,6 +309,7 @@ impl Hub {
                 node: node.clone(),
                 faults,
                 scenarios,
+                carrier,
             },
         );
         state.services.broker.recall_memory_topics().await?;
