@@ -185,6 +185,8 @@ pub struct HubOptions {
     pub settings: Settings,
     /// Where durable state is.
     pub data_dir: PathBuf,
+    /// A file with the key that tokens are signed with; `None` for the data directory's own.
+    pub signing_key: Option<PathBuf>,
     /// Worker threads.
     pub workers: usize,
     /// No authentication: everybody is admin.
@@ -265,9 +267,11 @@ impl Hub {
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
-        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms)
-            .await?
-            .with_faults(faults.clone());
+        let tokens = match &options.signing_key {
+            Some(given) => Tokens::open_given(given)?,
+            None => Tokens::open(directory.path())?,
+        };
+        let auth = Auth::open(tokens, store.clone(), started_ms).await?.with_faults(faults.clone());
         let (failed, root_failures) = mpsc::channel(1);
         let on_root_failure = Arc::new(move |failure| {
             // A second failure while the hub is stopping for the first changes nothing.

@@ -45,15 +45,11 @@ pub(super) fn open_writable(path: &Path) -> Result<Connection, StoreError> {
 
 /// Makes the file when it is missing, readable for its owner only: it holds the hashes of passwords. SQLite
 /// gives its log the same mode.
-fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_empty) => Ok(()),
-        Err(error) => match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Err(StoreError::DiskFull),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Err(StoreError::ReadOnly),
-            _ => Err(StoreError::Unavailable(error.to_string())),
-        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -15,6 +15,7 @@
 mod alert_search;
 mod alerts;
 mod answers;
+mod backup;
 mod connection;
 mod directory;
 mod documents;
@@ -59,6 +60,7 @@ use crate::fault::Faults;
 pub use alert_search::{AlertCursor, AlertFilter, AlertHour, AlertSort, AlertStatistics};
 pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
 pub use answers::{Digest, KeptAnswer};
+pub use backup::backup;
 pub use directory::{DataDirectory, DirectoryLock};
 pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
 pub use downsample::{Downsampler, Series};
