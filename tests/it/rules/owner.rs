@@ -43,6 +43,10 @@ async fn what_could_not_be_committed_did_not_happen_and_can_be_done_again() {
     let (.., alert) = scene.step().await;
     let id = alert["id"].as_str().unwrap();
     let alerts = scene.hub.state.services.alerts.clone();
+    until("the step is noted as told", async || {
+        scene.hub.state.store.unannounced_transitions(10).await.unwrap().is_empty().then_some(())
+    })
+    .await;
     let fault = json!({ "name": "disk_full", "parameters": {} });
     assert_eq!(scene.hub.post("/api/sim/enable", &fault).await.0, 200);
     let failed = alerts.acknowledge(id, "alice", None, &Cause::own()).await;
