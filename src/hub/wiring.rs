@@ -17,7 +17,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::engine::{Carrier, EngineActor};
+use crate::engine::{Carrier, EngineActor, Redis};
 use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
@@ -32,6 +32,7 @@ use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
 use crate::telemetry::Latency;
+use crate::webhook::{Webhooks, WebhooksActor};
 
 /// What is opened before the parts are wired.
 pub(super) struct Parts {
@@ -45,22 +46,31 @@ pub(super) struct Parts {
     pub(super) node: NodeName,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) scenarios: Option<Scenarios>,
+    pub(super) redis: Option<Redis>,
     pub(super) carrier: Option<Carrier>,
 }
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios, carrier } =
-        parts;
+    let Parts {
+        clock,
+        address,
+        started_ms,
+        store,
+        breakers,
+        auth,
+        tree,
+        node,
+        faults,
+        scenarios,
+        redis,
+        carrier,
+    } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
-    let (broker, rooms, documents) = delivery(
-        (settings.topic, settings.room, settings.sync),
-        &tree,
-        &store,
-        &clock,
-        faults.as_ref(),
-        carrier.as_ref(),
-    );
+    let webhooks = Webhooks::new(settings.webhook, redis.as_ref(), node.to_string(), clock.clone());
+    let sections = (settings.topic, settings.room, settings.sync);
+    let (broker, rooms, documents) =
+        delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {
@@ -80,6 +90,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         latency: Latency::default(),
         rooms,
         documents,
+        webhooks,
         alerts: own_alerts,
         rules,
         ingest,
@@ -121,6 +132,7 @@ fn delivery(
     (topic, room, sync): (TopicSection, RoomSection, SyncSection),
     tree: &Tree,
     store: &Store,
+    webhooks: &Webhooks,
     clock: &Clock,
     faults: Option<&Arc<Faults>>,
     carrier: Option<&Carrier>,
@@ -134,7 +146,7 @@ fn delivery(
         faults: faults.cloned(),
         carrier: carrier.cloned(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), room, clock.clone());
+    let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
     let documents = Documents::new(DocumentsArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -210,6 +222,7 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
         tree.start("engine", EngineActor::new(carrier.clone()), None);
     }
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
+    tree.start("webhooks", WebhooksActor::new(services.webhooks.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     services.alerts.start_actor();

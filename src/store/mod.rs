@@ -78,7 +78,7 @@ pub use sample_sets::Column;
 pub use samples::{SampleFrame, SampleQuery};
 pub use sessions::SessionRecord;
 pub use snapshots::TopicRecord;
-pub use stats::StoreStats;
+pub use stats::{Backlog, StoreStats};
 pub use tokens::{RefreshRecord, RevocationRecords, Rotation, TokenHash};
 pub use users::UserRecord;
 
@@ -122,6 +122,7 @@ impl Default for StoreOptions {
 pub struct Store {
     queue: SyncSender<Command>,
     queue_bytes_max: usize,
+    queue_requests_max: usize,
     counters: Arc<Counters>,
     readers: Arc<Readers>,
     path: Arc<PathBuf>,
@@ -148,6 +149,7 @@ impl Store {
         Ok(Self {
             queue,
             queue_bytes_max: options.queue_bytes_max,
+            queue_requests_max: options.queue_requests_max.max(1),
             counters,
             readers: Arc::new(Readers::new(path.to_path_buf(), options)),
             path: Arc::new(path.to_path_buf()),
@@ -168,6 +170,11 @@ impl Store {
     /// The counters at this moment.
     pub fn stats(&self) -> StoreStats {
         self.counters.snapshot()
+    }
+
+    /// How far the writer is behind.
+    pub fn backlog(&self) -> Backlog {
+        self.counters.backlog(Instant::now(), self.queue_requests_max, self.queue_bytes_max)
     }
 
     /// From now on the breaker of the store is told how every request went.

@@ -39,6 +39,8 @@ mod sim;
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.
 mod supervision;
+/// Webhooks: what other programs are told, signed, and again until they have it.
+mod webhooks;
 /// The native WebSocket protocol, as documented.
 mod wire;
 
