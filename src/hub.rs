@@ -31,7 +31,7 @@ use crate::lab::runs::RunError;
 use crate::protocol::codes::Close;
 use crate::protocol::server;
 use crate::rule::{DirectoryError, RuleDirectory, RuleError};
-use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
+use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
@@ -183,8 +183,10 @@ const fn row(
 pub struct HubOptions {
     /// All settings.
     pub settings: Settings,
-    /// Where durable state is.
+    /// The signing key, and durable state if it is nowhere else.
     pub data_dir: PathBuf,
+    /// The server with durable state; `None`: a file in `data_dir`.
+    pub store: Option<Place>,
     /// Worker threads.
     pub workers: usize,
     /// No authentication: everybody is admin.
@@ -262,7 +264,8 @@ impl Hub {
             faults: faults.clone(),
             ..StoreOptions::default()
         };
-        let store = Store::open(&directory.database(), &store_options, started_ms)?;
+        let place = options.store.clone().unwrap_or_else(|| Place::from(&directory.database()));
+        let store = Store::open(place, &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
         let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms)

@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::file::File;
-use super::{DataDir, answer};
+use super::{DataDir, StorePlace, answer};
 use crate::auth::{Auth, NewToken, Role, Tokens};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::NodeName;
-use crate::store::{self, DataDirectory, Store, StoreOptions};
+use crate::store::{self, DataDirectory, Place, Store, StoreOptions};
 
 const HOUR_MS: u64 = 3_600_000;
 const AGENT_TTL_MS: u64 = 90 * 24 * HOUR_MS;
@@ -39,6 +39,8 @@ pub(super) struct TokenArgs {
 pub(super) struct UserArgs {
     #[command(subcommand)]
     command: UserCommand,
+    #[command(flatten)]
+    store: StorePlace,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +81,11 @@ enum UserCommand {
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     data_dir: DataDir,
+    #[command(flatten)]
+    store: StorePlace,
+    /// Change nothing; status 1 when there is something to apply
+    #[arg(long)]
+    check: bool,
 }
 
 /// Flags of `infrawatch check`.
@@ -86,6 +93,8 @@ pub(super) struct MigrateArgs {
 pub(super) struct CheckArgs {
     #[command(flatten)]
     data_dir: DataDir,
+    #[command(flatten)]
+    store: StorePlace,
 }
 
 fn parse_ttl(text: &str) -> Result<u64, String> {
@@ -138,7 +147,8 @@ pub(super) fn user(arguments: &UserArgs, file: &File) -> anyhow::Result<()> {
     };
     let now_ms = Clock::system().unix_ms();
     let directory = DataDirectory::prepare(&data_dir)?;
-    let store = Store::open(&directory.database(), &StoreOptions::default(), now_ms)?;
+    let place = place(&arguments.store, file, &directory)?;
+    let store = Store::open(place, &StoreOptions::default(), now_ms)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), now_ms).await?;
@@ -210,9 +220,23 @@ fn read_password() -> anyhow::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
+/// The database of a hub that is started with the same flags.
+fn place(store: &StorePlace, file: &File, directory: &DataDirectory) -> anyhow::Result<Place> {
+    Ok(store.or_file(&file.serve)?.unwrap_or_else(|| Place::from(&directory.database())))
+}
+
 pub(super) fn migrate(arguments: &MigrateArgs, file: &File) -> anyhow::Result<()> {
     let directory = DataDirectory::prepare(&arguments.data_dir.or_file(&file.serve))?;
-    let applied = store::migrate(&directory.database(), Clock::system().unix_ms())?;
+    let place = place(&arguments.store, file, &directory)?;
+    if arguments.check {
+        let pending = store::check(place)?.pending;
+        if !pending.is_empty() {
+            bail!("migrations are pending: {}", pending.join(", "));
+        }
+        answer("the schema is up to date");
+        return Ok(());
+    }
+    let applied = store::migrate(place, Clock::system().unix_ms())?;
     match applied.as_slice() {
         [] => answer("the schema is up to date"),
         names => names.iter().for_each(|name| answer(&format!("applied {name}"))),
@@ -227,18 +251,20 @@ pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
     answer(&format!("data directory {}: writable", directory.path().display()));
     Tokens::open(directory.path())?;
     answer("signing key: good");
-    if !directory.database().exists() {
+    let server = arguments.store.or_file(&file.serve)?;
+    if server.is_none() && !directory.database().exists() {
         answer("store: not there yet; `infrawatch serve` makes it");
         return Ok(());
     }
-    let report = store::check(&directory.database())?;
+    let sound = if server.is_some() { "server reached" } else { "file sound" };
+    let report = store::check(server.unwrap_or_else(|| Place::from(&directory.database())))?;
     if !report.pending.is_empty() {
         bail!("store: migrations are pending ({}); run `infrawatch migrate`", report.pending.join(", "));
     }
     if !report.problems.is_empty() {
         bail!("store: the file is damaged: {}", report.problems.join("; "));
     }
-    answer("store: schema up to date, file sound");
+    answer(&format!("store: schema up to date, {sound}"));
     Ok(())
 }
 

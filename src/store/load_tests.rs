@@ -98,7 +98,7 @@ impl Store {
         let before = before.map(str::to_owned);
         self.read(move |session| {
             let sql = format!(
-                "SELECT {HEAD_COLUMNS} FROM load_test_runs WHERE ?1 IS NULL OR id < ?1
+                "SELECT {HEAD_COLUMNS} FROM load_test_runs WHERE CAST(?1 AS TEXT) IS NULL OR id < ?1
                  ORDER BY id DESC LIMIT ?2"
             );
             session.query(&sql, params![before, limit], read_head)

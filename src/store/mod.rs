@@ -165,6 +165,11 @@ impl Store {
         Ok(Self { queue, queue_bytes_max: options.queue_bytes_max, counters, readers, is_new })
     }
 
+    /// Whether the database is a server of its own, which can be gone while the hub and its disk are well.
+    pub fn is_apart(&self) -> bool {
+        self.readers.is_apart()
+    }
+
     /// Whether there was no database before.
     pub fn is_new(&self) -> bool {
         self.is_new

@@ -66,7 +66,7 @@ impl Store {
 }
 
 fn nodes(session: &Session, only: Option<&str>) -> Result<Vec<(i64, String)>, StoreError> {
-    let sql = "SELECT id, name FROM sample_nodes WHERE ?1 IS NULL OR name = ?1 ORDER BY name";
+    let sql = "SELECT id, name FROM sample_nodes WHERE CAST(?1 AS TEXT) IS NULL OR name = ?1 ORDER BY name";
     session.query(sql, params![only], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::place::Place;
+use super::place::{Kind, Place};
 use super::session::Session;
 use super::{StoreError, StoreOptions};
 
@@ -31,6 +31,10 @@ impl Readers {
         }
     }
 
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(self.place.kind(), Kind::Postgres(_))
+    }
+
     /// Runs `query` on a blocking thread, in one read transaction. Refused at once when too many wait already.
     pub(super) async fn read<T, F>(self: &Arc<Self>, query: F) -> Result<T, StoreError>
     where
@@ -49,11 +53,15 @@ impl Readers {
 
     fn run<T>(&self, query: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle.lock().pop();
-        let session = match idle {
+        // One that lay idle may have lost its server meanwhile.
+        let session = match idle.filter(|session| session.begin_read().is_ok()) {
             Some(session) => session,
-            None => self.place.open_read_only()?,
+            None => {
+                let session = self.place.open_read_only()?;
+                session.begin_read()?;
+                session
+            }
         };
-        session.begin_read()?;
         let result = query(&session).and_then(|found| session.rollback().map(|()| found));
         if result.is_ok() {
             self.idle.lock().push(session);

@@ -76,7 +76,8 @@ impl SampleDays {
     }
 }
 
-fn list(session: &Session) -> Result<BTreeSet<u64>, StoreError> {
+/// The days that have their table.
+pub(super) fn list(session: &Session) -> Result<BTreeSet<u64>, StoreError> {
     let sql =
         "SELECT CAST(substr(relname, 10) AS BIGINT) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
                WHERE inhparent = to_regclass('samples')";

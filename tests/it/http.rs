@@ -81,6 +81,7 @@ impl Scene {
         let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
+            store: None,
             workers: 1,
             dev: false,
             rate_limits: true,

@@ -4,6 +4,7 @@ use super::super::{Event, StoreError, TopicHead};
 use super::{Backend, Fixture, fixture, on_each};
 
 on_each!(
+    the_store_gives_out_offsets_when_several_write,
     a_log_is_read_from_its_end_and_after_a_position,
     offsets_are_never_given_twice,
     the_head_outlives_its_messages,
@@ -114,4 +115,33 @@ async fn a_listing_goes_back_page_by_page_over_what_may_be_read(backend: Backend
     assert_eq!(one.items[0].event, event(5));
     assert!(f.store.list_events(Some("client:secret"), None, 10, may_read).await.unwrap().items.is_empty());
     assert!(f.store.list_events(Some("nowhere"), None, 10, |_| true).await.unwrap().items.is_empty());
+}
+
+async fn the_store_gives_out_offsets_when_several_write(backend: Backend) {
+    let f = fixture(backend);
+    let stores = [f.store.clone(), f.again()];
+    let replies: Vec<_> = (0..40)
+        .map(|n| {
+            stores[n % 2].append_next(
+                "room:a",
+                &format!("e{}", n % 2),
+                Event { id: n.to_string(), ..event(0) },
+            )
+        })
+        .collect();
+    let mut given = Vec::new();
+    for (n, reply) in replies.into_iter().enumerate() {
+        let (epoch, offset) = reply.await.unwrap();
+        given.push((offset, epoch, n.to_string()));
+    }
+    given.sort();
+    let epoch = given[0].1.clone();
+    assert!(given.iter().all(|(_, of, _)| *of == epoch), "whoever came first gave the epoch");
+    let kept = f.store.events_after("room:a", &epoch, 0, 99).await.unwrap();
+    let kept: Vec<_> = kept.into_iter().map(|event| (event.offset, epoch.clone(), event.id)).collect();
+    assert_eq!(kept, given);
+    assert_eq!(kept.iter().map(|(offset, ..)| *offset).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    // Both ways of appending go on from each other.
+    f.store.append_event("room:a", &epoch, event(41)).await.unwrap();
+    assert_eq!(stores[1].append_next("room:a", "other", event(0)).await.unwrap(), (epoch, 42));
 }

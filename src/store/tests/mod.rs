@@ -9,9 +9,11 @@ mod failures;
 mod group_commit;
 mod load_tests;
 mod migrations;
+mod outage;
 mod past;
 mod records;
 mod rules;
+mod sample_days;
 mod samples;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

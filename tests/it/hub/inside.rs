@@ -51,6 +51,7 @@ impl Inside {
         let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
+            store: None,
             workers: 2,
             dev: false,
             rate_limits: false,
