@@ -264,18 +264,15 @@ impl Hub {
             faults: faults.clone(),
             ..StoreOptions::default()
         };
-        let place = options.store.clone().unwrap_or_else(|| Place::from(&directory.database()));
-        let store = Store::open(place, &store_options, started_ms)?;
+        let store = Store::open(directory.store_place(options.store.as_ref()), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
         let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms)
             .await?
             .with_faults(faults.clone());
         let (failed, root_failures) = mpsc::channel(1);
-        let on_root_failure = Arc::new(move |failure| {
-            // A second failure while the hub is stopping for the first changes nothing.
-            drop(failed.try_send(failure));
-        });
+        // A second failure while the hub is stopping for the first changes nothing.
+        let on_root_failure = Arc::new(move |failure| drop(failed.try_send(failure)));
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let address = listener.local_addr()?;

@@ -39,8 +39,6 @@ pub(super) struct TokenArgs {
 pub(super) struct UserArgs {
     #[command(subcommand)]
     command: UserCommand,
-    #[command(flatten)]
-    store: StorePlace,
 }
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +47,8 @@ enum UserCommand {
     Add {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
         /// Name to sign in with
         name: String,
         /// viewer, operator or admin
@@ -59,11 +59,15 @@ enum UserCommand {
     List {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
     },
     /// Keep a user from signing in, and take back their tokens
     Disable {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
         /// Who
         name: String,
     },
@@ -71,6 +75,8 @@ enum UserCommand {
     Enable {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
         /// Who
         name: String,
     },
@@ -84,7 +90,7 @@ pub(super) struct MigrateArgs {
     #[command(flatten)]
     store: StorePlace,
     /// Change nothing; status 1 when there is something to apply
-    #[arg(long)]
+    #[arg(long, env = "INFRAWATCH_CHECK")]
     check: bool,
 }
 
@@ -139,15 +145,15 @@ pub(super) fn token(arguments: &TokenArgs, file: &File) -> anyhow::Result<()> {
 }
 
 pub(super) fn user(arguments: &UserArgs, file: &File) -> anyhow::Result<()> {
-    let data_dir = match &arguments.command {
-        UserCommand::Add { data_dir, .. }
-        | UserCommand::List { data_dir }
-        | UserCommand::Disable { data_dir, .. }
-        | UserCommand::Enable { data_dir, .. } => data_dir.or_file(&file.serve),
+    let (data_dir, store) = match &arguments.command {
+        UserCommand::Add { data_dir, store, .. }
+        | UserCommand::List { data_dir, store }
+        | UserCommand::Disable { data_dir, store, .. }
+        | UserCommand::Enable { data_dir, store, .. } => (data_dir.or_file(&file.serve), store),
     };
     let now_ms = Clock::system().unix_ms();
     let directory = DataDirectory::prepare(&data_dir)?;
-    let place = place(&arguments.store, file, &directory)?;
+    let place = place(store, file, &directory)?;
     let store = Store::open(place, &StoreOptions::default(), now_ms)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -222,7 +228,7 @@ fn read_password() -> anyhow::Result<String> {
 
 /// The database of a hub that is started with the same flags.
 fn place(store: &StorePlace, file: &File, directory: &DataDirectory) -> anyhow::Result<Place> {
-    Ok(store.or_file(&file.serve)?.unwrap_or_else(|| Place::from(&directory.database())))
+    Ok(directory.store_place(store.or_file(&file.serve)?.as_ref()))
 }
 
 pub(super) fn migrate(arguments: &MigrateArgs, file: &File) -> anyhow::Result<()> {
@@ -257,7 +263,7 @@ pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
         return Ok(());
     }
     let sound = if server.is_some() { "server reached" } else { "file sound" };
-    let report = store::check(server.unwrap_or_else(|| Place::from(&directory.database())))?;
+    let report = store::check(directory.store_place(server.as_ref()))?;
     if !report.pending.is_empty() {
         bail!("store: migrations are pending ({}); run `infrawatch migrate`", report.pending.join(", "));
     }

@@ -27,11 +27,11 @@ impl SampleDays {
     /// day does not wait for it.
     pub(super) fn make(&mut self, session: &Session, ts_ms: u64) -> Result<(), StoreError> {
         let day = ts_ms / DAY_MS;
-        if self.0.contains(&day) {
+        if self.has(day) {
             return Ok(());
         }
         self.0 = list(session)?;
-        if self.0.contains(&day) && self.0.contains(&(day + 1)) {
+        if self.has(day) {
             return Ok(());
         }
         session.execute_batch(LOCK)?;
@@ -53,6 +53,10 @@ impl SampleDays {
             self.0.insert(day);
         }
         Ok(())
+    }
+
+    fn has(&self, day: u64) -> bool {
+        self.0.contains(&day) && self.0.contains(&(day + 1))
     }
 
     /// Drops the days that were over before this; about how many frames went.

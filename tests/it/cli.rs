@@ -66,7 +66,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
             &["--postgres-url", "postgres://user@host"],
         ),
         (
-            &["check", "--postgres-url", "postgres://a:secret@127.0.0.1:1/b"],
+            &["migrate", "--postgres-url", "postgres://a:secret@127.0.0.1:1/b"],
             &["//a@127.0.0.1:1/b", "server runs"],
         ),
         (&["serve", "--config", wrong_key], &[wrong_key, "png_interval_ms", "ping_interval_ms"]),
