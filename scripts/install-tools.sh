@@ -3,7 +3,8 @@
 # into ./.run/tools (or INFRAWATCH_TOOLS) and can be removed with it.
 #
 # Usage: scripts/install-tools.sh [TOOL...]
-#   TOOL   chromium, shellcheck, typos, cargo-deny, prometheus (with amtool); without any, all of them
+#   TOOL   chromium, shellcheck, typos, cargo-deny, prometheus (with amtool), redis, postgresql;
+#          without any, all of them
 source "$(dirname "${BASH_SOURCE[0]}")/locate.sh"
 
 readonly typos_version=1.52.0
@@ -17,6 +18,13 @@ debian_package() { # COMMAND PACKAGE...
   fi
   echo "installing $* from Debian's packages"
   export DEBIAN_FRONTEND=noninteractive
+  # Tests start servers of their own: what a package would start as a service stays off.
+  local policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
   # The lists of a fresh machine are empty or old; with good ones the update is not needed.
   apt-get install -y -qq --no-install-recommends "$@" ||
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; }
@@ -77,6 +85,15 @@ install_prometheus() {
   link "$place/usr/bin/amtool"
 }
 
+install_redis() {
+  command -v redis-server || debian_package redis-server redis-server
+}
+
+# Not on the PATH: Debian keeps a folder for each version.
+install_postgresql() {
+  ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres || debian_package postgres postgresql
+}
+
 # One folder for the PATH, whatever the versions.
 link() {
   mkdir -p "$tools_dir/bin"
@@ -88,12 +105,12 @@ tools=()
 for argument in "$@"; do
   case $argument in
     --help | -h) print_help && exit ;;
-    chromium | shellcheck | typos | cargo-deny | prometheus) tools+=("$argument") ;;
+    chromium | shellcheck | typos | cargo-deny | prometheus | redis | postgresql) tools+=("$argument") ;;
     *) fail "unknown tool $argument, see --help" ;;
   esac
 done
 if [[ ${#tools[@]} == 0 ]]; then
-  tools=(chromium shellcheck typos cargo-deny prometheus)
+  tools=(chromium shellcheck typos cargo-deny prometheus redis postgresql)
 fi
 for tool in "${tools[@]}"; do
   "install_${tool//-/_}"

@@ -187,6 +187,8 @@ pub struct HubOptions {
     pub data_dir: PathBuf,
     /// The server with durable state; `None`: a file in `data_dir`.
     pub store: Option<Place>,
+    /// A file with the key that tokens are signed with; `None` for the data directory's own.
+    pub signing_key: Option<PathBuf>,
     /// Worker threads.
     pub workers: usize,
     /// No authentication: everybody is admin.
@@ -259,17 +261,15 @@ impl Hub {
         let started_ms = clock.unix_ms();
         let directory = DataDirectory::prepare(&options.data_dir)?;
         let lock = directory.lock()?;
-        let store_options = StoreOptions {
-            queue_requests_max: options.settings.store.queue_max,
-            faults: faults.clone(),
-            ..StoreOptions::default()
-        };
+        let queue_requests_max = options.settings.store.queue_max;
+        let store_options =
+            StoreOptions { queue_requests_max, faults: faults.clone(), ..StoreOptions::default() };
         let store = Store::open(directory.store_place(options.store.as_ref()), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
-        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), started_ms)
-            .await?
-            .with_faults(faults.clone());
+        let given = options.signing_key.as_deref();
+        let tokens = given.map_or_else(|| Tokens::open(directory.path()), Tokens::open_given)?;
+        let auth = Auth::open(tokens, store.clone(), started_ms).await?.with_faults(faults.clone());
         let (failed, root_failures) = mpsc::channel(1);
         // A second failure while the hub is stopping for the first changes nothing.
         let on_root_failure = Arc::new(move |failure| drop(failed.try_send(failure)));

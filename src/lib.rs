@@ -19,7 +19,7 @@
 //! rule                            which samples breach what somebody asked for, and for how long
 //! alert                           an alert's life, and what holds it back
 //! broker · topic                  which topic · order, history, fan-out
-//! store · auth                    durable state · who may
+//! store · auth · engine           durable state · who may · what hub nodes share
 //! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
 //! websocket · ids · clock · fault  RFC 6455 and 7692 without IO · checked names · time as an input · what is to go wrong on purpose
@@ -34,6 +34,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod engine;
 pub mod fault;
 pub mod http;
 pub mod hub;

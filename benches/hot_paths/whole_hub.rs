@@ -81,6 +81,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
         settings,
         data_dir: directory.to_owned(),
         store: None,
+        signing_key: None,
         workers: 1,
         dev: true,
         rate_limits: false,

@@ -13,6 +13,11 @@ pub fn of_rule<'a>(rule_id: &str, labels: impl IntoIterator<Item = (&'a str, &'a
     digest(&["rule", rule_id], labels)
 }
 
+/// The fingerprint of the alert that a series of a rule is silent: another one than that of its breaches.
+pub fn of_silence<'a>(rule_id: &str, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    digest(&["no_data", rule_id], labels)
+}
+
 /// The fingerprint of an alert from outside: SHA-256 over service, title and the labels by name, in hexadecimal.
 pub fn of_outside<'a>(
     service: Option<&str>,
@@ -57,6 +62,8 @@ mod tests {
             of_rule("cpu", [("ab", "")]),
             of_rule("cpu", [("", "ab")]),
             of_rule("cpua", [("b", "")]),
+            of_silence("cpu", []),
+            of_silence("cpu", [("a", "b")]),
             of_outside(Some("cpu"), "", []),
             of_outside(None, "cpu", []),
             of_outside(Some("cp"), "u", []),
@@ -69,6 +76,10 @@ mod tests {
         assert_eq!(
             of_rule("cpu", [("node", "web-1")]),
             "438afa0231e425badd3d6be3eb478d49ae2510e57d152f68a60c2d04bebc0b40"
+        );
+        assert_eq!(
+            of_silence("cpu", [("node", "web-1")]),
+            "892c5ac13aad5436a7ade83348c92fcbab0a77fd5c574b4da2d8775243db668f"
         );
     }
 

@@ -1,4 +1,5 @@
-//! The key that tokens are signed with: a file in the data directory that only its owner can read.
+//! The key that tokens are signed with: a file in the data directory that only its owner can read, or one that several
+//! hub nodes are given.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -41,24 +42,30 @@ pub enum KeyError {
     },
 }
 
+/// Reads a key that was made elsewhere. Its group may read it: orchestrators hand secrets to a group.
+pub(super) fn load_given(path: &Path) -> Result<[u8; SECRET_BYTES], KeyError> {
+    load(path, 0o037)
+}
+
 /// Reads the key of a data directory, or makes it (0600). Of several processes that make it at the same time
 /// one wins and all use its key.
 pub(super) fn load_or_make(directory: &Path) -> Result<[u8; SECRET_BYTES], KeyError> {
     let path = directory.join(KEY_FILE);
-    let made = match load(&path) {
+    let made = match load(&path, 0o077) {
         Err(KeyError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => make(directory, &path),
         loaded => return loaded,
     };
     made.map_err(|error| KeyError::Io { path: path.clone(), error })?;
-    load(&path)
+    load(&path, 0o077)
 }
 
-fn load(path: &Path) -> Result<[u8; SECRET_BYTES], KeyError> {
+/// Refuses a file whose mode has one of the `forbidden` bits.
+fn load(path: &Path, forbidden: u32) -> Result<[u8; SECRET_BYTES], KeyError> {
     let refuse = |error| KeyError::Io { path: path.to_path_buf(), error };
     let file = File::open(path).map_err(refuse)?;
     // Of the open file, not of the path: nothing can be swapped in between.
     let mode = file.metadata().map_err(refuse)?.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if mode & forbidden != 0 {
         return Err(KeyError::Readable { path: path.to_path_buf(), mode });
     }
     let mut bytes = Vec::with_capacity(SECRET_BYTES + 1);
@@ -124,6 +131,18 @@ mod tests {
             let error = load_or_make(directory.path()).unwrap_err();
             assert!(matches!(error, KeyError::Readable { mode: found, .. } if found == mode), "{error}");
             assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_given_may_be_read_by_its_group_and_is_not_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        assert!(matches!(load_given(&path), Err(KeyError::Io { .. })));
+        fs::write(&path, [7; SECRET_BYTES]).unwrap();
+        for (mode, is_fine) in [(0o600, true), (0o440, true), (0o444, false), (0o660, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(load_given(&path).is_ok(), is_fine, "{mode:o}");
         }
     }
 

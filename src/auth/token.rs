@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::key::{KeyError, load_or_make};
+use super::key::{KeyError, load_given, load_or_make};
 use super::pattern::TopicPattern;
 use super::role::Role;
 use crate::protocol::codes::Code;
@@ -146,6 +146,11 @@ impl Tokens {
     /// With the key of a data directory, which is made when it is missing.
     pub fn open(data_directory: &Path) -> Result<Self, KeyError> {
         Ok(Self::with_key(&load_or_make(data_directory)?))
+    }
+
+    /// With the key in a file that several hub nodes are given: a token of one is good on all.
+    pub fn open_given(key_file: &Path) -> Result<Self, KeyError> {
+        Ok(Self::with_key(&load_given(key_file)?))
     }
 
     /// With this key.

@@ -1,4 +1,4 @@
-//! `infrawatch token`, `user`, `migrate`, `check`: what is done beside a hub, on its data directory.
+//! `infrawatch token`, `user`, `migrate`, `backup`, `check`: what is done beside a hub, on its data directory.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::file::File;
 use super::{DataDir, StorePlace, answer};
-use crate::auth::{Auth, NewToken, Role, Tokens};
+use crate::auth::{Auth, NewToken, Role};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::NodeName;
 use crate::store::{self, DataDirectory, Place, Store, StoreOptions};
@@ -94,6 +94,18 @@ pub(super) struct MigrateArgs {
     check: bool,
 }
 
+/// Flags of `infrawatch backup`.
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    #[command(flatten)]
+    data_dir: DataDir,
+    #[command(flatten)]
+    store: StorePlace,
+    /// Where the copy goes; the file must not exist yet
+    #[arg(value_name = "FILE")]
+    into: std::path::PathBuf,
+}
+
 /// Flags of `infrawatch check`.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -101,6 +113,9 @@ pub(super) struct CheckArgs {
     data_dir: DataDir,
     #[command(flatten)]
     store: StorePlace,
+    /// Also check this Redis: its version, persistence, eviction, limits
+    #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
+    redis_url: Option<String>,
 }
 
 fn parse_ttl(text: &str) -> Result<u64, String> {
@@ -125,7 +140,7 @@ pub(super) fn token(arguments: &TokenArgs, file: &File) -> anyhow::Result<()> {
         }
     }
     let directory = DataDirectory::prepare(&arguments.data_dir.or_file(&file.serve))?;
-    let tokens = Tokens::open(directory.path())?;
+    let tokens = arguments.data_dir.tokens(&file.serve, &directory)?;
     let agent = arguments.role == Role::Agent;
     let subject = match (&arguments.sub, &arguments.node) {
         (Some(subject), _) => subject.clone(),
@@ -145,19 +160,17 @@ pub(super) fn token(arguments: &TokenArgs, file: &File) -> anyhow::Result<()> {
 }
 
 pub(super) fn user(arguments: &UserArgs, file: &File) -> anyhow::Result<()> {
-    let (data_dir, store) = match &arguments.command {
-        UserCommand::Add { data_dir, store, .. }
-        | UserCommand::List { data_dir, store }
-        | UserCommand::Disable { data_dir, store, .. }
-        | UserCommand::Enable { data_dir, store, .. } => (data_dir.or_file(&file.serve), store),
-    };
+    let (UserCommand::Add { data_dir, store, .. }
+    | UserCommand::List { data_dir, store }
+    | UserCommand::Disable { data_dir, store, .. }
+    | UserCommand::Enable { data_dir, store, .. }) = &arguments.command;
     let now_ms = Clock::system().unix_ms();
-    let directory = DataDirectory::prepare(&data_dir)?;
+    let directory = DataDirectory::prepare(&data_dir.or_file(&file.serve))?;
     let place = place(store, file, &directory)?;
     let store = Store::open(place, &StoreOptions::default(), now_ms)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let auth = Auth::open(Tokens::open(directory.path())?, store.clone(), now_ms).await?;
+        let auth = Auth::open(data_dir.tokens(&file.serve, &directory)?, store.clone(), now_ms).await?;
         let done = change_users(&auth, &arguments.command, now_ms).await;
         store.close().await;
         done
@@ -250,13 +263,36 @@ pub(super) fn migrate(arguments: &MigrateArgs, file: &File) -> anyhow::Result<()
     Ok(())
 }
 
+pub(super) fn backup(arguments: &BackupArgs, file: &File) -> anyhow::Result<()> {
+    if arguments.store.or_file(&file.serve)?.is_some() {
+        bail!(
+            "the store is on a PostgreSQL server, which has tools of its own for this: pg_dump copies the database"
+        );
+    }
+    let data_dir = arguments.data_dir.or_file(&file.serve);
+    let database = DataDirectory::prepare(&data_dir)?.database();
+    if !database.exists() {
+        bail!("{}: there is no store yet", database.display());
+    }
+    let bytes =
+        store::backup(&database, &arguments.into).with_context(|| arguments.into.display().to_string())?;
+    answer(&format!("{}: {bytes} bytes, sound", arguments.into.display()));
+    answer(
+        "not in it: the signing key; without the same key every token is void after a restore (docs/operations.md)",
+    );
+    Ok(())
+}
+
 pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
     file.settings.check()?;
     answer("settings: good");
     let directory = DataDirectory::prepare(&arguments.data_dir.or_file(&file.serve))?;
     answer(&format!("data directory {}: writable", directory.path().display()));
-    Tokens::open(directory.path())?;
+    arguments.data_dir.tokens(&file.serve, &directory)?;
     answer("signing key: good");
+    if let Some(url) = arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref()) {
+        super::servers::check_redis(url, &file.settings.engine)?;
+    }
     let server = arguments.store.or_file(&file.serve)?;
     if server.is_none() && !directory.database().exists() {
         answer("store: not there yet; `infrawatch serve` makes it");

@@ -20,6 +20,7 @@ pub(super) struct File {
     alert: Option<toml::Value>,
     breaker: Option<toml::Value>,
     connection: Option<toml::Value>,
+    engine: Option<toml::Value>,
     http: Option<toml::Value>,
     ingest: Option<toml::Value>,
     lab: Option<toml::Value>,
@@ -38,6 +39,7 @@ pub(super) struct File {
 pub(super) struct ServeSection {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) signing_key: Option<PathBuf>,
     pub(super) workers: Option<usize>,
     pub(super) dev: Option<bool>,
     pub(super) lab: Option<bool>,
@@ -76,6 +78,7 @@ impl File {
             ("alert", file.alert.take()),
             ("breaker", file.breaker.take()),
             ("connection", file.connection.take()),
+            ("engine", file.engine.take()),
             ("http", file.http.take()),
             ("ingest", file.ingest.take()),
             ("lab", file.lab.take()),

@@ -5,8 +5,10 @@
 mod accounts;
 mod e2e;
 mod file;
+mod health;
 mod report;
 mod serve;
+mod servers;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,7 +18,8 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::agent::AgentError;
-use crate::store::Place;
+use crate::auth::{KeyError, Tokens};
+use crate::store::{DataDirectory, Place};
 use crate::telemetry::logging::LogFormat;
 
 /// Realtime monitoring hub: agents stream metrics in, browsers see them live.
@@ -59,8 +62,12 @@ enum Command {
     User(accounts::UserArgs),
     /// Bring the store's schema up to date
     Migrate(accounts::MigrateArgs),
+    /// Copy the store to a file, also while a hub runs
+    Backup(accounts::BackupArgs),
     /// Check settings, data directory and store, and say what is wrong
     Check(accounts::CheckArgs),
+    /// Ask a hub whether it takes work, for health checks of containers
+    Health(health::HealthArgs),
     /// Check the whole pipeline of a running hub, step by step
     E2e(e2e::EndToEndArgs),
     /// The load of a load test: the command line of `infrawatch-loadtest`, which the hub starts
@@ -81,9 +88,23 @@ struct DataDir {
     /// Directory with the store and the signing key [default: data]
     #[arg(long, env = "INFRAWATCH_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// File with the 32 bytes that tokens are signed with, the same for all hub nodes [default: made in the data directory]
+    #[arg(long, env = "INFRAWATCH_SIGNING_KEY", value_name = "FILE")]
+    signing_key: Option<PathBuf>,
 }
 
 impl DataDir {
+    fn signing_key(&self, file: &file::ServeSection) -> Option<PathBuf> {
+        self.signing_key.clone().or_else(|| file.signing_key.clone())
+    }
+
+    fn tokens(&self, file: &file::ServeSection, directory: &DataDirectory) -> Result<Tokens, KeyError> {
+        match self.signing_key(file) {
+            Some(given) => Tokens::open_given(&given),
+            None => Tokens::open(directory.path()),
+        }
+    }
+
     fn or_file(&self, file: &file::ServeSection) -> PathBuf {
         self.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| PathBuf::from("data"))
     }
@@ -142,7 +163,9 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Token(arguments) => accounts::token(&arguments, &file),
         Command::User(arguments) => accounts::user(&arguments, &file),
         Command::Migrate(arguments) => accounts::migrate(&arguments, &file),
+        Command::Backup(arguments) => accounts::backup(&arguments, &file),
         Command::Check(arguments) => accounts::check(&arguments, &file),
+        Command::Health(arguments) => health::run(&arguments),
         Command::E2e(arguments) => e2e::run(&arguments),
         // `run` has taken it: it has no settings and no log.
         Command::Loadtest(_) => Ok(()),

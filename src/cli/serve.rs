@@ -94,6 +94,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         settings: file.settings.clone(),
         data_dir: arguments.data_dir.or_file(&file.serve),
         store: arguments.store.or_file(&file.serve)?,
+        signing_key: arguments.data_dir.signing_key(&file.serve),
         workers,
         dev,
         rate_limits: arguments.limits.or(file.serve.limits).unwrap_or(Limits::On) == Limits::On,

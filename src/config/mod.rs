@@ -6,6 +6,7 @@
 mod alert;
 mod breaker;
 mod connection;
+mod engine;
 mod http;
 mod ingest;
 mod lab;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use alert::AlertSection;
 pub use breaker::BreakerSection;
 pub use connection::ConnectionSection;
+pub use engine::EngineSection;
 pub use http::HttpSection;
 pub use ingest::IngestSection;
 pub use lab::LabSection;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub breaker: BreakerSection,
     /// Sockets, outboxes, heartbeat.
     pub connection: ConnectionSection,
+    /// What hub nodes share.
+    pub engine: EngineSection,
     /// Doors of the HTTP side.
     pub http: HttpSection,
     /// Which samples are taken.
@@ -106,6 +110,7 @@ impl Settings {
         self.alert.check()?;
         self.breaker.check()?;
         self.connection.check()?;
+        self.engine.check()?;
         self.http.check()?;
         self.ingest.check()?;
         self.lab.check()?;

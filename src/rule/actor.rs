@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -69,8 +69,8 @@ pub(super) struct RuleArgs {
     pub(super) rule: Arc<Rule>,
     /// The state of the rule that this one replaces; else it is in the store.
     pub(super) former: Arc<Mutex<Option<Vec<Saved>>>>,
-    /// Whether it replaces one: then alerts of series that it does not want end.
-    pub(super) is_changed: bool,
+    /// Whether it replaces one, and alerts of series that it does not want may be open: they end.
+    pub(super) is_changed: Arc<AtomicBool>,
     pub(super) standing: Arc<Standing>,
     pub(super) unkept: Arc<Unkept>,
     pub(super) alerts: Alerts,
@@ -156,26 +156,25 @@ impl RuleActor {
 
     fn adopt(&mut self, open: &[Alert]) {
         self.is_out_of_step = false;
-        let adopted = open.iter().map(|alert| Adopted {
+        let alerts_on_silence = self.args.rule.alerts_on_silence();
+        let (adopted, over): (Vec<_>, Vec<_>) =
+            open.iter().partition(|alert| alerts_on_silence || !self.signalling.is_silence(alert));
+        self.evaluator.adopt(adopted.into_iter().map(|alert| Adopted {
             fingerprint: alert.fingerprint.clone(),
             phase: if alert.state == State::Pending { Phase::Pending } else { Phase::Firing },
             since_ms: alert.started_at_ms,
-        });
-        self.evaluator.adopt(adopted);
+        }));
+        if self.evaluator.awaited().next().is_none() {
+            self.args.is_changed.store(false, Relaxed);
+        }
         let now_ms = self.args.clock.unix_ms();
         self.awaited_until_ms = now_ms.saturating_add(self.args.rule.times().no_data_ms);
         self.steps.clear();
-        let standing: Vec<Signal> = self
-            .evaluator
-            .explanations()
-            .filter(|series| series.phase != Phase::Ok)
-            .map(|told| {
-                let series = Series::new(told.metric, told.labels);
-                let since_ms = told.since_ms.unwrap_or(now_ms);
-                self.signalling.standing(&series, told.phase, since_ms, told.value, told.reason)
-            })
-            .collect();
-        self.tell(standing, None, &Cause::own());
+        let none_more = "silence is no alert of the rule any more";
+        let over = over.into_iter().map(|alert| self.signalling.gone(alert.fingerprint.clone(), none_more));
+        let standing = self.evaluator.explanations().filter(|series| series.phase != Phase::Ok);
+        let standing = standing.map(|told| self.signalling.standing(told, now_ms));
+        self.tell(over.chain(standing).collect(), None, &Cause::own());
         self.count_held();
         self.count();
     }
@@ -235,14 +234,17 @@ impl RuleActor {
         self.count();
     }
 
-    /// Alerts whose series did not come back end, unless silence is to change nothing.
+    /// Alerts whose series did not come back end, unless they go on in silence: then they are waited for.
     fn give_up_awaited(&mut self) {
-        let keeps = self.args.rule.times().no_data == super::definition::NoData::Keep;
-        let awaited = self.evaluator.give_up_awaited();
-        if keeps && !self.args.is_changed {
+        let goes_on = self.args.rule.times().no_data != super::definition::NoData::Ok;
+        if !self.args.is_changed.swap(false, Relaxed) && goes_on {
             return;
         }
-        let gone = awaited.into_iter().map(|fingerprint| self.signalling.gone(fingerprint)).collect();
+        let awaited = self.evaluator.give_up_awaited();
+        let gone = awaited
+            .into_iter()
+            .map(|one| self.signalling.gone(one, "its series did not come back"))
+            .collect();
         self.tell(gone, None, &Cause::own());
     }
 
@@ -269,7 +271,7 @@ fn packed(saved: Vec<Saved>) -> Result<Bytes, String> {
     if state.len() <= STATE_BYTES_MAX {
         return Ok(state.into());
     }
-    let phases: Vec<Saved> = saved.into_iter().filter(|one| one.phase() != Phase::Ok).collect();
+    let phases: Vec<Saved> = saved.into_iter().filter(Saved::is_told).collect();
     rmp_serde::to_vec_named(&phases).map(Bytes::from).map_err(|error| error.to_string())
 }
 

@@ -1,6 +1,7 @@
 //! How an evaluation goes on from the alerts that are open, which are the truth about what was told: its own saved state
 //! may be older, or gone. Pure.
 
+use super::cell::Cell;
 use super::checked::Rule;
 use super::evaluator::Evaluator;
 use super::series::Series;
@@ -10,7 +11,7 @@ use crate::alert::fingerprint;
 /// An open alert of the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
-    /// That of the alert, see [`Rule::fingerprint`].
+    /// That of the alert, see [`Rule::fingerprint`] and [`Rule::silence_fingerprint`].
     pub fingerprint: String,
     /// Pending or firing.
     pub phase: Phase,
@@ -21,28 +22,54 @@ pub struct Adopted {
 impl Rule {
     /// What makes a further breach of a series the same alert.
     pub fn fingerprint(&self, series: &Series) -> String {
-        let labels = series.labels().iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        fingerprint::of_rule(self.definition().id.as_deref().unwrap_or_default(), labels)
+        fingerprint::of_rule(self.id(), pairs(series))
     }
+
+    /// What makes a further silence of a series the same alert, which is another than that of its breaches.
+    pub fn silence_fingerprint(&self, series: &Series) -> String {
+        fingerprint::of_silence(self.id(), pairs(series))
+    }
+
+    fn id(&self) -> &str {
+        self.definition().id.as_deref().unwrap_or_default()
+    }
+}
+
+fn pairs(series: &Series) -> impl Iterator<Item = (&str, &str)> {
+    series.labels().iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 impl Evaluator {
     /// Takes up open alerts after [`Evaluator::restore`]. A series is at least as far as its alert; one that is not known
     /// is when it comes.
     pub fn adopt(&mut self, open: impl IntoIterator<Item = Adopted>) {
-        self.awaited = open.into_iter().map(|one| (one.fingerprint, (one.phase, one.since_ms))).collect();
+        self.awaited = open.into_iter().map(|one| (one.fingerprint.clone(), one)).collect();
         if self.awaited.is_empty() {
             return;
         }
-        for (key, cell) in &mut self.cells {
-            let Some((phase, since_ms)) = self.awaited.remove(&self.rule.fingerprint(&key.0)) else {
-                continue;
-            };
-            if cell.clock.phase < phase {
-                cell.clock.resume(phase, since_ms);
-            }
+        let mut cells = std::mem::take(&mut self.cells);
+        for (key, cell) in &mut cells {
+            self.resume(&key.0, cell);
         }
+        self.cells = cells;
         self.due_ms = Some(0);
+    }
+
+    /// A series that is there takes up its open alerts.
+    pub(super) fn resume(&mut self, series: &Series, cell: &mut Cell) {
+        if self.awaited.is_empty() {
+            return;
+        }
+        if let Some(open) = self.awaited.remove(&self.rule.fingerprint(series))
+            && cell.clock.phase < open.phase
+        {
+            cell.clock.resume(open.phase, open.since_ms);
+        }
+        if self.rule.alerts_on_silence()
+            && let Some(open) = self.awaited.remove(&self.rule.silence_fingerprint(series))
+        {
+            cell.clock.resume_silence(open.since_ms);
+        }
     }
 
     /// Fingerprints of open alerts whose series did not come yet.

@@ -13,7 +13,7 @@ use super::condition::{self, Known, Leaf, LeafKind, Memory, Tree};
 use super::reason::{Cause, Parts, Reason};
 use super::series::Series;
 use super::step::Step;
-use super::timer::{Change, Clock, Lapse, Phase};
+use super::timer::{Change, Clock, Ending, Lapse, Phase};
 
 /// Most events of one series between two samples or ticks. A composite has at most 16 absences, of which each may begin
 /// to hold, hold for long enough and be resolved; what is beyond waits for the next tick.
@@ -65,7 +65,7 @@ impl Cell {
 
     /// Whether it is worth to be kept over a restart: what a new cell would know anyway is not.
     pub(super) fn is_plain(&self, rule: &Rule) -> bool {
-        !rule.remembers() && self.clock.phase == Phase::Ok && self.memory == Memory::None
+        !rule.remembers() && !self.clock.is_told() && self.memory == Memory::None
     }
 
     /// Takes a sample. Those that are not newer than the newest are ignored.
@@ -93,13 +93,14 @@ impl Cell {
         self.holds = verdict.holds;
         let times = &cx.rule.times;
         if value.is_nan() {
-            let change = self.clock.end(at_ms, times);
-            return self.tell(cx, change, Cause::Ended, out);
+            let ending = self.clock.end(at_ms, times);
+            return self.tell_ending(cx, ending, Cause::Ended, out);
         }
         self.value = verdict.value;
         if self.is_of_the_past(cx, at_ms) {
             return;
         }
+        hear(&mut self.clock, cx, at_ms, out);
         if let Some(change) = self.clock.judge(at_ms, verdict.holds, times) {
             let cause = match verdict.holds {
                 Some(holds) => condition::cause(kind, &self.memory, holds, verdict.value),
@@ -148,6 +149,7 @@ impl Cell {
             self.value = value.unwrap_or(self.value);
         }
         self.holds = holds;
+        hear(&mut self.clock, cx, at_ms, out);
         if let Some(change) = self.clock.judge(at_ms, holds, &cx.rule.times) {
             let cause = if holds.is_some() { joined_cause(cx.rule, &view) } else { Cause::Ended };
             self.tell(cx, Some(change), cause, out);
@@ -176,14 +178,14 @@ impl Cell {
     fn happen(&mut self, cx: &Context<'_>, at_ms: u64, event: Event, out: &mut Vec<Step>) {
         match event {
             Event::Lapse(lapse) => {
-                let change = self.clock.lapse(at_ms, lapse, &cx.rule.times);
+                let ending = self.clock.lapse(at_ms, lapse, &cx.rule.times);
+                let after_ms = cx.rule.times.auto_resolve_ms.unwrap_or_default();
                 let cause = match lapse {
                     Lapse::NoData => Cause::NoData { silent_ms: cx.rule.times.no_data_ms },
-                    Lapse::AutoResolve => {
-                        Cause::AutoResolved { after_ms: cx.rule.times.auto_resolve_ms.unwrap_or_default() }
-                    }
+                    Lapse::AutoResolve => Cause::AutoResolved { after_ms },
+                    Lapse::SilenceResolve => Cause::StillSilent { after_ms },
                 };
-                self.tell(cx, change, cause, out);
+                self.tell_ending(cx, ending, cause, out);
             }
             Event::Absent | Event::Held if cx.rule.is_composite() => self.judge_joined(cx, at_ms, out),
             Event::Absent | Event::Held => {
@@ -255,6 +257,11 @@ impl Cell {
         Some(Reason { cause, holds, held_ms: 0 })
     }
 
+    fn tell_ending(&self, cx: &Context<'_>, ending: Ending, cause: Cause, out: &mut Vec<Step>) {
+        self.tell(cx, ending.condition, cause, out);
+        tell_silence(cx, ending.silence, cause, out);
+    }
+
     fn tell(&self, cx: &Context<'_>, change: Option<Change>, cause: Cause, out: &mut Vec<Step>) {
         let Some(Change { from, to, at_ms, held_ms }) = change else { return };
         let holds = to != Phase::Ok;
@@ -262,6 +269,7 @@ impl Cell {
             if holds && !matches!(cause, Cause::NoData { .. } | Cause::Ended) { held_ms } else { 0 };
         let has_value = !matches!(cause, Cause::Absence { .. } | Cause::Seen);
         out.push(Step {
+            is_silence: false,
             series: cx.series.clone(),
             at_ms,
             from,
@@ -270,6 +278,17 @@ impl Cell {
             reason: Reason { cause, holds, held_ms },
         });
     }
+}
+
+/// There is a sample: the silence is over.
+fn hear(clock: &mut Clock, cx: &Context<'_>, at_ms: u64, out: &mut Vec<Step>) {
+    tell_silence(cx, clock.hear(at_ms), Cause::Heard, out);
+}
+
+fn tell_silence(cx: &Context<'_>, change: Option<Change>, cause: Cause, out: &mut Vec<Step>) {
+    let Some(Change { from, to, at_ms, held_ms: _ }) = change else { return };
+    let reason = Reason { cause, holds: to != Phase::Ok, held_ms: 0 };
+    out.push(Step { is_silence: true, series: cx.series.clone(), at_ms, from, to, value: None, reason });
 }
 
 /// What several conditions, or an expression, look at.

@@ -118,6 +118,11 @@ impl Rule {
         self.is_composite() || !is_threshold || self.times.no_data == NoData::Alert
     }
 
+    /// Whether the silence of a series is an alert of its own. What is about silence anyway has none beside it.
+    pub(super) fn alerts_on_silence(&self) -> bool {
+        self.times.no_data == NoData::Alert && !self.has_absence
+    }
+
     /// A reason of this rule in words: as [`Reason`] says it, and the sides of comparisons of an expression by their names.
     pub fn words(&self, reason: &Reason) -> String {
         let (Tree::Expression(expression), Cause::Expression { parts }) = (&self.tree, reason.cause) else {

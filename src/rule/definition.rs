@@ -158,13 +158,14 @@ impl Default for SeverityDefinition {
     }
 }
 
-/// What the end of a series means. Whatever it says, a pending one drops.
+/// What the end of a series means for its alert. Whatever it says, a pending one drops.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoData {
     /// All is well: what fires stops.
     Ok,
-    /// It fires, at once: the silence was long enough.
+    /// What fires goes on, and the silence is an alert of its own, with the label `no_data="true"`. It ends with the
+    /// next sample, or after `auto_resolve_seconds`.
     Alert,
     /// What fires goes on.
     #[default]

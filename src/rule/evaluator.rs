@@ -9,10 +9,11 @@ use std::collections::hash_map::Entry;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use super::adoption::Adopted;
 use super::cell::{Cell, Context};
 use super::checked::Rule;
 use super::condition::{LeafKind, Memory};
-use super::reason::{duration, number};
+use super::reason::{Cause, Reason, duration, number};
 use super::series::{Joined, Precomputed, Series};
 use super::step::{Explanation, Saved, Step};
 use super::timer::Phase;
@@ -39,7 +40,7 @@ pub struct Evaluator {
     /// No tick is worth it before.
     pub(super) due_ms: Option<u64>,
     /// Open alerts whose series did not come yet, by fingerprint.
-    pub(super) awaited: HashMap<String, (Phase, u64)>,
+    pub(super) awaited: HashMap<String, Adopted>,
     turned_away: u64,
 }
 
@@ -112,17 +113,13 @@ impl Evaluator {
         }
         let key = Joined(self.rule.joined_series(series));
         let mut cell = Cell::new(&self.rule, series, at_ms);
-        if !self.awaited.is_empty()
-            && let Some((phase, since_ms)) = self.awaited.remove(&self.rule.fingerprint(&key.0))
-        {
-            cell.clock.resume(phase, since_ms);
-        }
+        self.resume(&key.0, &mut cell);
         self.cells.insert(key, Box::new(cell));
         true
     }
 
     fn forget_quiet(&mut self) {
-        let quiet = |cell: &Cell| cell.clock.phase == Phase::Ok;
+        let quiet = |cell: &Cell| !cell.clock.is_told();
         let mut seen: Vec<Option<u64>> =
             self.cells.values().filter(|cell| quiet(cell)).map(|cell| cell.seen_ms).collect();
         if seen.is_empty() {
@@ -217,6 +214,9 @@ impl Evaluator {
             if !fits {
                 cell.memory = Cell::new(&self.rule, &series, cell.seen_ms.unwrap_or_default()).memory;
             }
+            if !self.rule.alerts_on_silence() {
+                cell.clock.silent_since_ms = None;
+            }
             if is_implied {
                 self.implied = Some(Joined(series.clone()));
             }
@@ -231,9 +231,30 @@ impl Evaluator {
         Some(self.explanation(&key.0, cell))
     }
 
-    /// Where all its series are, in no order.
+    /// Where all its series are, in no order; one that is silent, and told as such, twice.
     pub fn explanations(&self) -> impl Iterator<Item = Explanation> {
-        self.cells.iter().map(|(key, cell)| self.explanation(&key.0, cell))
+        self.cells.iter().flat_map(|(key, cell)| {
+            let silence = cell.clock.silent_since_ms.map(|since_ms| self.silence(&key.0, cell, since_ms));
+            [Some(self.explanation(&key.0, cell)), silence].into_iter().flatten()
+        })
+    }
+
+    fn silence(&self, series: &Series, cell: &Cell, since_ms: u64) -> Explanation {
+        let silent_ms = self.now_ms.max(since_ms) - cell.seen_ms.unwrap_or(since_ms).min(since_ms);
+        let reason = Reason { cause: Cause::NoData { silent_ms }, holds: true, held_ms: 0 };
+        Explanation {
+            is_silence: true,
+            metric: series.metric().to_owned(),
+            labels: series.labels().clone(),
+            phase: Phase::Firing,
+            since_ms: Some(since_ms),
+            held_ms: None,
+            needed_ms: None,
+            seen_ms: cell.seen_ms,
+            value: None,
+            text: format!("{}, {reason}", Phase::Firing),
+            reason: Some(reason),
+        }
     }
 
     fn explanation(&self, series: &Arc<Series>, cell: &Cell) -> Explanation {
@@ -251,6 +272,7 @@ impl Evaluator {
         }
         let why = reason.map_or_else(|| "not judged yet".to_owned(), |reason| self.rule.words(&reason));
         Explanation {
+            is_silence: false,
             metric: series.metric().to_owned(),
             labels: series.labels().clone(),
             phase,
@@ -264,9 +286,10 @@ impl Evaluator {
         }
     }
 
-    /// How many series are pending, and how many fire.
+    /// How many series are pending, and how many fire or are silent, if that is an alert.
     pub fn held(&self) -> (usize, usize) {
         self.cells.values().fold((0, 0), |(pending, firing), cell| match cell.clock.phase {
+            _ if cell.clock.silent_since_ms.is_some() => (pending, firing + 1),
             Phase::Ok => (pending, firing),
             Phase::Pending => (pending + 1, firing),
             Phase::Firing => (pending, firing + 1),

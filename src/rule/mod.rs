@@ -48,6 +48,7 @@ pub use parent::RulesActor;
 pub use reason::{Cause, Comparison, Parts, RateUnit, Reason};
 pub use rules::{DirectoryError, RuleDirectory, Rules, RulesArgs};
 pub use series::Series;
+pub use signalling::NO_DATA;
 pub use step::{Explanation, Saved, Step};
 pub use timer::{Phase, TOLD_APART_MS};
 pub use view::{Live, RuleView};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::checked::Rule;
 use super::evaluator::Evaluator;
 use super::series::Series;
+use super::signalling::NO_DATA;
 use super::step::Step;
 use super::timer::Phase;
 use crate::alert::{FieldError, Severity};
@@ -150,12 +151,15 @@ impl<'a> Run<'a> {
             fired: 0,
             longest_firing_ms: 0,
         };
-        for known in self.evaluator.explanations() {
+        for known in self.evaluator.explanations().filter(|known| !known.is_silence) {
             courses.insert(known.labels.clone(), empty(&known.metric, &known.labels));
         }
         for step in self.steps.iter().filter(|step| step.from != step.to) {
-            let labels = step.series.labels();
-            let course = courses.entry(labels.clone()).or_insert_with(|| empty(step.series.metric(), labels));
+            let mut labels = step.series.labels().clone();
+            if step.is_silence {
+                labels.insert(NO_DATA.0.to_owned(), NO_DATA.1.to_owned());
+            }
+            let course = courses.entry(labels).or_insert_with_key(|all| empty(step.series.metric(), all));
             if let Some(before) = course.phases.last_mut() {
                 before.to_ms = Some(step.at_ms);
             }

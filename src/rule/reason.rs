@@ -166,6 +166,13 @@ pub enum Cause {
     },
     /// Stood for a series that nobody had seen; there is one now.
     Seen,
+    /// The series was silent, and is no more.
+    Heard,
+    /// The series was silent for so long that nobody is to be told of it any more.
+    StillSilent {
+        /// For how long.
+        after_ms: u64,
+    },
 }
 
 /// Most comparisons of an expression that are told.
@@ -246,6 +253,8 @@ impl fmt::Display for Reason {
             Cause::Ended => f.write_str("the series ended, or cannot be judged yet")?,
             Cause::AutoResolved { after_ms } => write!(f, "no breach for {}", duration(after_ms))?,
             Cause::Seen => f.write_str("a series came")?,
+            Cause::Heard => f.write_str("samples come again")?,
+            Cause::StillSilent { after_ms } => write!(f, "still no data {} later", duration(after_ms))?,
         }
         f.write_str(&held(self.held_ms))
     }

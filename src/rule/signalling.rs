@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::checked::Rule;
-use super::reason::Reason;
 use super::series::Series;
-use super::step::Step;
+use super::step::{Explanation, Step};
 use super::template::{Facts, Template};
 use super::timer::Phase;
-use crate::alert::{FlapLimit, Labels, News, Origin, Signal, Text};
+use crate::alert::{Alert, FlapLimit, Labels, News, Origin, Signal, Text};
 
 /// Annotations that are the title and the message of an alert: ours, and as Prometheus has them.
 const TITLES: [&str; 2] = ["title", "summary"];
 const MESSAGES: [&str; 2] = ["message", "description"];
+
+/// The label of an alert that says that a series is silent, and its value.
+pub const NO_DATA: (&str, &str) = ("no_data", "true");
 
 /// Where the run book is told.
 const RUNBOOK: &str = "runbook_url";
@@ -47,34 +49,42 @@ impl Signalling {
     }
 
     pub(super) fn signal(&self, step: Step) -> Signal {
-        let Step { series, at_ms, to, value, reason, .. } = step;
+        let Step { is_silence, series, at_ms, to, value, reason, .. } = step;
+        if is_silence {
+            return self.silence(&series, to, at_ms, &self.rule.words(&reason));
+        }
         let since_ms = at_ms.saturating_sub(reason.held_ms);
         self.told(&series, to, since_ms, value, &self.rule.words(&reason))
     }
 
     /// Where a series is, for an owner of alerts that does not know.
-    pub(super) fn standing(
-        &self,
-        series: &Series,
-        phase: Phase,
-        since_ms: u64,
-        value: Option<f64>,
-        reason: Option<Reason>,
-    ) -> Signal {
+    pub(super) fn standing(&self, told: Explanation, now_ms: u64) -> Signal {
+        let Explanation { is_silence, metric, labels, phase, since_ms, value, reason, .. } = told;
+        let (series, since_ms) = (Series::new(metric, labels), since_ms.unwrap_or(now_ms));
         let reason = reason
             .map_or_else(|| "it held before the hub started".to_owned(), |reason| self.rule.words(&reason));
-        self.told(series, phase, since_ms, value, &reason)
+        if is_silence {
+            return self.silence(&series, phase, since_ms, &reason);
+        }
+        self.told(&series, phase, since_ms, value, &reason)
     }
 
-    /// A series did not come back.
-    pub(super) fn gone(&self, fingerprint: String) -> Signal {
+    /// Whether an alert of this rule says that a series is silent.
+    pub(super) fn is_silence(&self, alert: &Alert) -> bool {
+        let (name, value) = NO_DATA;
+        alert.labels.get(name).is_some_and(|is| is == value)
+            && !self.rule.labels().iter().any(|(label, _)| label == name)
+    }
+
+    /// A series did not come back, or its alert is none of the rule's any more.
+    pub(super) fn gone(&self, fingerprint: String, reason: &str) -> Signal {
         Signal {
             origin: self.origin.clone(),
             fingerprint,
             news: News::Over,
             since_ms: 0,
             value: None,
-            reason: "its series did not come back".to_owned(),
+            reason: reason.to_owned(),
         }
     }
 
@@ -92,6 +102,37 @@ impl Signalling {
             since_ms,
             value,
             reason: reason.to_owned(),
+        }
+    }
+
+    /// The alert that a series is silent: as severe as the rule, and with its labels.
+    fn silence(&self, series: &Series, phase: Phase, since_ms: u64, reason: &str) -> Signal {
+        let text = || {
+            let mut text = self.text(series, None, reason);
+            // What people wrote for a breach is not true of a silence.
+            TITLES.iter().chain(&MESSAGES).for_each(|name| drop(text.annotations.remove(*name)));
+            text.title = format!("No data: {}", self.named(series));
+            text.message = format!("{}: {reason}", series.metric());
+            let (name, value) = NO_DATA;
+            text.labels.insert(name.to_owned(), value.to_owned());
+            Box::new(text)
+        };
+        Signal {
+            origin: self.origin.clone(),
+            fingerprint: self.rule.silence_fingerprint(series),
+            news: if phase == Phase::Ok { News::Over } else { News::Firing(text()) },
+            since_ms,
+            value: None,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// The rule, and the node.
+    fn named(&self, series: &Series) -> String {
+        let name = &self.rule.definition().name;
+        match series.labels().get("node") {
+            Some(node) => format!("{name} on {node}"),
+            None => name.clone(),
         }
     }
 
@@ -115,10 +156,7 @@ impl Signalling {
             annotations.entry(RUNBOOK.to_owned()).or_insert_with(|| url.clone());
         }
         let named = |names: [&str; 2]| names.into_iter().find_map(|name| annotations.get(name).cloned());
-        let title = named(TITLES).unwrap_or_else(|| match series.labels().get("node") {
-            Some(node) => format!("{} on {node}", definition.name),
-            None => definition.name.clone(),
-        });
+        let title = named(TITLES).unwrap_or_else(|| self.named(series));
         let message = named(MESSAGES).unwrap_or_else(|| format!("{} {reason}", series.metric()));
         Text { severity, title, message, labels, annotations }
     }

@@ -13,6 +13,8 @@ use super::timer::Phase;
 /// A series changed its phase; or, from firing to firing, breached again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
+    /// Whether it is about the silence of the series, which has a life beside that of the condition.
+    pub is_silence: bool,
     /// Which series; of a composite, one with the labels that join it.
     pub series: Arc<Series>,
     /// When, in sample time.
@@ -21,7 +23,7 @@ pub struct Step {
     pub from: Phase,
     /// The phase from now on.
     pub to: Phase,
-    /// What the condition looked at: the sample's value, or the change of a rate. `None` for absence.
+    /// What the condition looked at: the sample's value, or the change of a rate. `None` for absence and silence.
     pub value: Option<f64>,
     /// Why.
     pub reason: Reason,
@@ -31,6 +33,8 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = RuleExplanation)]
 pub struct Explanation {
+    /// Whether it is about the silence of the series, which is an alert of its own.
+    pub is_silence: bool,
     /// The metric; of a composite those that are joined.
     pub metric: String,
     /// The labels.
@@ -68,8 +72,8 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Where the series is.
-    pub fn phase(&self) -> Phase {
-        self.cell.clock.phase
+    /// Whether an alert may be open because of it: of its condition, or of its silence.
+    pub fn is_told(&self) -> bool {
+        self.cell.clock.is_told()
     }
 }

@@ -68,6 +68,17 @@ pub(super) enum Lapse {
     NoData,
     /// The last breach was long ago.
     AutoResolve,
+    /// The silence began long ago.
+    SilenceResolve,
+}
+
+/// What the end of a series changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Of its condition.
+    pub(super) condition: Option<Change>,
+    /// Of its silence, which is an alert of its own.
+    pub(super) silence: Option<Change>,
 }
 
 /// Phase and clock of one series.
@@ -84,6 +95,9 @@ pub(super) struct Clock {
     miss_since_ms: Option<u64>,
     /// When firing was told last.
     told_ms: u64,
+    /// Since when the silence of the series is an alert of its own.
+    #[serde(default)]
+    pub(super) silent_since_ms: Option<u64>,
 }
 
 impl Clock {
@@ -144,7 +158,7 @@ impl Clock {
     ) -> Option<(u64, Lapse)> {
         let acts = match self.phase {
             Phase::Pending => true,
-            // With `alert` it goes on, but the silence is noted: it would fire anew after an auto-resolve.
+            // With `alert` it goes on, beside the silence.
             Phase::Firing => times.no_data != NoData::Keep,
             Phase::Ok => times.no_data == NoData::Alert,
         };
@@ -152,38 +166,68 @@ impl Clock {
         let end = is_ending.then(|| (seen_ms.max(floor_ms).saturating_add(times.no_data_ms), Lapse::NoData));
         let auto_ms = times.auto_resolve_ms.filter(|_| self.phase == Phase::Firing);
         let auto = auto_ms.map(|ms| (self.hit_ms.max(floor_ms).saturating_add(ms), Lapse::AutoResolve));
-        match (end, auto) {
-            (Some(end), Some(auto)) => Some(if end.0 <= auto.0 { end } else { auto }),
-            (one, other) => one.or(other),
-        }
+        let silent = times.auto_resolve_ms.zip(self.silent_since_ms);
+        let silent =
+            silent.map(|(ms, since_ms)| (since_ms.max(floor_ms).saturating_add(ms), Lapse::SilenceResolve));
+        [end, auto, silent].into_iter().flatten().min_by_key(|(at_ms, _)| *at_ms)
     }
 
     /// The lapse happens.
-    pub(super) fn lapse(&mut self, at_ms: u64, lapse: Lapse, times: &Times) -> Option<Change> {
+    pub(super) fn lapse(&mut self, at_ms: u64, lapse: Lapse, times: &Times) -> Ending {
         match lapse {
             Lapse::NoData => self.end(at_ms, times),
-            Lapse::AutoResolve => (self.phase == Phase::Firing).then(|| self.go(Phase::Ok, at_ms)),
+            Lapse::AutoResolve => Ending { condition: self.stop(at_ms), silence: None },
+            Lapse::SilenceResolve => Ending { condition: None, silence: self.hear(at_ms) },
         }
     }
 
-    /// The series ends.
-    pub(super) fn end(&mut self, at_ms: u64, times: &Times) -> Option<Change> {
-        self.is_silent = true;
-        match (times.no_data, self.phase) {
-            (NoData::Alert, Phase::Ok | Phase::Pending) => {
-                self.hit_ms = at_ms;
-                Some(self.go(Phase::Firing, at_ms))
-            }
-            (NoData::Ok | NoData::Keep, Phase::Pending) | (NoData::Ok, Phase::Firing) => {
-                Some(self.go(Phase::Ok, at_ms))
-            }
-            (NoData::Alert | NoData::Keep, Phase::Firing) | (NoData::Ok | NoData::Keep, Phase::Ok) => None,
-        }
+    /// The series ends. With `alert` that is an alert of its own, once for each silence.
+    pub(super) fn end(&mut self, at_ms: u64, times: &Times) -> Ending {
+        let was_silent = std::mem::replace(&mut self.is_silent, true);
+        let is_over = match self.phase {
+            Phase::Ok => false,
+            Phase::Pending => true,
+            Phase::Firing => times.no_data == NoData::Ok,
+        };
+        let condition = is_over.then(|| self.go(Phase::Ok, at_ms));
+        let is_told = times.no_data == NoData::Alert && !was_silent;
+        let silence = is_told.then(|| {
+            self.silent_since_ms = Some(at_ms);
+            Change { from: Phase::Ok, to: Phase::Firing, at_ms, held_ms: 0 }
+        });
+        Ending { condition, silence }
+    }
+
+    /// The silence is an alert no more: the series was heard, or it is silent for too long.
+    pub(super) fn hear(&mut self, at_ms: u64) -> Option<Change> {
+        let since_ms = self.silent_since_ms.take()?;
+        let at_ms = at_ms.max(since_ms);
+        Some(Change { from: Phase::Firing, to: Phase::Ok, at_ms, held_ms: at_ms - since_ms })
+    }
+
+    /// Whether an alert may be open: of the condition, or of the silence.
+    pub(super) fn is_told(&self) -> bool {
+        self.phase != Phase::Ok || self.silent_since_ms.is_some()
     }
 
     /// Goes on from where it was found elsewhere.
     pub(super) fn resume(&mut self, phase: Phase, since_ms: u64) {
-        *self = Self { phase, since_ms, hit_ms: since_ms, told_ms: since_ms, ..Self::default() };
+        let silent_since_ms = self.silent_since_ms;
+        *self = Self {
+            phase,
+            is_silent: silent_since_ms.is_some(),
+            since_ms,
+            hit_ms: since_ms,
+            miss_since_ms: None,
+            told_ms: since_ms,
+            silent_since_ms,
+        };
+    }
+
+    /// Is silent, as was found elsewhere.
+    pub(super) fn resume_silence(&mut self, since_ms: u64) {
+        self.is_silent = true;
+        self.silent_since_ms.get_or_insert(since_ms);
     }
 
     /// Stops whatever it is.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::request::Reply;
 use super::session::Session;
 use super::value::{Row, params};
-use super::{Store, StoreError};
+use super::{Store, StoreError, event_log};
 
 /// Rows that one request deletes, or one listing looks at, at most.
 const TRIM_ROWS_MAX: u64 = 5_000;
@@ -73,7 +73,7 @@ impl Store {
     pub fn append_event(&self, topic: &str, epoch: &str, event: Event) -> Reply<()> {
         let (topic, epoch) = (topic.to_owned(), epoch.to_owned());
         let weight_bytes = topic.len() + event.payload.len() + 128;
-        self.write(weight_bytes, move |database| append(&database.session, &topic, &epoch, &event))
+        self.write(weight_bytes, move |database| event_log::append(&database.session, &topic, &epoch, &event))
     }
 
     /// Appends one message behind the newest of its topic, whoever wrote that: the offset of `event` is of no account.
@@ -81,7 +81,9 @@ impl Store {
     pub fn append_next(&self, topic: &str, first_epoch: &str, event: Event) -> Reply<(String, u64)> {
         let (topic, first_epoch) = (topic.to_owned(), first_epoch.to_owned());
         let weight_bytes = topic.len() + event.payload.len() + 128;
-        self.write(weight_bytes, move |database| append_next(&database.session, &topic, &first_epoch, event))
+        self.write(weight_bytes, move |database| {
+            event_log::append_next(&database.session, &topic, &first_epoch, event)
+        })
     }
 
     /// Where the topic stands; `None` when nothing was ever appended.
@@ -203,64 +205,7 @@ impl Store {
     }
 }
 
-fn append(session: &Session, topic: &str, epoch: &str, event: &Event) -> Result<(), StoreError> {
-    // The row of the topic is locked by this until the commit: nobody else gives out the same offset.
-    let moved = session.optional(
-        "INSERT INTO topics (name, epoch, last_offset) VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO UPDATE SET epoch = ?2, last_offset = ?3
-         WHERE topics.epoch <> ?2 OR topics.last_offset = ?3 - 1 RETURNING id",
-        params![topic, epoch, event.offset],
-        |row| row.get(0),
-    )?;
-    if let Some(id) = moved {
-        return insert(session, id, epoch, event);
-    }
-    match find_topic(session, topic)? {
-        Some((id, head)) if event.offset <= head.last_offset => expect_same(session, id, epoch, event),
-        head => {
-            let (next, offset) = (head.map_or(1, |(_, head)| head.last_offset + 1), event.offset);
-            Err(StoreError::Conflict(format!("the next offset of the topic is {next}, not {offset}")))
-        }
-    }
-}
-
-fn append_next(
-    session: &Session,
-    topic: &str,
-    first_epoch: &str,
-    event: Event,
-) -> Result<(String, u64), StoreError> {
-    let (id, epoch, offset) = session.one(
-        "INSERT INTO topics (name, epoch, last_offset) VALUES (?1, ?2, 1)
-         ON CONFLICT (name) DO UPDATE SET last_offset = topics.last_offset + 1 RETURNING id, epoch, last_offset",
-        params![topic, first_epoch],
-        |row| Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?)),
-    )?;
-    insert(session, id, &epoch, &Event { offset, ..event })?;
-    Ok((epoch, offset))
-}
-
-fn insert(session: &Session, topic_id: i64, epoch: &str, event: &Event) -> Result<(), StoreError> {
-    let Event { offset, id, ts_ms, key, priority, kind, payload } = event;
-    session.execute(
-        "INSERT INTO events (topic_id, epoch, \"offset\", id, ts_ms, \"key\", priority, kind, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![topic_id, epoch, offset, id, ts_ms, key, priority, kind, payload[..]],
-    )?;
-    Ok(())
-}
-
-/// At or below the head only the very same message may come again.
-fn expect_same(session: &Session, topic_id: i64, epoch: &str, event: &Event) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM events WHERE topic_id = ?1 AND epoch = ?2 AND \"offset\" = ?3";
-    let there = session.optional(sql, params![topic_id, epoch, event.offset], |row| row.get::<String>(0))?;
-    if there.as_ref() == Some(&event.id) {
-        return Ok(());
-    }
-    Err(StoreError::Conflict(format!("offset {} of the topic is taken", event.offset)))
-}
-
-fn find_topic(session: &Session, topic: &str) -> Result<Option<(i64, TopicHead)>, StoreError> {
+pub(super) fn find_topic(session: &Session, topic: &str) -> Result<Option<(i64, TopicHead)>, StoreError> {
     let sql = "SELECT id, epoch, last_offset FROM topics WHERE name = ?1";
     session.optional(sql, params![topic], |row| {
         Ok((row.get(0)?, TopicHead { epoch: row.get(1)?, last_offset: row.get(2)? }))

@@ -11,7 +11,6 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
 use super::StoreError;
-use super::session::Session;
 use super::value::{Row, Value};
 
 /// How long a connection waits for the lock of another process (`infrawatch user add` beside a running hub).
@@ -28,7 +27,7 @@ const WAL_BYTES_MAX: i64 = 64 << 20;
 ///
 /// `synchronous = FULL` in WAL mode syncs the log on every commit, so that a commit survives a power
 /// failure and not only the death of the process. Group commit pays for it.
-pub(super) fn open_writable(path: &Path) -> Result<Session, StoreError> {
+pub(super) fn open_writable(path: &Path) -> Result<Connection, StoreError> {
     make_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -44,30 +43,26 @@ pub(super) fn open_writable(path: &Path) -> Result<Session, StoreError> {
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(Session::Sqlite(connection))
+    Ok(connection)
 }
 
 /// Makes the file when it is missing, readable for its owner only: it holds the hashes of passwords. SQLite
 /// gives its log the same mode.
-fn make_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_empty) => Ok(()),
-        Err(error) => match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Err(StoreError::DiskFull),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Err(StoreError::ReadOnly),
-            _ => Err(StoreError::Unavailable(error.to_string())),
-        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Opens an existing file for reading.
-pub(super) fn open_read_only(path: &Path) -> Result<Session, StoreError> {
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(Session::Sqlite(connection))
+    Ok(connection)
 }
 
 /// Carries out a statement of the transaction itself.

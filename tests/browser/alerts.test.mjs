@@ -108,6 +108,12 @@ test('what one acknowledges changes in the other browser, with the name and the 
   await row('is in use').getByRole('link', { name: /is in use/ }).click();
   await page.locator('[data-step="acknowledged"]', { hasText: 'I look into it' }).waitFor();
   await page.locator('[data-explained="firing"]').waitFor();
+  // Of a time before the rule was made the hub says so, and nothing else.
+  await page.getByLabel('at that time').fill('2026-01-01T03:12:00');
+  await page.locator('[data-explained-at^="20"]', { hasText: 'the rule was made at' }).waitFor();
+  await page.locator('[data-explained="ok"]', { hasText: 'no alert had begun' }).waitFor();
+  await page.getByRole('button', { name: 'Now', exact: true }).click();
+  await page.locator('[data-explained="firing"]').waitFor();
   assert.deepEqual(other.errors, [], 'errors on the console of the page');
   await other.close();
 });

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use infrawatch::auth::{Role, Tokens};
 use infrawatch::clock::system_unix_ms;
+use infrawatch_servers::{Persistence, Redis};
 
 use crate::hub::{Client, Finished, Hub, infrawatch};
 
@@ -143,6 +145,50 @@ fn migrate_and_check_say_how_the_store_is() {
 }
 
 #[test]
+fn hub_nodes_with_one_signing_key_take_each_others_tokens() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key");
+    fs::write(&key, [42; 32]).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).unwrap();
+    let key = key.display().to_string();
+    let nodes = ["a", "b"].map(|node| directory.path().join(node));
+    let token = on(&nodes[0], &["token", "--role", "viewer", "--signing-key", &key], "").answer();
+    let other = on(&nodes[1], &["token", "--role", "viewer", "--signing-key", &key], "").answer();
+    let tokens = Tokens::open_given(Path::new(&key)).unwrap();
+    for token in [token, other] {
+        tokens.verify(token.trim(), system_unix_ms()).unwrap();
+    }
+    assert!(!nodes[0].join("jwt.key").exists(), "no second key lies beside the one that was given");
+}
+
+#[test]
+fn health_is_the_status_of_the_command() {
+    let hub = Hub::start();
+    let ask = |address: &str| infrawatch(&["health", "--url", &format!("http://{address}/")], "");
+    assert_eq!(ask(&hub.address.to_string()).answer(), "ready\n");
+    let nobody = format!("127.0.0.1:{}", infrawatch_servers::free_port());
+    assert!(ask(&nobody).complaint().contains(&nobody));
+}
+
+#[test]
+fn check_says_what_to_change_in_redis() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |url: &str| on(directory.path(), &["check", "--redis-url", url], "");
+    let forgetful = Redis::start();
+    let refused = check(&forgetful.url());
+    assert!(refused.status != 0 && refused.stderr.contains("1 of its settings"), "{refused:?}");
+    assert!(refused.stdout.contains("problem: appendonly is no"), "{refused:?}");
+    let lasting = Redis::start_with(Persistence::Always);
+    let checked = check(&lasting.url()).answer();
+    assert!(checked.contains("Redis 7") && checked.contains("hint: maxmemory is not set"), "{checked}");
+    let nobody = check(&format!("redis://127.0.0.1:{}", infrawatch_servers::free_port()));
+    assert!(
+        nobody.status != 0 && nobody.stderr.contains("Redis cannot be reached: Connection refused"),
+        "{nobody:?}"
+    );
+}
+
+#[test]
 fn a_second_hub_does_not_serve_from_the_same_directory_or_port() {
     let hub = Hub::start();
     let complaint = on(&hub.data_dir(), &["serve", "--listen", "127.0.0.1:0"], "").complaint();
@@ -161,7 +207,7 @@ fn a_second_hub_does_not_serve_from_the_same_directory_or_port() {
 #[test]
 fn help_is_worth_reading() {
     let all = infrawatch(&["--help"], "").answer();
-    for command in ["serve", "agent", "token", "user", "migrate", "check"] {
+    for command in ["serve", "agent", "token", "user", "migrate", "backup", "check", "health"] {
         assert!(all.contains(&format!("\n  {command} ")), "{all}");
         let help = infrawatch(&[command, "--help"], "").answer();
         assert!(help.contains("INFRAWATCH_CONFIG") && help.contains("Usage: infrawatch"), "{help}");

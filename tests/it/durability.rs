@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::hub::{Client, Hub, within};
+use crate::hub::{Client, Hub, infrawatch, within};
 
 const ROUNDS: u64 = 5;
 
@@ -201,4 +201,42 @@ async fn kill_9_loses_nothing_acknowledged() {
     let kinds =
         [acknowledged.last("deployments"), acknowledged.last("room:x"), acknowledged.samples.len() as u64];
     assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");
+}
+
+/// A hub goes on writing while it is copied; the copy is of one moment, and a hub goes on from it.
+#[tokio::test]
+async fn a_backup_under_load_is_whole_and_a_hub_starts_from_it() {
+    let hub = Hub::with_arguments(&["--limits", "off"], |_settings| {});
+    let (progress, mut seen) = watch::channel(0);
+    let publisher = Client::open_as(&hub, "publisher", "operator").await;
+    let publishing =
+        load(publisher, "publish", |n| (json!({ "topic": "deployments", "data": n }), json!(n)), progress);
+    within("the load", seen.wait_for(|count| *count >= 200)).await.unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let copy = place.path().join("copy.db");
+    let arguments = [copy.display().to_string(), hub.data_dir().display().to_string()];
+    let command = move || infrawatch(&["backup", &arguments[0], "--data-dir", &arguments[1]], "");
+    let copied = tokio::task::spawn_blocking(command.clone()).await.unwrap().answer();
+    assert!(copied.contains("sound") && copied.contains("signing key"), "{copied}");
+    let before = *seen.borrow_and_update();
+    within("the load goes on", seen.wait_for(|count| *count > before)).await.unwrap();
+    assert!(command().complaint().contains("exists already"));
+    drop(hub);
+    let acknowledged = within("the publisher's end", publishing).await.unwrap();
+
+    let mut restored = Hub::start();
+    restored.process.kill();
+    for beside in ["infrawatch.db-wal", "infrawatch.db-shm"] {
+        // Those of the database that is replaced; they may be gone already.
+        let _gone = std::fs::remove_file(restored.data_dir().join(beside));
+    }
+    std::fs::rename(&copy, restored.data_dir().join("infrawatch.db")).unwrap();
+    restored.start_again();
+    let mut client = Client::open_as(&restored, "after", "operator").await;
+    let position = client.subscribe("deployments").await;
+    let (epoch, offset) = (&position["epoch"], position["offset"].as_u64().unwrap());
+    assert_eq!(*epoch, acknowledged[0].0["epoch"]);
+    assert!((200..=acknowledged.len() as u64 + 2 * WINDOW as u64).contains(&offset), "{offset}");
+    let next = client.publish("deployments", json!("after")).await;
+    assert_eq!(next["offset"], offset + 1, "offsets go on from the copy");
 }

@@ -82,6 +82,7 @@ impl Scene {
             settings,
             data_dir: directory.path().to_owned(),
             store: None,
+            signing_key: None,
             workers: 1,
             dev: false,
             rate_limits: true,

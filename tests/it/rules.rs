@@ -1,8 +1,10 @@
 //! Rules on live samples: what breaches becomes an alert that is committed, told, and goes on over every crash.
 
 mod killed;
+mod silent;
 
 use infrawatch::alert::{AlertError, Posted, Severity, State, Text};
+use infrawatch::clock::Clock;
 use infrawatch::rule::definition::Definition;
 use infrawatch::store::{AlertFilter, AlertSort};
 use infrawatch::supervision::fault::Phase;
@@ -23,7 +25,14 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        let hub = Inside::with(|options| options.settings.sampler.enabled = false);
+        Self::with(Clock::system()).await
+    }
+
+    async fn with(clock: Clock) -> Self {
+        let hub = Inside::with(|options| {
+            options.settings.sampler.enabled = false;
+            options.clock = clock;
+        });
         let agent = hub.client("agent").await;
         let mut screen = hub.client("screen").await;
         let topics = ["alerts_critical", "alerts_error", "alerts_warning", "alerts_info"];

@@ -3,6 +3,7 @@
 //! Each rule is a pure function from text to findings. It is tried on a text that breaks it, then on
 //! the repository; a finding names file, line and what to do.
 
+mod containers;
 mod documents;
 mod files;
 mod imports;

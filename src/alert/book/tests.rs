@@ -1,3 +1,5 @@
+mod remembered;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

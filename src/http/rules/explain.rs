@@ -6,11 +6,11 @@ use actix_web::web;
 use serde::Serialize;
 
 use crate::alert::{Alert, Labels, Matcher, State as Life, Transition, fingerprint, replay};
-use crate::clock::rfc3339;
+use crate::clock::{parse_rfc3339, rfc3339};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::state::State;
-use crate::rule::{Explanation, Phase, RuleError, RuleView};
+use crate::rule::{Explanation, NO_DATA, Phase, RuleError, RuleView};
 use crate::store::{AlertFilter, AlertSort, StoreError};
 
 /// Series of one answer; each costs two reads.
@@ -33,6 +33,8 @@ pub struct Explained {
     pub items: Vec<ExplainedSeries>,
     /// Whether there are more than are told: ask for some by `series`.
     pub truncated: bool,
+    /// Why more may have been true at that moment than is known of it, in words; none for the present.
+    pub caveats: Vec<String>,
 }
 
 /// One series with a rule.
@@ -104,14 +106,42 @@ pub async fn explain(
         Some(at_ms) => past(&state, &rule, known, &matchers, at_ms).await?,
     };
     items.truncate(SERIES_MAX);
-    let at = rfc3339(at_ms.unwrap_or(now_ms).min(now_ms));
-    let rule_name = rule.definition.name;
-    Ok(web::Json(Explained { rule_id: id.into_inner(), rule_name, at, items, truncated }))
+    let moment_ms = at_ms.unwrap_or(now_ms).min(now_ms);
+    let forgotten_ms = now_ms.saturating_sub(state.alert_settings.resolved_keep_ms);
+    let caveats = caveats(&rule, moment_ms, state.started_ms, forgotten_ms);
+    let (rule_id, rule_name, at) = (id.into_inner(), rule.definition.name, rfc3339(moment_ms));
+    Ok(web::Json(Explained { rule_id, rule_name, at, items, truncated, caveats }))
 }
 
-fn of_series(rule_id: &str, labels: &Labels) -> String {
-    let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    fingerprint::of_rule(rule_id, pairs)
+/// What the hub cannot know of a moment. `forgotten_ms`: alerts that were over before are not kept.
+fn caveats(rule: &RuleView, at_ms: u64, started_ms: u64, forgotten_ms: u64) -> Vec<String> {
+    let is_before = |time: &str| parse_rfc3339(time).is_some_and(|time_ms| at_ms < time_ms);
+    if is_before(&rule.created_at) {
+        return vec![format!("the rule was made at {}: before it judged nothing", rule.created_at)];
+    }
+    let RuleView { version, updated_at, updated_by, .. } = rule;
+    let written = format!(
+        "the rule was written at {updated_at} by {updated_by} (version {version}): before it may have said something else"
+    );
+    let forgotten =
+        format!("alerts that were over before {} are not kept: one may be missing", rfc3339(forgotten_ms));
+    let started =
+        format!("the hub was started at {}: while it was down it judged nothing", rfc3339(started_ms));
+    let all =
+        [(is_before(updated_at), written), (at_ms < forgotten_ms, forgotten), (at_ms < started_ms, started)];
+    all.into_iter().filter(|(applies, _)| *applies).map(|(_, caveat)| caveat).collect()
+}
+
+/// The fingerprint of a series, and the labels of its alert as far as they are those of the series.
+fn of_series(rule_id: &str, series: &Explanation) -> (String, Labels) {
+    let pairs = series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut labels = series.labels.clone();
+    if !series.is_silence {
+        return (fingerprint::of_rule(rule_id, pairs), labels);
+    }
+    let fingerprint = fingerprint::of_silence(rule_id, pairs);
+    labels.insert(NO_DATA.0.to_owned(), NO_DATA.1.to_owned());
+    (fingerprint, labels)
 }
 
 async fn present(state: &State, id: &str, known: Vec<Explanation>) -> Result<Vec<ExplainedSeries>, Problem> {
@@ -128,10 +158,11 @@ async fn present(state: &State, id: &str, known: Vec<Explanation>) -> Result<Vec
 }
 
 fn now(id: &str, series: Explanation) -> ExplainedSeries {
+    let (fingerprint, labels) = of_series(id, &series);
     ExplainedSeries {
-        fingerprint: of_series(id, &series.labels),
+        fingerprint,
         metric: Some(series.metric),
-        labels: series.labels,
+        labels,
         phase: series.phase,
         since: series.since_ms.map(rfc3339),
         held_ms: series.held_ms,
@@ -172,8 +203,11 @@ async fn past(
     at_ms: u64,
 ) -> Result<(Vec<ExplainedSeries>, bool), Problem> {
     let id = rule.definition.id.as_deref().unwrap_or_default();
-    let mut series: BTreeMap<String, (Option<String>, Labels)> =
-        known.into_iter().map(|one| (of_series(id, &one.labels), (Some(one.metric), one.labels))).collect();
+    let mut series = BTreeMap::new();
+    for one in known {
+        let (fingerprint, labels) = of_series(id, &one);
+        series.insert(fingerprint, (Some(one.metric), labels));
+    }
     let filter = AlertFilter {
         rule_ids: vec![id.to_owned()],
         until_ms: Some(at_ms.saturating_add(1)),
@@ -229,4 +263,46 @@ fn then(
     item.alert = Some(AlertBrief { id: alert.id, state: then.state, reason: then.reason });
     item.decisions = steps;
     item
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::definition::Definition;
+
+    #[test]
+    fn what_cannot_be_known_is_said() {
+        let definition: Definition =
+            serde_json::from_value(serde_json::json!({"name": "CPU", "kind": "threshold"})).unwrap();
+        let (made, written) = (rfc3339(1_000_000), rfc3339(2_000_000));
+        let rule = RuleView {
+            definition,
+            version: 3,
+            created_at: made,
+            created_by: "alice".into(),
+            updated_at: written,
+            updated_by: "bob".into(),
+            live: crate::rule::Live {
+                state: Phase::Ok,
+                series: 0,
+                pending: 0,
+                firing: 0,
+                last_sample_at: None,
+                dropped: 0,
+                turned_away: 0,
+                failed: None,
+            },
+        };
+        let at = |at_ms| caveats(&rule, at_ms, 4_000_000, 3_000_000);
+        let starts = |at_ms| {
+            let all = at(at_ms);
+            all.iter().map(|text| text[..15].to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(starts(999_999), ["the rule was ma"], "then nothing else matters");
+        assert_eq!(starts(1_500_000), ["the rule was wr", "alerts that wer", "the hub was sta"]);
+        assert_eq!(starts(2_500_000), ["alerts that wer", "the hub was sta"]);
+        assert_eq!(starts(3_500_000), ["the hub was sta"]);
+        assert!(at(4_000_000).is_empty());
+        assert!(at(1_500_000)[0].contains("by bob (version 3)"));
+    }
 }

@@ -1,7 +1,7 @@
 //! How rules are written, and what follows for their actors and their alerts.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -177,6 +177,7 @@ impl Rules {
             *failed.failed.lock() =
                 Some("it crashed too often; it is evaluated again when it is written".to_owned());
         });
+        let is_changed = Arc::new(AtomicBool::new(is_changed));
         let make = |inbox| {
             RuleActor::new(RuleArgs {
                 id: id.to_owned(),

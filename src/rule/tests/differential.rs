@@ -4,7 +4,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::naive::{Moment, absent_phases, phases};
+use super::naive::{Moment, absent_phases, phases, silences};
 use super::{assert_legal, rule, series};
 use crate::rule::{Evaluator, Phase, Rule, Step};
 
@@ -42,10 +42,15 @@ pub(super) fn merged(fields: Value, more: &Value) -> Value {
     fields
 }
 
-/// The phase at the end of each second, as steps tell it.
-fn told(steps: &[Step], until: u64) -> Vec<Phase> {
+/// The phase at the end of each second, as steps tell it: that of the condition, or of the silence.
+fn told(steps: &[Step], is_silence: bool, until: u64) -> Vec<Phase> {
+    let steps: Vec<_> = steps.iter().filter(|step| step.is_silence == is_silence).collect();
     let at = |second: u64| steps.iter().rev().find(|step| step.at_ms <= second * 1_000);
     (0..=until).map(|second| at(second).map_or(Phase::Ok, |step| step.to)).collect()
+}
+
+fn told_silences(steps: &[Step], until: u64) -> Vec<bool> {
+    told(steps, true, until).into_iter().map(|phase| phase == Phase::Firing).collect()
 }
 
 /// Feeds samples with ticks and older samples strewn in; ends with a tick.
@@ -126,8 +131,11 @@ fn agree(
     let until = samples.last().map_or(0, |(at, _)| at + 100);
     let steps = fed(&rule, samples, strewn, until);
     assert_legal(&rule, &steps);
-    let naive = phases(&moments(samples, says), &rule.times(), until);
-    assert_eq!(told(&steps, until), naive, "{fields} {samples:?}");
+    let moments = moments(samples, says);
+    let naive = phases(&moments, &rule.times(), until);
+    assert_eq!(told(&steps, false, until), naive, "{fields} {samples:?}");
+    let naive = silences(&moments, &rule.times(), until);
+    assert_eq!(told_silences(&steps, until), naive, "{fields} {samples:?}");
 }
 
 proptest! {
@@ -172,7 +180,8 @@ proptest! {
         assert_legal(&rule, &steps);
         let heard = samples.iter().filter(|(_, value)| !value.is_nan());
         let heard: BTreeMap<u64, Moment> = heard.map(|(at, _)| (*at, Moment::Judged(Some(false)))).collect();
-        prop_assert_eq!(told(&steps, until), absent_phases(&heard, &rule.times(), 8, until));
+        prop_assert!(steps.iter().all(|step| !step.is_silence), "it is about silence anyway");
+        prop_assert_eq!(told(&steps, false, until), absent_phases(&heard, &rule.times(), 8, until));
     }
 
     #[test]
@@ -223,6 +232,7 @@ proptest! {
         }
         evaluator.tick(until * 1_000 + 1_000, &mut out);
         assert_legal(&rule, &out);
-        prop_assert_eq!(told(&out, until), phases(&moments, &rule.times(), until));
+        prop_assert_eq!(told(&out, false, until), phases(&moments, &rule.times(), until));
+        prop_assert_eq!(told_silences(&out, until), silences(&moments, &rule.times(), until));
     }
 }

@@ -10,6 +10,7 @@ mod naive;
 mod previews;
 mod restart;
 mod semantics;
+mod silence;
 mod templates;
 
 use std::collections::BTreeMap;
@@ -61,11 +62,13 @@ fn series(metric: &str, node: &str) -> Arc<Series> {
     Arc::new(Series::new(metric, BTreeMap::from([("node".to_owned(), node.to_owned())])))
 }
 
-/// Steps as `10 ok>pending`; further breaches as `10 firing`.
+/// Steps as `10 ok>pending`; further breaches as `10 firing`; silences as `10 silent` and `10 silence over`.
 fn written(steps: &[Step]) -> Vec<String> {
     let line = |step: &Step| {
         let at = step.at_ms as f64 / 1_000.0;
-        if step.from == step.to {
+        if step.is_silence {
+            format!("{at} {}", if step.to == Phase::Firing { "silent" } else { "silence over" })
+        } else if step.from == step.to {
             format!("{at} {}", step.to)
         } else {
             format!("{at} {}>{}", step.from, step.to)
@@ -93,16 +96,17 @@ fn steps(rule: &Arc<Rule>, script: &[Do]) -> Vec<String> {
 
 /// Steps follow each other, are legal, and none fires before its time.
 fn assert_legal(rule: &Rule, steps: &[Step]) {
+    let silences: Vec<_> = steps.iter().filter(|step| step.is_silence).map(|step| step.to).collect();
+    assert!(silences.chunks(2).all(|pair| [Phase::Firing, Phase::Ok].starts_with(pair)), "{silences:?}");
     let (mut phase, mut at_ms) = (Phase::Ok, 0);
-    for step in steps {
+    for step in steps.iter().filter(|step| !step.is_silence) {
         let words = format!("{} of {:?}", step.reason, written(steps));
         assert_eq!(step.from, phase, "{words}");
         assert!(step.at_ms >= at_ms, "{words}");
-        let is_ended = matches!(step.reason.cause, super::Cause::NoData { .. } | super::Cause::Ended);
         let for_ms = rule.times().for_ms;
         match (step.from, step.to) {
-            (Phase::Ok, Phase::Firing) => assert!(for_ms == 0 || is_ended, "{words}"),
-            (Phase::Pending, Phase::Firing) => assert!(is_ended || step.at_ms - at_ms >= for_ms, "{words}"),
+            (Phase::Ok, Phase::Firing) => assert!(for_ms == 0, "{words}"),
+            (Phase::Pending, Phase::Firing) => assert!(step.at_ms - at_ms >= for_ms, "{words}"),
             (Phase::Ok, Phase::Pending) => assert!(for_ms > 0, "{words}"),
             (Phase::Pending | Phase::Firing, Phase::Ok) | (Phase::Firing, Phase::Firing) => {}
             (Phase::Ok, Phase::Ok) | (Phase::Pending | Phase::Firing, Phase::Pending) => panic!("{words}"),

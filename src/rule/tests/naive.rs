@@ -43,17 +43,6 @@ impl Past<'_> {
         misses.next().map_or(now, |(at, _)| *at)
     }
 
-    fn end(&mut self, now: u64, phase: Phase, times: &Times) -> Phase {
-        match (times.no_data, phase) {
-            (NoData::Alert, Phase::Ok | Phase::Pending) => {
-                self.fired_by_silence.push(now);
-                Phase::Firing
-            }
-            (NoData::Alert | NoData::Keep, Phase::Firing) => Phase::Firing,
-            _ => Phase::Ok,
-        }
-    }
-
     fn judged(&self, now: u64, said: Option<bool>, times: &Times) -> Phase {
         match (said, self.phase()) {
             (Some(true), Phase::Ok) if times.for_ms > 0 => Phase::Pending,
@@ -73,12 +62,38 @@ impl Past<'_> {
     }
 }
 
+fn ended(phase: Phase, times: &Times) -> Phase {
+    match (times.no_data, phase) {
+        (NoData::Alert | NoData::Keep, Phase::Firing) => Phase::Firing,
+        _ => Phase::Ok,
+    }
+}
+
+/// Whether the silence of the series is an alert at the end of each second.
+pub(super) fn silences(moments: &BTreeMap<u64, Moment>, times: &Times, until: u64) -> Vec<bool> {
+    let is_silent = |now: u64| {
+        // The newest sample, and when it was known that it is the last one.
+        let (heard, end) =
+            moments.range(..=now).rev().fold((None, None), |(heard, end), (at, said)| match (heard, said) {
+                (None, Moment::Judged(_)) => (Some(*at), end),
+                (None, Moment::Ended) => (None, Some(*at)),
+                (Some(_), _) => (heard, end),
+            });
+        let lapse = heard.map(|at| at + times.no_data_ms / 1_000);
+        let Some(since) = end.into_iter().chain(lapse).min().filter(|since| *since <= now) else {
+            return false;
+        };
+        times.no_data == NoData::Alert && times.auto_resolve_ms.is_none_or(|ms| (now - since) * 1_000 < ms)
+    };
+    (0..=until).map(is_silent).collect()
+}
+
 /// The phase at the end of each second.
 pub(super) fn phases(moments: &BTreeMap<u64, Moment>, times: &Times, until: u64) -> Vec<Phase> {
     let mut past = Past { moments, phases: Vec::new(), fired_by_silence: Vec::new() };
     for now in 0..=until {
         let mut phase = match moments.get(&now) {
-            Some(Moment::Ended) => past.end(now, past.phase(), times),
+            Some(Moment::Ended) => ended(past.phase(), times),
             Some(Moment::Judged(said)) => past.judged(now, *said, times),
             None => past.phase(),
         };
@@ -86,7 +101,7 @@ pub(super) fn phases(moments: &BTreeMap<u64, Moment>, times: &Times, until: u64)
         if let Some((at, Moment::Judged(_))) = last
             && (now - at) * 1_000 == times.no_data_ms
         {
-            phase = past.end(now, phase, times);
+            phase = ended(phase, times);
         }
         phase = past.auto_resolved(now, phase, times);
         past.phases.push(phase);

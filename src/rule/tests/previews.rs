@@ -116,3 +116,12 @@ fn a_test_is_bounded() {
     }
     assert_eq!(pointer(&[one, TestValue::At { value: 1.0, at: 0.0 }], 1.0), "/test_values/1");
 }
+
+#[test]
+fn a_silence_has_a_course_of_its_own() {
+    let watched = rule(&json!({"no_data": "alert", "no_data_seconds": 30}));
+    let preview = preview(&watched, &[past("cpu_percent", "web-1", &[(1, 90.0), (100, 1.0)])], 110_000);
+    let (f, o) = (Phase::Firing, Phase::Ok);
+    assert_eq!(told(&preview), [vec![(f, 31), (o, 100)], vec![(f, 1), (o, 100)]]);
+    assert_eq!(preview.series[0].labels["no_data"], "true");
+}

@@ -63,7 +63,7 @@ fn only_what_is_needed_is_saved() {
     }
     let saved = evaluator.saved();
     assert_eq!(
-        saved.iter().map(|one| (one.labels["node"].as_str(), one.phase())).collect::<Vec<_>>(),
+        saved.iter().map(|one| (one.labels["node"].as_str(), one.cell.clock.phase)).collect::<Vec<_>>(),
         [("pending", Phase::Pending)]
     );
 }

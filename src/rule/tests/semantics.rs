@@ -141,25 +141,52 @@ fn the_end_of_a_series() {
                 "alert, silent",
                 with("alert"),
                 &[T(1), S(1, 10.0), T(60), T(61), T(99), S(100, 10.0)],
-                &["61 ok>firing", "100 firing>ok"],
+                &["61 silent", "100 silence over"],
+            ),
+            (
+                "alert, and what is pending drops",
+                with("alert"),
+                &[T(1), S(1, 90.0), T(70), S(70, 90.0), S(80, 90.0)],
+                &[
+                    "1 ok>pending",
+                    "61 pending>ok",
+                    "61 silent",
+                    "70 silence over",
+                    "70 ok>pending",
+                    "80 pending>firing",
+                ],
+            ),
+            (
+                "alert, and what fires goes on, by its own condition",
+                json!({"no_data": "alert", "no_data_seconds": 60}),
+                &[T(1), S(1, 90.0), T(70), S(100, 95.0), S(200, 10.0)],
+                &[
+                    "1 ok>firing",
+                    "61 silent",
+                    "100 silence over",
+                    "100 firing",
+                    "160 silent",
+                    "200 silence over",
+                    "200 firing>ok",
+                ],
             ),
             (
                 "alert, NaN",
                 with("alert"),
                 &[S(1, 10.0), S(2, f64::NAN), S(100, 10.0)],
-                &["2 ok>firing", "100 firing>ok"],
+                &["2 silent", "100 silence over"],
             ),
             (
                 "alert, a sample too old to end it",
                 with("alert"),
                 &[T(1), S(1, 10.0), T(100), S(30, 10.0), S(41, 10.0)],
-                &["61 ok>firing", "61 firing>ok"],
+                &["61 silent", "61 silence over"],
             ),
             (
                 "alert, and a lasting silence fires once",
                 json!({"no_data": "alert", "no_data_seconds": 60, "auto_resolve_seconds": 100}),
-                &[T(1), S(1, 90.0), T(500), T(900)],
-                &["1 ok>firing", "101 firing>ok"],
+                &[T(1), S(1, 90.0), T(500), T(900), S(901, 1.0), T(961)],
+                &["1 ok>firing", "61 silent", "101 firing>ok", "161 silence over", "961 silent"],
             ),
             ("infinity is ignored", json!({}), &[S(1, f64::INFINITY)], &[]),
         ],
@@ -171,7 +198,7 @@ fn the_end_of_a_series() {
 fn silence_counts_from_the_first_tick_on() {
     let rule = rule(&json!({"no_data": "alert", "no_data_seconds": 60}));
     let script = [S(1, 10.0), T(1_000), T(1_059), T(1_060)];
-    assert_eq!(steps(&rule, &script), ["1060 ok>firing"], "the hub heard nothing before 1000");
+    assert_eq!(steps(&rule, &script), ["1060 silent"], "the hub heard nothing before 1000");
 }
 
 #[test]

@@ -12,6 +12,9 @@ export const TEST_PATH = '/api/v1/test/rule';
 const PAGE_LIMIT = 200;
 const REREAD_MS = 3_000;
 const PREVIEW_REREAD_MS = 20_000;
+const EXPLAIN_REREAD_MS = 5_000;
+// The past does not change, but what is kept of it does.
+const PAST_REREAD_MS = 60_000;
 
 export const rulePath = (id: string): string => `${RULES_PATH}/${encodeURIComponent(id)}`;
 
@@ -34,9 +37,10 @@ export const useRule = (id: string | null): UseQueryResult<Rule> => useRead(['ru
 
 export const useRuleTemplates = (): UseQueryResult<Page<RuleTemplate>> => useRead(['rules', 'templates'], '/api/v1/templates?kind=rule', 5 * 60_000);
 
-/** Why the series of a rule are in the state that they are in. */
-export const useExplanation = (rule_id: string | null, series = ''): UseQueryResult<RuleExplanation> =>
-  useRead(['rules', 'one', rule_id, 'explain', series], `${rulePath(rule_id ?? '')}/explain${series === '' ? '' : `?series=${encodeURIComponent(series)}`}`, 5_000, rule_id !== null);
+/** Why the series of a rule are in the state that they are in, or were at a moment of the past (RFC 3339). */
+export const useExplanation = (rule_id: string | null, at: string | null = null): UseQueryResult<RuleExplanation> =>
+  useRead(['rules', 'one', rule_id, 'explain', at], `${rulePath(rule_id ?? '')}/explain${at === null ? '' : `?at=${encodeURIComponent(at)}`}`,
+    at === null ? EXPLAIN_REREAD_MS : PAST_REREAD_MS, rule_id !== null);
 
 export interface PreviewAsk {
   readonly definition: RuleDefinition;

@@ -128,4 +128,6 @@ export interface RuleExplanation {
   readonly items: readonly Explanation[];
   /** There are more series than are told of. */
   readonly truncated?: boolean;
+  /** Why more may have been true at that moment than the hub knows of it. */
+  readonly caveats: readonly string[];
 }

@@ -163,6 +163,17 @@ async fn samples_over_http_make_an_alert_fire_and_end_and_both_are_explained() {
     assert_eq!(then["decisions"].as_array().unwrap().len(), 1);
     let before = explain("?at=2026-01-01T00:00:00Z").await;
     assert_eq!((&before["phase"], &before["alert"]), (&json!("ok"), &Value::Null), "{before}");
+    let caveats = async |at: &str| {
+        scene.get(&format!("/api/v1/rules/queue/explain{at}")).await.json()["caveats"].to_string()
+    };
+    assert_eq!(caveats("").await, "[]");
+    assert_eq!(caveats(&format!("?at={while_firing}")).await, "[]");
+    let before = caveats("?at=2026-01-01T00:00:00Z").await;
+    assert!(before.contains("the rule was made at") && before.contains("judged nothing"), "{before}");
+    let read = scene.get("/api/v1/rules/queue").await.json();
+    assert_eq!(put(&scene, "/api/v1/rules/queue", &read, "\"1\"").await.status, 200);
+    let before = caveats(&format!("?at={while_firing}")).await;
+    assert!(before.contains("by a-operator (version 2)"), "{before}");
     scene.get("/api/v1/rules/queue/explain?at=soon").await.problem(400, "invalid_field");
     scene.get("/api/v1/rules/nothing/explain").await.problem(404, "not_found");
 }

@@ -52,6 +52,7 @@ impl Inside {
             settings,
             data_dir: directory.path().to_owned(),
             store: None,
+            signing_key: None,
             workers: 2,
             dev: false,
             rate_limits: false,

@@ -72,6 +72,7 @@ impl World {
             settings: settings(outbox_bytes_max),
             data_dir: directory.path().to_owned(),
             store: None,
+            signing_key: None,
             workers: 1,
             dev: true,
             rate_limits: false,

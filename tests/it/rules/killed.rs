@@ -20,8 +20,13 @@ async fn ask(hub: &Hub, token: &str, path: &str) -> Value {
 }
 
 async fn make_rule(hub: &Hub, token: &str, for_duration_seconds: u64) {
-    let rule = json!({ "id": "queue", "name": "Queue", "kind": "threshold", "metric": "queue_depth",
-        "comparison": ">", "value": 10, "severity": "critical", "for_duration_seconds": for_duration_seconds });
+    make(hub, token, json!({ "for_duration_seconds": for_duration_seconds })).await;
+}
+
+async fn make(hub: &Hub, token: &str, fields: Value) {
+    let mut rule = json!({ "id": "queue", "name": "Queue", "kind": "threshold", "metric": "queue_depth",
+        "comparison": ">", "value": 10, "severity": "critical" });
+    rule.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let url = format!("http://{}/api/v1/rules", hub.address);
     let made = reqwest::Client::new().post(url).bearer_auth(token).json(&rule).send().await.unwrap();
     assert_eq!(made.status(), StatusCode::CREATED);
@@ -125,4 +130,42 @@ async fn in_a_storm_no_alert_is_lost_and_no_step_is_told_twice_however_often_the
     let twice: Vec<_> = told.iter().filter(|(_, times)| **times != 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
     assert_eq!(told.len(), SERIES, "each fired once");
+}
+
+#[tokio::test]
+async fn a_series_that_is_silent_over_kill_9_has_one_alert_that_is_told_once() {
+    let mut hub = Hub::start();
+    let token = hub.token("admin");
+    make(&hub, &token, json!({ "value": 60, "no_data": "alert", "no_data_seconds": 2 })).await;
+    let mut agent = Client::open(&hub, "agent", &token).await;
+    agent.request("metrics", frame(0..1, system_unix_ms()), "metrics_ack").await;
+    let silent = until("it is silent", async || alerts(&hub, &token).await.pop()).await;
+    assert_eq!((&silent["state"], &silent["labels"]["no_data"]), (&json!("firing"), &json!("true")));
+    for round in 1..=3 {
+        hub.process.kill();
+        hub.start_again();
+        // Another series comes, and its silence is told: by then that of the first would have been told again.
+        let mut agent = Client::open(&hub, "agent", &token).await;
+        agent.request("metrics", frame(round..round + 1, system_unix_ms()), "metrics_ack").await;
+        until("another is silent", async || (alerts(&hub, &token).await.len() > round).then_some(())).await;
+    }
+    let open = alerts(&hub, &token).await;
+    let first = open.iter().find(|alert| alert["id"] == silent["id"]).unwrap();
+    assert_eq!((&first["state"], &first["started_at"]), (&json!("firing"), &silent["started_at"]));
+    assert_eq!(open.len(), 4, "one for each series");
+    let mut agent = Client::open(&hub, "agent", &token).await;
+    agent.request("metrics", frame(0..1, system_unix_ms()), "metrics_ack").await;
+    until("it is heard", async || {
+        let all = alerts(&hub, &token).await;
+        all.iter().any(|alert| alert["id"] == silent["id"] && alert["state"] == "resolved").then_some(())
+    })
+    .await;
+    let told = until("its end is told", async || {
+        let mut told = broadcasts(&hub, &token).await;
+        // It may be silent again by now, which is another alert.
+        told.retain(|(id, _), _| open.iter().any(|alert| alert["id"] == id.as_str()));
+        (told.len() >= 5).then_some(told)
+    })
+    .await;
+    assert!(told.values().all(|times| *times == 1) && told.len() == 5, "{told:?}");
 }

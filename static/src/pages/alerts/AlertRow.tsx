@@ -31,6 +31,7 @@ export const AlertRow = memo(function AlertRow({ alert, is_leaving, is_selected,
       <td className="alert-what">
         <Link to={`/alerts/${encodeURIComponent(alert.id)}`} className="alert-title">{alert.title}</Link>
         {alert.labels.synthetic === 'true' && <> <span className="tag synthetic">synthetic</span></>}
+        {alert.labels.no_data === 'true' && <> <span className="tag" title="The series sends nothing; its values have an alert of their own">no data</span></>}
         <p className="muted" title={alert.reason}>{alert.reason === '' ? alert.message : alert.reason}</p>
       </td>
       <td className="alert-where">

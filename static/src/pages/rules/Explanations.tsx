@@ -14,13 +14,18 @@ interface ExplanationsProps {
   /** About one series only: its name is known. */
   readonly is_one?: boolean;
   readonly truncated?: boolean;
+  /** About a moment of the past, of which only alerts are known. */
+  readonly is_past?: boolean;
 }
 
 const SHOWN = 50;
 const DECISIONS_SHOWN = 6;
 
 /** What the rule says of each of its series: how it is, since when, and what was decided. */
-export function Explanations({ items, is_one = false, truncated = false }: ExplanationsProps): ReactNode {
+export function Explanations({ items, is_one = false, truncated = false, is_past = false }: ExplanationsProps): ReactNode {
+  if (items.length === 0 && is_past) {
+    return <Empty title={is_one ? 'The hub knows of no alert of this series by then' : 'The hub knows of no series of the rule by then'}><p>Either no sample breached, or the hub does not know any more.</p></Empty>;
+  }
   if (items.length === 0) {
     return <Empty title={is_one ? 'The rule does not follow this series at present' : 'The rule follows no series'}><p>No sample of its metrics has come since it began.</p></Empty>;
   }
@@ -32,7 +37,7 @@ export function Explanations({ items, is_one = false, truncated = false }: Expla
             <Status word={item.phase} />
             {!is_one && <span className="mono">{seriesName(item.metric, item.labels)}</span>}
             {item.alert !== null && <Link to={`/alerts/${encodeURIComponent(item.alert.id)}`}>alert {item.alert.state}</Link>}
-            <span className="muted timeline-when">sample <Age at={item.seen_at} suffix=" ago" />, value {valueText(item.value)}</span>
+            <span className="muted timeline-when">{!is_past && <>sample <Age at={item.seen_at} suffix=" ago" />, </>}value {valueText(item.value)}</span>
           </p>
           <p>{item.text === '' ? 'Nothing was decided yet' : item.text}</p>
           {item.held_ms !== null && item.needed_ms !== null && item.needed_ms > 0 && item.phase === 'pending' && (

@@ -101,7 +101,7 @@ export function AdvancedFields(props: FieldsProps): ReactNode {
           <Field label="When a series ends" error={errors['/no_data']}>
             {(ids) => (
               <select {...ids} value={form.no_data} onChange={(event) => change({ no_data: event.target.value as RuleForm['no_data'] })}>
-                <option value="keep">what fires goes on</option><option value="ok">what fires stops</option><option value="alert">it fires</option>
+                <option value="keep">what fires goes on</option><option value="ok">what fires stops</option><option value="alert">that is an alert of its own</option>
               </select>
             )}
           </Field>

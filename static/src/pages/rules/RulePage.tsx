@@ -10,8 +10,10 @@ import { DataAge } from '../../ui/DataAge';
 import { Empty, Loaded, Panel } from '../../ui/Panel';
 import { Status } from '../../ui/Status';
 import { actorText } from '../alerts/alertText';
+import { AtTime, Past } from './AtTime';
 import { definitionOf } from './definitionOf';
 import { Explanations } from './Explanations';
+import { readMoment } from './moment';
 import { stateOf } from './RuleList';
 import { RuleEditor } from './RuleEditor';
 import { emptyRule, ruleForm } from './ruleForm';
@@ -110,10 +112,19 @@ function Head({ rule, read_at_ms }: { readonly rule: Rule; readonly read_at_ms: 
 }
 
 function Why({ id }: { readonly id: string }): ReactNode {
-  const query = useExplanation(id);
+  const [field, setField] = useState('');
+  const at = readMoment(field);
+  const query = useExplanation(id, at);
   return (
-    <Panel title="Its series at present" count={query.data?.items.length} flush>
-      <Loaded query={query} rows={2}>{({ items, truncated }) => <Explanations items={items} truncated={truncated === true} />}</Loaded>
+    <Panel title={at === null ? 'Its series at present' : 'Its series at that time'} count={query.data?.items.length} flush actions={<AtTime field={field} change={setField} />}>
+      <Loaded query={query} rows={2}>
+        {({ items, truncated, at: shown, caveats }) => (
+          <>
+            <Past field={field} at={shown} caveats={caveats} />
+            <Explanations items={items} truncated={truncated === true} is_past={at !== null} />
+          </>
+        )}
+      </Loaded>
     </Panel>
   );
 }

@@ -1,0 +1,32 @@
+//! `infrawatch check` on the servers that the hub is given: whether their settings keep its promises.
+
+use anyhow::bail;
+
+use super::answer;
+use crate::config::EngineSection;
+use crate::engine::Redis;
+use crate::engine::advice::{self, Advice};
+
+/// Asks a Redis for its settings and says what to change.
+pub(super) fn check_redis(url: &str, settings: &EngineSection) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let told = runtime.block_on(async { Redis::new(url, settings)?.settings().await })?;
+    let version = told.get("redis_version").map_or("of an unknown version", String::as_str);
+    let about = if told.len() > 1 { "" } else { " (it hides its settings: check them with its provider)" };
+    report(&format!("Redis {version}{about}"), &advice::of_redis(&told))
+}
+
+/// One line a finding; problems are an error of the command.
+fn report(server: &str, found: &[Advice]) -> anyhow::Result<()> {
+    for finding in found {
+        let word = if finding.is_problem { "problem" } else { "hint" };
+        answer(&format!("{server}: {word}: {}", finding.text));
+    }
+    let problems = found.iter().filter(|finding| finding.is_problem).count();
+    match (problems, found.len()) {
+        (0, 0) => answer(&format!("{server}: good")),
+        (0, _) => {}
+        (problems, _) => bail!("{server}: {problems} of its settings break what the hub promises, see above"),
+    }
+    Ok(())
+}

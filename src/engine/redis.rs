@@ -1,0 +1,190 @@
+//! Connections to one Redis (or Valkey): a pool for questions, and lines of their own for what is pushed.
+//!
+//! A question has a deadline. A connection that did not answer is not used again.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection};
+use bb8_redis::redis::aio::{MultiplexedConnection, PubSub};
+use bb8_redis::redis::{
+    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, pipe,
+};
+use tokio::time::timeout;
+
+use super::EngineError;
+use super::advice::ServerSettings;
+use crate::config::EngineSection;
+
+/// Questions to Redis. Cheap to clone; clones share the pool.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    pool: Pool<Lines>,
+    client: Client,
+    call: Duration,
+}
+
+impl Redis {
+    /// Questions to the Redis of that URL. Connects when it is first asked.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Url`] when the text is no URL of Redis.
+    pub fn new(url: &str, settings: &EngineSection) -> Result<Self, EngineError> {
+        let client = Client::open(url).map_err(|error| EngineError::Url(error.to_string()))?;
+        let call = Duration::from_millis(settings.call_ms_max);
+        let pool = Pool::builder()
+            .max_size(settings.connections_max)
+            .connection_timeout(call)
+            .test_on_check_out(false)
+            .build_unchecked(Lines);
+        Ok(Self { pool, client, call })
+    }
+
+    /// Asks with a script: one round trip, and a second one the first time.
+    pub async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, EngineError> {
+        self.on_a_line(async |connection| script.invoke_async(connection).await).await
+    }
+
+    /// Asks with several commands in one round trip.
+    pub async fn ask<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, EngineError> {
+        self.on_a_line(async |connection| commands.query_async(connection).await).await
+    }
+
+    /// Makes Redis know a script, so that [`Redis::run`] takes one round trip.
+    pub async fn load(&self, script: &Script) -> Result<(), EngineError> {
+        self.on_a_line(async |connection| script.load_async(connection).await).await.map(drop)
+    }
+
+    /// Its settings and its version, by name. A service that hides its settings tells only the version.
+    pub async fn settings(&self) -> Result<ServerSettings, EngineError> {
+        let info: (String,) = self.ask(pipe().cmd("INFO").arg("server")).await?;
+        let told: Result<(ServerSettings,), _> = self.ask(pipe().cmd("CONFIG").arg("GET").arg("*")).await;
+        let mut settings = match told {
+            Ok((settings,)) => settings,
+            Err(EngineError::Refused(_)) => ServerSettings::new(),
+            Err(error) => return Err(error),
+        };
+        let version = info.0.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        settings.extend(version.map(|version| ("redis_version".to_owned(), version.to_owned())));
+        Ok(settings)
+    }
+
+    /// A connection of its own on which Redis pushes what is published.
+    pub async fn subscriber(&self) -> Result<PubSub, EngineError> {
+        match timeout(self.call, self.client.get_async_pubsub()).await {
+            Ok(connected) => connected.map_err(|error| EngineError::Unreachable(error.to_string())),
+            Err(_elapsed) => Err(EngineError::Unreachable(self.late())),
+        }
+    }
+
+    async fn on_a_line<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
+    ) -> Result<T, EngineError> {
+        let mut line = self.line().await?;
+        let Some(connection) = &mut line.connection else {
+            return Err(EngineError::Unreachable(self.late()));
+        };
+        let answer = match timeout(self.call, ask(connection)).await {
+            Ok(answer) => answer.map_err(|error| EngineError::of_command(&error)),
+            Err(_elapsed) => Err(EngineError::NoAnswer(self.late())),
+        };
+        if answer.as_ref().is_err_and(EngineError::is_outage) {
+            line.connection = None;
+        }
+        answer
+    }
+
+    /// A place of the pool with a connection. Whoever waits is told why there is none: the pool itself would only tell
+    /// that time ran out.
+    async fn line(&self) -> Result<PooledConnection<'_, Lines>, EngineError> {
+        let free = self.pool.get().await;
+        let mut line =
+            free.map_err(|_elapsed| EngineError::Unreachable("all connections are in use".to_owned()))?;
+        if line.connection.is_none() {
+            let config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(self.call))
+                .set_response_timeout(Some(self.call));
+            let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
+            let connection = connected.map_err(|error| EngineError::Unreachable(error.to_string()))?;
+            line.connection = Some(connection);
+        }
+        Ok(line)
+    }
+
+    fn late(&self) -> String {
+        format!("nothing came within {} ms", self.call.as_millis())
+    }
+}
+
+/// Makes the places of the pool; each connects when it is first used, and again after it broke.
+#[derive(Debug)]
+struct Lines;
+
+/// A place of the pool.
+#[derive(Default)]
+struct Line {
+    connection: Option<MultiplexedConnection>,
+}
+
+impl ManageConnection for Lines {
+    type Connection = Line;
+    type Error = Infallible;
+
+    async fn connect(&self) -> Result<Line, Infallible> {
+        Ok(Line::default())
+    }
+
+    async fn is_valid(&self, _line: &mut Line) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn has_broken(&self, _line: &mut Line) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use infrawatch_servers::{Proxy, Way};
+
+    use super::*;
+
+    fn of(url: &str) -> Redis {
+        Redis::new(url, &EngineSection { call_ms_max: 500, ..EngineSection::default() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_redis_that_is_killed_is_asked_again_without_a_restart() {
+        let mut server = infrawatch_servers::Redis::start();
+        let redis = of(&server.url());
+        let double = Script::new("return ARGV[1] * 2");
+        assert_eq!(redis.run::<i64>(&double.arg(21)).await.unwrap(), 42);
+        server.kill();
+        assert!(redis.run::<i64>(&double.arg(21)).await.unwrap_err().is_outage());
+        assert!(matches!(redis.ask::<()>(pipe().cmd("PING")).await, Err(EngineError::Unreachable(_))));
+        server.resume();
+        assert_eq!(redis.run::<i64>(&double.arg(4)).await.unwrap(), 8, "the script is loaded again");
+    }
+
+    #[tokio::test]
+    async fn a_question_has_a_deadline_and_a_refusal_is_no_outage() {
+        let server = infrawatch_servers::Redis::start();
+        let proxy = Proxy::before(server.port());
+        let redis = of(&format!("redis://127.0.0.1:{}", proxy.port()));
+        let refused = redis.ask::<()>(pipe().cmd("NONSENSE")).await.unwrap_err();
+        assert!(matches!(&refused, EngineError::Refused(reason) if reason.contains("NONSENSE")), "{refused}");
+        proxy.set(Way::Stall);
+        let late = redis.ask::<()>(pipe().cmd("PING")).await.unwrap_err();
+        assert!(matches!(late, EngineError::NoAnswer(_)), "{late}");
+        proxy.set(Way::Pass);
+        redis.ask::<()>(pipe().cmd("PING")).await.unwrap();
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_with_the_flag() {
+        let error = Redis::new("http://127.0.0.1", &EngineSection::default()).unwrap_err();
+        assert!(error.to_string().starts_with("--redis-url: "), "{error}");
+    }
+}
