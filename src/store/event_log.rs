@@ -1,7 +1,7 @@
 //! Appending to the log of a topic: its head moves and the message is kept, under the lock of the topic's row.
 
 use super::events::find_topic;
-use super::session::{Dialect, Session};
+use super::session::Session;
 use super::value::{Row, params};
 use super::{Event, StoreError};
 
@@ -50,7 +50,8 @@ fn move_and_keep(
     event: &Event,
 ) -> Result<Option<(String, u64)>, StoreError> {
     let Event { offset, id, ts_ms, key, priority, kind, payload } = event;
-    if session.dialect() == Dialect::Postgres {
+    if let Session::Postgres(server) = session {
+        server.lock_topics();
         // In one round trip: what is kept most often.
         let sql = format!(
             "WITH head AS ({sql}) INSERT INTO events

@@ -27,6 +27,10 @@ pub(super) use values::column;
 pub(super) const WRITE: &str = "BEGIN";
 pub(super) const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// Taken before the head of a topic moves: hubs that write to the same topics in different orders would wait for each
+/// other's rows until the server finds the deadlock, a second later.
+const TOPICS: &str = "SELECT pg_advisory_xact_lock(hashtext('infrawatch topics'))";
+
 /// How long the server may take to be connected to, and to answer one statement. Longer: it is taken for gone.
 const ANSWER_MS_MAX: u64 = 5_000;
 
@@ -59,6 +63,7 @@ pub(super) struct Session {
     statements: RefCell<Statements>,
     transaction: Cell<Begun>,
     savepoint: Cell<Begun>,
+    topics: Cell<Begun>,
     /// A statement failed: the server takes no other before the savepoint is gone back to.
     failed: Cell<bool>,
     /// The server is gone, or did not answer in time.
@@ -91,6 +96,7 @@ impl Session {
                 statements: RefCell::default(),
                 transaction: Cell::new(Begun::Not),
                 savepoint: Cell::new(Begun::Not),
+                topics: Cell::new(Begun::Not),
                 failed: Cell::new(false),
                 lost: Cell::new(false),
             }),
@@ -173,10 +179,19 @@ impl Session {
         Ok(())
     }
 
+    /// From the next statement on until the commit no other hub moves the head of a topic.
+    pub(super) fn lock_topics(&self) {
+        if self.topics.get() == Begun::Not {
+            self.topics.set(Begun::Next(TOPICS));
+        }
+    }
+
     pub(super) fn undo(&self) -> Result<(), StoreError> {
         if self.savepoint.get() == Begun::Sent {
             self.ask(self.client.batch_execute("ROLLBACK TO SAVEPOINT request"))?;
         }
+        // What was locked since is free again.
+        self.topics.set(Begun::Not);
         self.failed.set(false);
         Ok(())
     }
@@ -194,6 +209,7 @@ impl Session {
         self.release()?;
         let begun = self.transaction.get() == Begun::Sent;
         self.savepoint.set(Begun::Not);
+        self.topics.set(Begun::Not);
         if begun {
             self.ask(self.client.batch_execute("COMMIT")).map_err(|error| match error {
                 StoreError::Unavailable(why) => {
@@ -209,6 +225,7 @@ impl Session {
     pub(super) fn rollback(&self) -> Result<(), StoreError> {
         let begun = self.transaction.get() == Begun::Sent;
         self.savepoint.set(Begun::Not);
+        self.topics.set(Begun::Not);
         if begun {
             self.ask(self.client.batch_execute("ROLLBACK"))?;
         }
@@ -266,7 +283,7 @@ impl Session {
     /// What goes ahead of the next statement.
     fn ahead(&self) -> Option<String> {
         let mut ahead = None;
-        for begun in [&self.transaction, &self.savepoint] {
+        for begun in [&self.transaction, &self.savepoint, &self.topics] {
             if let Begun::Next(sql) = begun.get() {
                 begun.set(Begun::Sent);
                 ahead =

@@ -164,6 +164,37 @@ async fn a_commit_without_an_answer_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_read_after_an_outage_that_nobody_noticed_is_answered() {
+    let mut f = fixture(Backend::Postgres);
+    f.store.append_next(TOPIC, "epoch", event("kept".into())).await.unwrap();
+    assert!(f.store.topic_head(TOPIC).await.unwrap().is_some());
+    let server = f.server.as_mut().unwrap();
+    server.kill();
+    server.resume();
+    assert!(f.store.topic_head(TOPIC).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn two_hubs_that_write_to_the_same_topics_in_opposite_orders_do_not_wait_for_a_deadlock() {
+    let f = fixture(Backend::Postgres);
+    let other = f.again();
+    let holds = [Hold::start(&f.store), Hold::start(&other)];
+    let topics: Vec<String> = (0..100).map(|n| format!("room:{n}")).collect();
+    let append = |store: &Store, topic: &String| store.append_next(topic, "epoch", event("x".into()));
+    let one: Vec<_> = topics.iter().map(|topic| append(&f.store, topic)).collect();
+    let two: Vec<_> = topics.iter().rev().map(|topic| append(&other, topic)).collect();
+    for hold in holds {
+        hold.let_go.send(()).unwrap();
+    }
+    let mut offsets = Vec::new();
+    for reply in one.into_iter().chain(two) {
+        offsets.push(reply.await.unwrap().1);
+    }
+    offsets.sort_unstable();
+    assert_eq!(offsets, [vec![1; 100], vec![2; 100]].concat());
+}
+
+#[tokio::test]
 async fn a_request_that_goes_on_after_a_failed_statement_fails_and_nobody_else() {
     let f = fixture(Backend::Postgres);
     let hold = Hold::start(&f.store);
