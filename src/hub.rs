@@ -30,7 +30,7 @@ use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
 use crate::rule::{DirectoryError, RuleDirectory, RuleError};
-use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
+use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
@@ -185,8 +185,10 @@ const fn row(
 pub struct HubOptions {
     /// All settings.
     pub settings: Settings,
-    /// Where durable state is.
+    /// The signing key, and durable state if it is nowhere else.
     pub data_dir: PathBuf,
+    /// The server with durable state; `None`: a file in `data_dir`.
+    pub store: Option<Place>,
     /// A file with the key that tokens are signed with; `None` for the data directory's own.
     pub signing_key: Option<PathBuf>,
     /// Worker threads.
@@ -266,24 +268,18 @@ impl Hub {
         let started_ms = clock.unix_ms();
         let directory = DataDirectory::prepare(&options.data_dir)?;
         let lock = directory.lock()?;
-        let store_options = StoreOptions {
-            queue_requests_max: options.settings.store.queue_max,
-            faults: faults.clone(),
-            ..StoreOptions::default()
-        };
-        let store = Store::open(&directory.database(), &store_options, started_ms)?;
+        let queue_requests_max = options.settings.store.queue_max;
+        let store_options =
+            StoreOptions { queue_requests_max, faults: faults.clone(), ..StoreOptions::default() };
+        let store = Store::open(directory.store_place(options.store.as_ref()), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
-        let tokens = match &options.signing_key {
-            Some(given) => Tokens::open_given(given)?,
-            None => Tokens::open(directory.path())?,
-        };
+        let given = options.signing_key.as_deref();
+        let tokens = given.map_or_else(|| Tokens::open(directory.path()), Tokens::open_given)?;
         let auth = Auth::open(tokens, store.clone(), started_ms).await?.with_faults(faults.clone());
         let (failed, root_failures) = mpsc::channel(1);
-        let on_root_failure = Arc::new(move |failure| {
-            // A second failure while the hub is stopping for the first changes nothing.
-            drop(failed.try_send(failure));
-        });
+        // A second failure while the hub is stopping for the first changes nothing.
+        let on_root_failure = Arc::new(move |failure| drop(failed.try_send(failure)));
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let redis =

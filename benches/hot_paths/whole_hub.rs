@@ -80,6 +80,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
     let options = HubOptions {
         settings,
         data_dir: directory.to_owned(),
+        store: None,
         signing_key: None,
         workers: 1,
         dev: true,

@@ -81,6 +81,7 @@ impl Scene {
         let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
+            store: None,
             signing_key: None,
             workers: 1,
             dev: false,

@@ -21,6 +21,8 @@ mod cluster;
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.
 mod durability;
+/// A hub on PostgreSQL: it finds everything again, and says so when its server is gone.
+mod engine;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
 /// Load tests: measured by a process of their own, one at a time, told, kept, and never left behind.

@@ -62,6 +62,8 @@ async fn store(state: &State) -> Finding {
             let waiting = state.store.stats().queue_requests;
             finding(Status::Healthy, format!("a commit reached the disk; {waiting} requests wait"))
         }
+        // What is live goes on without it.
+        Err(error) if state.store.is_apart() => finding(Status::Degraded, error.to_string()),
         Err(error) => finding(Status::Unhealthy, error.to_string()),
     }
 }

@@ -51,6 +51,7 @@ impl Inside {
         let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
+            store: None,
             signing_key: None,
             workers: 2,
             dev: false,

@@ -71,6 +71,7 @@ impl World {
         let options = HubOptions {
             settings: settings(outbox_bytes_max),
             data_dir: directory.path().to_owned(),
+            store: None,
             signing_key: None,
             workers: 1,
             dev: true,
