@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::file::File;
-use super::{DataDir, answer};
+use super::{DataDir, StorePlace, answer};
 use crate::auth::{Auth, NewToken, Role};
 use crate::clock::{Clock, rfc3339};
 use crate::ids::NodeName;
-use crate::store::{self, DataDirectory, Store, StoreOptions};
+use crate::store::{self, DataDirectory, Place, Store, StoreOptions};
 
 const HOUR_MS: u64 = 3_600_000;
 const AGENT_TTL_MS: u64 = 90 * 24 * HOUR_MS;
@@ -47,6 +47,8 @@ enum UserCommand {
     Add {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
         /// Name to sign in with
         name: String,
         /// viewer, operator or admin
@@ -57,11 +59,15 @@ enum UserCommand {
     List {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
     },
     /// Keep a user from signing in, and take back their tokens
     Disable {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
         /// Who
         name: String,
     },
@@ -69,6 +75,8 @@ enum UserCommand {
     Enable {
         #[command(flatten)]
         data_dir: DataDir,
+        #[command(flatten)]
+        store: StorePlace,
         /// Who
         name: String,
     },
@@ -79,6 +87,11 @@ enum UserCommand {
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     data_dir: DataDir,
+    #[command(flatten)]
+    store: StorePlace,
+    /// Change nothing; status 1 when there is something to apply
+    #[arg(long, env = "INFRAWATCH_CHECK")]
+    check: bool,
 }
 
 /// Flags of `infrawatch backup`.
@@ -86,6 +99,8 @@ pub(super) struct MigrateArgs {
 pub(super) struct BackupArgs {
     #[command(flatten)]
     data_dir: DataDir,
+    #[command(flatten)]
+    store: StorePlace,
     /// Where the copy goes; the file must not exist yet
     #[arg(value_name = "FILE")]
     into: std::path::PathBuf,
@@ -96,6 +111,8 @@ pub(super) struct BackupArgs {
 pub(super) struct CheckArgs {
     #[command(flatten)]
     data_dir: DataDir,
+    #[command(flatten)]
+    store: StorePlace,
     /// Also check this Redis: its version, persistence, eviction, limits
     #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
     redis_url: Option<String>,
@@ -143,13 +160,14 @@ pub(super) fn token(arguments: &TokenArgs, file: &File) -> anyhow::Result<()> {
 }
 
 pub(super) fn user(arguments: &UserArgs, file: &File) -> anyhow::Result<()> {
-    let (UserCommand::Add { data_dir, .. }
-    | UserCommand::List { data_dir }
-    | UserCommand::Disable { data_dir, .. }
-    | UserCommand::Enable { data_dir, .. }) = &arguments.command;
+    let (UserCommand::Add { data_dir, store, .. }
+    | UserCommand::List { data_dir, store }
+    | UserCommand::Disable { data_dir, store, .. }
+    | UserCommand::Enable { data_dir, store, .. }) = &arguments.command;
     let now_ms = Clock::system().unix_ms();
     let directory = DataDirectory::prepare(&data_dir.or_file(&file.serve))?;
-    let store = Store::open(&directory.database(), &StoreOptions::default(), now_ms)?;
+    let place = place(store, file, &directory)?;
+    let store = Store::open(place, &StoreOptions::default(), now_ms)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let auth = Auth::open(data_dir.tokens(&file.serve, &directory)?, store.clone(), now_ms).await?;
@@ -221,9 +239,23 @@ fn read_password() -> anyhow::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
+/// The database of a hub that is started with the same flags.
+fn place(store: &StorePlace, file: &File, directory: &DataDirectory) -> anyhow::Result<Place> {
+    Ok(directory.store_place(store.or_file(&file.serve)?.as_ref()))
+}
+
 pub(super) fn migrate(arguments: &MigrateArgs, file: &File) -> anyhow::Result<()> {
     let directory = DataDirectory::prepare(&arguments.data_dir.or_file(&file.serve))?;
-    let applied = store::migrate(&directory.database(), Clock::system().unix_ms())?;
+    let place = place(&arguments.store, file, &directory)?;
+    if arguments.check {
+        let pending = store::check(place)?.pending;
+        if !pending.is_empty() {
+            bail!("migrations are pending: {}", pending.join(", "));
+        }
+        answer("the schema is up to date");
+        return Ok(());
+    }
+    let applied = store::migrate(place, Clock::system().unix_ms())?;
     match applied.as_slice() {
         [] => answer("the schema is up to date"),
         names => names.iter().for_each(|name| answer(&format!("applied {name}"))),
@@ -232,6 +264,11 @@ pub(super) fn migrate(arguments: &MigrateArgs, file: &File) -> anyhow::Result<()
 }
 
 pub(super) fn backup(arguments: &BackupArgs, file: &File) -> anyhow::Result<()> {
+    if arguments.store.or_file(&file.serve)?.is_some() {
+        bail!(
+            "the store is on a PostgreSQL server, which has tools of its own for this: pg_dump copies the database"
+        );
+    }
     let data_dir = arguments.data_dir.or_file(&file.serve);
     let database = DataDirectory::prepare(&data_dir)?.database();
     if !database.exists() {
@@ -256,18 +293,20 @@ pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
     if let Some(url) = arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref()) {
         super::servers::check_redis(url, &file.settings.engine)?;
     }
-    if !directory.database().exists() {
+    let server = arguments.store.or_file(&file.serve)?;
+    if server.is_none() && !directory.database().exists() {
         answer("store: not there yet; `infrawatch serve` makes it");
         return Ok(());
     }
-    let report = store::check(&directory.database())?;
+    let sound = if server.is_some() { "server reached" } else { "file sound" };
+    let report = store::check(directory.store_place(server.as_ref()))?;
     if !report.pending.is_empty() {
         bail!("store: migrations are pending ({}); run `infrawatch migrate`", report.pending.join(", "));
     }
     if !report.problems.is_empty() {
         bail!("store: the file is damaged: {}", report.problems.join("; "));
     }
-    answer("store: schema up to date, file sound");
+    answer(&format!("store: schema up to date, {sound}"));
     Ok(())
 }
 

@@ -14,11 +14,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::agent::AgentError;
 use crate::auth::{KeyError, Tokens};
-use crate::store::DataDirectory;
+use crate::store::{DataDirectory, Place};
 use crate::telemetry::logging::LogFormat;
 
 /// Realtime monitoring hub: agents stream metrics in, browsers see them live.
@@ -106,6 +107,22 @@ impl DataDir {
 
     fn or_file(&self, file: &file::ServeSection) -> PathBuf {
         self.data_dir.clone().or_else(|| file.data_dir.clone()).unwrap_or_else(|| PathBuf::from("data"))
+    }
+}
+
+/// Where durable state is, as every command takes it that reads or writes it.
+#[derive(Debug, Clone, Args)]
+struct StorePlace {
+    /// PostgreSQL for durable state: postgres://user:password@host:port/database [default: a file in the data directory]
+    #[arg(long, env = "INFRAWATCH_POSTGRES_URL", hide_env_values = true, value_name = "URL")]
+    postgres_url: Option<String>,
+}
+
+impl StorePlace {
+    /// The server that is named, if one is.
+    fn or_file(&self, file: &file::ServeSection) -> anyhow::Result<Option<Place>> {
+        let url = self.postgres_url.as_ref().or(file.postgres_url.as_ref());
+        url.map(|url| Place::postgres(url)).transpose().context("--postgres-url")
     }
 }
 

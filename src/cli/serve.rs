@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::file::File;
-use super::{DataDir, answer, stop_signal};
+use super::{DataDir, StorePlace, answer, stop_signal};
 use crate::clock::Clock;
 use crate::hub::{self, Hub, HubOptions};
 use crate::supervision::Places;
@@ -47,12 +47,11 @@ pub(super) struct ServeArgs {
     /// Directory of rule files (YAML, also of Prometheus), read again when one changes (docs/rules.md)
     #[arg(long, env = "INFRAWATCH_RULES", value_name = "DIR")]
     rules: Option<std::path::PathBuf>,
-    /// Redis for mailboxes and fan-out between hub nodes (not built yet: refused)
+    /// Redis that several hub nodes share: topics in memory are theirs together (docs/operations.md)
     #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
     redis_url: Option<String>,
-    /// PostgreSQL for durable state (not built yet: refused)
-    #[arg(long, env = "INFRAWATCH_POSTGRES_URL", value_name = "URL")]
-    postgres_url: Option<String>,
+    #[command(flatten)]
+    store: StorePlace,
 }
 
 /// Most worker threads.
@@ -71,16 +70,6 @@ pub(super) fn run(arguments: &ServeArgs, file: &File, format: LogFormat) -> anyh
 }
 
 fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Result<HubOptions> {
-    for (flag, given) in [
-        ("--redis-url", arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref())),
-        ("--postgres-url", arguments.postgres_url.as_ref().or(file.serve.postgres_url.as_ref())),
-    ] {
-        if given.is_some() {
-            bail!(
-                "{flag}: this part is not built yet; leave it out to run on the embedded default (SQLite, memory)"
-            );
-        }
-    }
     let dev = arguments.dev.or(file.serve.dev).unwrap_or(false);
     if dev && !listen.ip().is_loopback() {
         bail!("--dev has no authentication, so it listens on a loopback address only, not on {listen}");
@@ -101,6 +90,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
     Ok(HubOptions {
         settings: file.settings.clone(),
         data_dir: arguments.data_dir.or_file(&file.serve),
+        store: arguments.store.or_file(&file.serve)?,
         signing_key: arguments.data_dir.signing_key(&file.serve),
         workers,
         dev,
@@ -110,6 +100,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         program: std::env::current_exe().context("where this program is")?,
         lab,
         rules: arguments.rules.clone().or_else(|| file.serve.rules.clone()),
+        redis_url: arguments.redis_url.clone().or_else(|| file.serve.redis_url.clone()),
     })
 }
 

@@ -1,11 +1,9 @@
 //! Looking through alerts: a filtered and sorted list, and figures. Alerts that never came to more than pending are
 //! left out, unless they are asked for.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params, params_from_iter};
-
 use super::alerts::{COLUMNS, read_alert};
-use super::connection::{to_sql, unsigned};
+use super::session::{Dialect, Session};
+use super::value::{Bind, Row, Value, params};
 use super::{AlertRecord, Store, StoreError};
 
 /// The hours of a trend.
@@ -127,7 +125,7 @@ impl Store {
         after: Option<AlertCursor>,
         limit: usize,
     ) -> Result<Vec<AlertRecord>, StoreError> {
-        self.read(move |connection| search(connection, &filter, sort, after, limit)).await
+        self.read(move |session| search(session, &filter, sort, after, limit)).await
     }
 
     /// The figures at this moment, with the `noisiest_max` rules that fired most.
@@ -136,99 +134,104 @@ impl Store {
         now_ms: u64,
         noisiest_max: usize,
     ) -> Result<AlertStatistics, StoreError> {
-        self.read(move |connection| statistics(connection, now_ms, noisiest_max)).await
+        self.read(move |session| statistics(session, now_ms, noisiest_max)).await
     }
 }
 
 fn search(
-    connection: &Connection,
+    session: &Session,
     filter: &AlertFilter,
     sort: AlertSort,
     after: Option<AlertCursor>,
     limit: usize,
 ) -> Result<Vec<AlertRecord>, StoreError> {
-    let mut conditions = Conditions::of(filter);
+    let text = filter.text.as_deref().map(like);
+    let mut conditions = Conditions::of(filter, text.as_ref(), session.dialect());
     let key = sort.expression();
     let (beyond, direction) = if sort == AlertSort::Oldest { (">", "ASC") } else { ("<", "DESC") };
-    if let Some(AlertCursor { key: last, id }) = after {
-        let values = vec![Value::from(to_sql(last)), Value::from(id)];
-        conditions.add(format!("({key}, id) {beyond} (?, ?)"), values);
+    if let Some(AlertCursor { key: last, id }) = after.as_ref() {
+        let (last, id) = (conditions.place(last), conditions.place(id));
+        conditions.sql.push(format!("({key}, id) {beyond} ({last}, {id})"));
     }
-    let Conditions { sql, mut values } = conditions;
-    values.push(Value::from(limit as i64));
+    let limit = conditions.place(&limit);
     let sql = format!(
-        "SELECT {COLUMNS} FROM alerts WHERE {} ORDER BY {key} {direction}, id {direction} LIMIT ?",
-        sql.join(" AND ")
+        "SELECT {COLUMNS} FROM alerts WHERE {} ORDER BY {key} {direction}, id {direction} LIMIT {limit}",
+        conditions.sql.join(" AND ")
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), read_alert)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    session.query(&sql, &conditions.values, read_alert)
 }
 
-/// What is asked of a row, and the values of the question marks.
-struct Conditions {
+/// A pattern that finds this text anywhere.
+fn like(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
+}
+
+/// What is asked of a row, and the values that it is asked with.
+struct Conditions<'a> {
     sql: Vec<String>,
-    values: Vec<Value>,
+    values: Vec<Value<'a>>,
 }
 
-impl Conditions {
-    fn of(filter: &AlertFilter) -> Self {
-        let shown = if filter.with_dropped { "1" } else { SHOWN };
+impl<'a> Conditions<'a> {
+    fn of(filter: &'a AlertFilter, text: Option<&'a String>, dialect: Dialect) -> Self {
+        let shown = if filter.with_dropped { "TRUE" } else { SHOWN };
         let mut conditions = Self { sql: vec![shown.to_owned()], values: Vec::new() };
-        if let Some(text) = &filter.text {
-            let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let (like, has_label) = match dialect {
+            // By rows: a path would need its own escapes.
+            Dialect::Sqlite => {
+                ("LIKE", "EXISTS (SELECT 1 FROM json_each(labels) WHERE key = {name} AND value = {value})")
+            }
+            Dialect::Postgres => ("ILIKE", "CAST(labels AS JSONB) ->> {name} = {value}"),
+        };
+        if let Some(text) = text {
+            let text = conditions.place(text);
             let like = ["title", "message", "service", "rule_id", "rule_name"]
-                .map(|column| format!("{column} LIKE ? ESCAPE '\\'"));
-            conditions.add(format!("({})", like.join(" OR ")), vec![Value::from(format!("%{escaped}%")); 5]);
+                .map(|column| format!("{column} {like} {text} ESCAPE '\\'"));
+            conditions.sql.push(format!("({})", like.join(" OR ")));
         }
-        conditions.one_of("state", filter.states.iter().cloned());
+        conditions.one_of("state", &filter.states);
         if !filter.states.is_empty() && !filter.states.iter().any(|state| state == "resolved") {
             // In the words of the index of those that are open, so that it is used.
-            conditions.add("state <> 'resolved'".to_owned(), Vec::new());
+            conditions.sql.push("state <> 'resolved'".to_owned());
         }
-        conditions.one_of("severity", filter.severities.iter().map(|severity| i64::from(*severity)));
-        conditions.one_of("service", filter.services.iter().cloned());
-        conditions.one_of("rule_id", filter.rule_ids.iter().cloned());
-        conditions.one_of("fingerprint", filter.fingerprint.iter().cloned());
+        conditions.one_of("severity", &filter.severities);
+        conditions.one_of("service", &filter.services);
+        conditions.one_of("rule_id", &filter.rule_ids);
+        conditions.one_of("fingerprint", filter.fingerprint.as_slice());
         for (name, value) in &filter.labels {
-            // By rows: a path would need its own escapes.
-            let has =
-                "EXISTS (SELECT 1 FROM json_each(labels) WHERE json_each.key = ? AND json_each.value = ?)";
-            conditions.add(has.to_owned(), vec![Value::from(name.clone()), Value::from(value.clone())]);
+            let (name, value) = (conditions.place(name), conditions.place(value));
+            conditions.sql.push(has_label.replace("{name}", &name).replace("{value}", &value));
         }
-        if let Some(since_ms) = filter.since_ms {
-            conditions.add("started_at_ms >= ?".to_owned(), vec![Value::from(to_sql(since_ms))]);
+        if let Some(since_ms) = &filter.since_ms {
+            let since_ms = conditions.place(since_ms);
+            conditions.sql.push(format!("started_at_ms >= {since_ms}"));
         }
-        if let Some(until_ms) = filter.until_ms {
-            conditions.add("started_at_ms < ?".to_owned(), vec![Value::from(to_sql(until_ms))]);
+        if let Some(until_ms) = &filter.until_ms {
+            let until_ms = conditions.place(until_ms);
+            conditions.sql.push(format!("started_at_ms < {until_ms}"));
         }
         conditions
     }
 
-    fn add(&mut self, sql: String, values: Vec<Value>) {
-        self.sql.push(sql);
-        self.values.extend(values);
+    /// Takes a value; what stands for it.
+    fn place(&mut self, value: &'a impl Bind) -> String {
+        self.values.push(value.bind());
+        format!("?{}", self.values.len())
     }
 
-    fn one_of<T: Into<Value>>(&mut self, column: &str, values: impl Iterator<Item = T>) {
-        let values: Vec<Value> = values.map(Into::into).collect();
+    fn one_of(&mut self, column: &str, values: &'a [impl Bind]) {
         if !values.is_empty() {
-            self.add(format!("{column} IN ({})", vec!["?"; values.len()].join(", ")), values);
+            let places: Vec<String> = values.iter().map(|value| self.place(value)).collect();
+            self.sql.push(format!("{column} IN ({})", places.join(", ")));
         }
     }
 }
 
-fn statistics(
-    connection: &Connection,
-    now_ms: u64,
-    noisiest_max: usize,
-) -> Result<AlertStatistics, StoreError> {
+fn statistics(session: &Session, now_ms: u64, noisiest_max: usize) -> Result<AlertStatistics, StoreError> {
     let mut figures = AlertStatistics::default();
     let sql = format!("SELECT state, severity, count(*) FROM alerts WHERE {SHOWN} GROUP BY 1, 2 ORDER BY 1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (state, severity, count): (String, u8, u64) = (row.get(0)?, row.get(1)?, unsigned(row, 2)?);
+    session.each(&sql, params![], |row| {
+        let (state, severity, count): (String, u8, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         figures.total += count;
         if let Some(counted) =
             figures.by_severity.get_mut(usize::from(severity)).filter(|_| state != "resolved")
@@ -239,55 +242,51 @@ fn statistics(
             Some((_, counted)) => *counted += count,
             None => figures.by_state.push((state, count)),
         }
-    }
+        Ok(())
+    })?;
     let current_ms = now_ms - now_ms % HOUR_MS;
     let from_ms = current_ms.saturating_sub((HOURS - 1) * HOUR_MS);
     figures.trend = (0..HOURS)
         .map(|hour| AlertHour { from_ms: from_ms + hour * HOUR_MS, ..AlertHour::default() })
         .collect();
-    add_trend(connection, &mut figures, from_ms)?;
-    let mut statement = connection.prepare_cached(
+    add_trend(session, &mut figures, from_ms)?;
+    let sql =
         "SELECT rule_id, max(rule_name), count(*) FROM alerts WHERE fired_at_ms >= ?1 AND rule_id IS NOT NULL
-         GROUP BY rule_id ORDER BY 3 DESC, 1 LIMIT ?2",
-    )?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, unsigned(row, 2)?));
-    let rows = statement.query_map(params![to_sql(from_ms), noisiest_max as i64], read)?;
-    figures.noisiest = rows.collect::<Result<_, _>>()?;
+         GROUP BY rule_id ORDER BY 3 DESC, 1 LIMIT ?2";
+    let read = |row: Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    figures.noisiest = session.query(sql, params![from_ms, noisiest_max], read)?;
     Ok(figures)
 }
 
-fn add_trend(connection: &Connection, figures: &mut AlertStatistics, from_ms: u64) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT (fired_at_ms - ?1) / ?2, count(*),
-             count(acknowledged_at_ms), total(max(acknowledged_at_ms - fired_at_ms, 0)),
-             count(resolved_at_ms), total(max(resolved_at_ms - fired_at_ms, 0))
-         FROM alerts WHERE fired_at_ms >= ?1 GROUP BY 1",
-    )?;
-    let mut rows = statement.query(params![to_sql(from_ms), to_sql(HOUR_MS)])?;
+fn add_trend(session: &Session, figures: &mut AlertStatistics, from_ms: u64) -> Result<(), StoreError> {
+    let sql = "SELECT (fired_at_ms - ?1) / ?2, count(*),
+             count(acknowledged_at_ms), CAST(sum(CASE WHEN acknowledged_at_ms > fired_at_ms
+                 THEN acknowledged_at_ms - fired_at_ms ELSE 0 END) AS BIGINT),
+             count(resolved_at_ms), CAST(sum(CASE WHEN resolved_at_ms > fired_at_ms
+                 THEN resolved_at_ms - fired_at_ms ELSE 0 END) AS BIGINT)
+         FROM alerts WHERE fired_at_ms >= ?1 GROUP BY 1";
     let (mut acknowledged, mut resolved) = ((0, 0.0), (0, 0.0));
     let mean = |(count, sum): (u64, f64)| (count > 0).then(|| sum / count as f64);
-    while let Some(row) = rows.next()? {
+    session.each(sql, params![from_ms, HOUR_MS], |row| {
         let (to_acknowledge, to_resolve) =
-            ((unsigned(row, 2)?, row.get::<_, f64>(3)?), (unsigned(row, 4)?, row.get::<_, f64>(5)?));
+            ((row.get(2)?, row.get::<f64>(3)?), (row.get(4)?, row.get::<f64>(5)?));
         acknowledged = (acknowledged.0 + to_acknowledge.0, acknowledged.1 + to_acknowledge.1);
         resolved = (resolved.0 + to_resolve.0, resolved.1 + to_resolve.1);
         // One that fired in the future (a clock that was wrong) has no hour.
-        if let Some(hour) = figures.trend.get_mut(unsigned(row, 0)? as usize) {
-            hour.fired = unsigned(row, 1)?;
+        if let Some(hour) = figures.trend.get_mut(row.get::<u64>(0)? as usize) {
+            hour.fired = row.get(1)?;
             hour.mtta_ms = mean(to_acknowledge);
             hour.mttr_ms = mean(to_resolve);
         }
-    }
+        Ok(())
+    })?;
     (figures.mtta_ms, figures.mttr_ms) = (mean(acknowledged), mean(resolved));
-    let mut statement = connection.prepare_cached(
-        "SELECT (resolved_at_ms - ?1) / ?2, count(*) FROM alerts
-         WHERE state = 'resolved' AND resolved_at_ms >= ?1 AND fired_at_ms IS NOT NULL GROUP BY 1",
-    )?;
-    let mut rows = statement.query(params![to_sql(from_ms), to_sql(HOUR_MS)])?;
-    while let Some(row) = rows.next()? {
-        if let Some(hour) = figures.trend.get_mut(unsigned(row, 0)? as usize) {
-            hour.resolved = unsigned(row, 1)?;
+    let sql = "SELECT (resolved_at_ms - ?1) / ?2, count(*) FROM alerts
+         WHERE state = 'resolved' AND resolved_at_ms >= ?1 AND fired_at_ms IS NOT NULL GROUP BY 1";
+    session.each(sql, params![from_ms, HOUR_MS], |row| {
+        if let Some(hour) = figures.trend.get_mut(row.get::<u64>(0)? as usize) {
+            hour.resolved = row.get(1)?;
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use super::connection::{to_sql, unsigned, unsigned_or_null};
 use super::request::Reply;
+use super::session::Session;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// One alert.
@@ -92,7 +91,7 @@ impl Store {
         let weigh = |alert: &AlertRecord| alert.message.len() + alert.detail.len() + 1_024;
         let weight_bytes = changes.iter().map(|change| weigh(&change.alert)).sum();
         self.write(weight_bytes, move |database| {
-            changes.iter().try_for_each(|change| write(&database.connection, change))
+            changes.iter().try_for_each(|change| write(&database.session, change))
         })
     }
 
@@ -104,9 +103,9 @@ impl Store {
     /// One alert.
     pub async fn alert(&self, id: &str) -> Result<Option<AlertRecord>, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!("SELECT {COLUMNS} FROM alerts WHERE id = ?1");
-            Ok(connection.prepare_cached(&sql)?.query_row([id], read_alert).optional()?)
+            session.optional(&sql, params![id], read_alert)
         })
         .await
     }
@@ -114,13 +113,11 @@ impl Store {
     /// The steps of an alert, oldest first; empty when there is no such alert.
     pub async fn alert_history(&self, id: &str) -> Result<Vec<TransitionRecord>, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!(
                 "SELECT {TRANSITION_COLUMNS} FROM alert_state_history WHERE alert_id = ?1 ORDER BY version"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([id], |row| read_transition(row, 0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![id], |row| read_transition(row, 0))
         })
         .await
     }
@@ -133,13 +130,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<AlertRecord>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM alerts WHERE state <> 'resolved' AND id > ?1 ORDER BY id LIMIT ?2"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![after, limit as i64], read_alert)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![after, limit], read_alert)
         })
         .await
     }
@@ -153,14 +148,12 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<AlertRecord>, StoreError> {
         let hub = hub.to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM alerts WHERE state = 'resolved' AND resolved_at_ms >= ?1
                  AND resolved_by <> ?2 ORDER BY resolved_at_ms DESC LIMIT ?3"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![to_sql(since_ms), hub, limit as i64], read_alert)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![since_ms, hub, limit], read_alert)
         })
         .await
     }
@@ -171,15 +164,12 @@ impl Store {
         &self,
         limit: usize,
     ) -> Result<Vec<(String, TransitionRecord)>, StoreError> {
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!(
                 "SELECT alert_id, {TRANSITION_COLUMNS} FROM alert_state_history WHERE NOT announced
                  ORDER BY at_ms, alert_id, version LIMIT ?1"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows =
-                statement.query_map([limit as i64], |row| Ok((row.get(0)?, read_transition(row, 1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![limit], |row| Ok((row.get(0)?, read_transition(row, 1)?)))
         })
         .await
     }
@@ -187,11 +177,9 @@ impl Store {
     /// Notes that these steps (alert, version) are published.
     pub fn transitions_announced(&self, steps: Vec<(String, u64)>) -> Reply<()> {
         self.write(steps.len() * 64, move |database| {
-            let mut statement = database.connection.prepare_cached(
-                "UPDATE alert_state_history SET announced = 1 WHERE alert_id = ?1 AND version = ?2",
-            )?;
+            let sql = "UPDATE alert_state_history SET announced = TRUE WHERE alert_id = ?1 AND version = ?2";
             for (id, version) in steps {
-                statement.execute(params![id, to_sql(version)])?;
+                database.session.execute(sql, params![id, version])?;
             }
             Ok(())
         })
@@ -200,33 +188,28 @@ impl Store {
     /// Forgets at most `limit` alerts, with their history, that were over before this; returns how many.
     pub fn prune_alerts(&self, resolved_before_ms: u64, limit: usize) -> Reply<u64> {
         self.write(0, move |database| {
-            let pruned = database
-                .connection
-                .prepare_cached(
-                    "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts
+            database.session.execute(
+                "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts
                      WHERE state = 'resolved' AND resolved_at_ms < ?1 ORDER BY resolved_at_ms LIMIT ?2)",
-                )?
-                .execute(params![to_sql(resolved_before_ms), limit as i64])?;
-            Ok(pruned as u64)
+                params![resolved_before_ms, limit],
+            )
         })
     }
 }
 
-fn write(connection: &Connection, AlertChange { alert, transition }: &AlertChange) -> Result<(), StoreError> {
+fn write(session: &Session, AlertChange { alert, transition }: &AlertChange) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&alert.labels)?;
-    let written = connection
-        .prepare_cached(&format!(
+    let written = session.execute(&format!(
             "INSERT INTO alerts ({COLUMNS})
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
              ON CONFLICT (id) DO UPDATE SET version = ?2, fingerprint = ?3, rule_id = ?4, rule_name = ?5, state = ?6,
                  severity = ?7, score = ?8, service = ?9, title = ?10, message = ?11, labels = ?12,
                  started_at_ms = ?13, fired_at_ms = ?14, acknowledged_at_ms = ?15, resolved_at_ms = ?16,
                  resolved_by = ?17, detail = ?18
-             WHERE version < ?2"
-        ))?
-        .execute(params![
+             WHERE alerts.version < ?2"
+        ), params![
             alert.id,
-            to_sql(alert.version),
+            alert.version,
             alert.fingerprint,
             alert.rule_id,
             alert.rule_name,
@@ -237,10 +220,10 @@ fn write(connection: &Connection, AlertChange { alert, transition }: &AlertChang
             alert.title,
             alert.message,
             labels,
-            to_sql(alert.started_at_ms),
-            alert.fired_at_ms.map(to_sql),
-            alert.acknowledged_at_ms.map(to_sql),
-            alert.resolved_at_ms.map(to_sql),
+            alert.started_at_ms,
+            alert.fired_at_ms,
+            alert.acknowledged_at_ms,
+            alert.resolved_at_ms,
             alert.resolved_by,
             alert.detail,
         ])?;
@@ -249,29 +232,30 @@ fn write(connection: &Connection, AlertChange { alert, transition }: &AlertChang
         return Err(StoreError::Conflict(format!("alert {id} is at version {version} or beyond already")));
     }
     let Some(step) = transition else { return Ok(()) };
-    connection
-        .prepare_cached(&format!(
+    session.execute(
+        &format!(
             "INSERT INTO alert_state_history (alert_id, {TRANSITION_COLUMNS}, announced)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"
-        ))?
-        .execute(params![
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, FALSE)"
+        ),
+        params![
             alert.id,
-            to_sql(step.version),
-            to_sql(step.at_ms),
+            step.version,
+            step.at_ms,
             step.from,
             step.to,
             step.actor,
             step.reason,
             step.value,
             step.comment,
-        ])?;
+        ],
+    )?;
     Ok(())
 }
 
-pub(super) fn read_alert(row: &Row<'_>) -> rusqlite::Result<AlertRecord> {
+pub(super) fn read_alert(row: Row<'_>) -> Result<AlertRecord, StoreError> {
     Ok(AlertRecord {
         id: row.get(0)?,
-        version: unsigned(row, 1)?,
+        version: row.get(1)?,
         fingerprint: row.get(2)?,
         rule_id: row.get(3)?,
         rule_name: row.get(4)?,
@@ -282,21 +266,21 @@ pub(super) fn read_alert(row: &Row<'_>) -> rusqlite::Result<AlertRecord> {
         title: row.get(9)?,
         message: row.get(10)?,
         // Only a damaged database has others.
-        labels: serde_json::from_str(row.get_ref(11)?.as_str()?).unwrap_or_default(),
-        started_at_ms: unsigned(row, 12)?,
-        fired_at_ms: unsigned_or_null(row, 13)?,
-        acknowledged_at_ms: unsigned_or_null(row, 14)?,
-        resolved_at_ms: unsigned_or_null(row, 15)?,
+        labels: serde_json::from_str(row.get(11)?).unwrap_or_default(),
+        started_at_ms: row.get(12)?,
+        fired_at_ms: row.get(13)?,
+        acknowledged_at_ms: row.get(14)?,
+        resolved_at_ms: row.get(15)?,
         resolved_by: row.get(16)?,
         detail: row.get(17)?,
     })
 }
 
 /// A step whose columns begin at `first`.
-fn read_transition(row: &Row<'_>, first: usize) -> rusqlite::Result<TransitionRecord> {
+fn read_transition(row: Row<'_>, first: usize) -> Result<TransitionRecord, StoreError> {
     Ok(TransitionRecord {
-        version: unsigned(row, first)?,
-        at_ms: unsigned(row, first + 1)?,
+        version: row.get(first)?,
+        at_ms: row.get(first + 1)?,
         from: row.get(first + 2)?,
         to: row.get(first + 3)?,
         actor: row.get(first + 4)?,

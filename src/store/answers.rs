@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rusqlite::{OptionalExtension, Row, params};
 
-use super::connection::to_sql;
 use super::request::Reply;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// A digest, SHA-256.
@@ -32,12 +31,10 @@ impl Store {
         request: Digest,
         since_ms: u64,
     ) -> Result<Option<KeptAnswer>, StoreError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT content, status, headers, answer FROM kept_answers WHERE request = ?1 AND kept_at_ms >= ?2",
-            )?;
-            let found = statement.query_row(params![&request[..], to_sql(since_ms)], read).optional()?;
-            Ok(found)
+        self.read(move |session| {
+            let sql = "SELECT content, status, headers, answer FROM kept_answers
+                       WHERE request = ?1 AND kept_at_ms >= ?2";
+            session.optional(sql, params![request, since_ms], read)
         })
         .await
     }
@@ -52,25 +49,23 @@ impl Store {
     ) -> Reply<()> {
         let weight_bytes = kept.answer.as_ref().map_or(0, Bytes::len) + 512;
         self.write(weight_bytes, move |database| {
-            let connection = &database.connection;
-            connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO kept_answers (request, content, status, headers, answer, kept_at_ms)
+            let session = &database.session;
+            // A newer answer has a number of its own: the oldest leave.
+            session.execute("DELETE FROM kept_answers WHERE request = ?1", params![request])?;
+            session.execute(
+                "INSERT INTO kept_answers (request, content, status, headers, answer, kept_at_ms)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![
-                    &request[..],
-                    &kept.content[..],
+                params![
+                    request,
+                    kept.content,
                     kept.status,
                     serde_json::to_string(&kept.headers)?,
                     kept.answer.as_deref(),
-                    to_sql(now_ms),
-                ])?;
-            connection
-                .prepare_cached(
-                    "DELETE FROM kept_answers WHERE seq <= (SELECT max(seq) FROM kept_answers) - ?1",
-                )?
-                .execute([answers_max as i64])?;
+                    now_ms,
+                ],
+            )?;
+            let sql = "DELETE FROM kept_answers WHERE seq <= (SELECT max(seq) FROM kept_answers) - ?1";
+            session.execute(sql, params![answers_max])?;
             Ok(())
         })
     }
@@ -78,24 +73,21 @@ impl Store {
     /// Forgets at most `limit` answers that were kept before this; returns how many.
     pub fn prune_answers(&self, kept_before_ms: u64, limit: usize) -> Reply<u64> {
         self.write(0, move |database| {
-            let pruned = database
-                .connection
-                .prepare_cached(
-                    "DELETE FROM kept_answers WHERE seq IN
+            database.session.execute(
+                "DELETE FROM kept_answers WHERE seq IN
                          (SELECT seq FROM kept_answers WHERE kept_at_ms < ?1 ORDER BY kept_at_ms LIMIT ?2)",
-                )?
-                .execute(params![to_sql(kept_before_ms), limit as i64])?;
-            Ok(pruned as u64)
+                params![kept_before_ms, limit],
+            )
         })
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<KeptAnswer> {
+fn read(row: Row<'_>) -> Result<KeptAnswer, StoreError> {
     Ok(KeptAnswer {
         content: row.get(0)?,
         status: row.get(1)?,
         // Only a damaged database has others.
-        headers: serde_json::from_str(row.get_ref(2)?.as_str()?).unwrap_or_default(),
-        answer: row.get::<_, Option<Vec<u8>>>(3)?.map(Bytes::from),
+        headers: serde_json::from_str(row.get(2)?).unwrap_or_default(),
+        answer: row.get(3)?,
     })
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::StoreError;
-use super::connection::{make_private, open_read_only};
+use super::sqlite::{make_private, open_read_only};
 
 /// Copies the database to `into`, which must not exist yet. Returns the bytes of the copy.
 ///

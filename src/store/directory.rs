@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::StoreError;
+use super::{Place, StoreError};
 
 const LOCK_FILE: &str = "hub.lock";
 
@@ -47,6 +47,11 @@ impl DataDirectory {
     /// Where the database is.
     pub fn database(&self) -> PathBuf {
         self.path.join("infrawatch.db")
+    }
+
+    /// Where durable state is: on the server that is named, else in the file here.
+    pub fn store_place(&self, server: Option<&Place>) -> Place {
+        server.cloned().unwrap_or_else(|| Place::from(&self.database()))
     }
 
     /// Keeps other hubs out of the directory: two that number the same topics would contradict each other.

@@ -1,10 +1,9 @@
 //! Shared state: documents and the newest write to each of their keys. What a write means is decided by the
 //! document's actor; the store keeps what it is given.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
+use super::session::Session;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// Where a document stands.
@@ -75,17 +74,15 @@ impl Store {
     pub fn write_document(&self, change: DocumentChange) -> Reply<bool> {
         let values = change.entries.iter().map(|entry| entry.value.as_ref().map_or(0, String::len) + 192);
         let weight_bytes = 256 + values.sum::<usize>();
-        self.write(weight_bytes, move |database| write(&database.connection, &change))
+        self.write(weight_bytes, move |database| write(&database.session, &change))
     }
 
     /// Notes that the topic of a document has every write up to this version.
     pub fn document_announced(&self, name: &str, version: u64) -> Reply<()> {
         let name = name.to_owned();
         self.write(name.len(), move |database| {
-            database
-                .connection
-                .prepare_cached("UPDATE documents SET announced = max(announced, ?2) WHERE name = ?1")?
-                .execute(params![name, to_sql(version)])?;
+            let sql = "UPDATE documents SET announced = ?2 WHERE name = ?1 AND announced < ?2";
+            database.session.execute(sql, params![name, version])?;
             Ok(())
         })
     }
@@ -93,13 +90,11 @@ impl Store {
     /// A document with all its entries by key; `None` when there is none of that name.
     pub async fn document(&self, name: &str) -> Result<Option<(DocumentHead, Vec<EntryRecord>)>, StoreError> {
         let name = name.to_owned();
-        self.read(move |connection| {
-            let Some((id, head)) = find(connection, &name)? else { return Ok(None) };
-            let mut statement = connection.prepare_cached(
-                "SELECT \"key\", value, version, time_steps, writer, seq FROM document_entries
-                 WHERE document_id = ?1 ORDER BY \"key\"",
-            )?;
-            let entries = statement.query_map([id], read_entry)?.collect::<Result<_, _>>()?;
+        self.read(move |session| {
+            let Some((id, head)) = find(session, &name)? else { return Ok(None) };
+            let sql = "SELECT \"key\", value, version, time_steps, writer, seq FROM document_entries
+                 WHERE document_id = ?1 ORDER BY \"key\"";
+            let entries = session.query(sql, params![id], read_entry)?;
             Ok(Some((head, entries)))
         })
         .await
@@ -108,19 +103,18 @@ impl Store {
     /// Documents by name, at most `limit`, those behind `after` when it is given.
     pub async fn documents(&self, after: Option<&str>, limit: usize) -> Result<Vec<DocumentRow>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(&format!(
+        self.read(move |session| {
+            let sql = &format!(
                 "SELECT {HEAD_COLUMNS}, name,
                  (SELECT count(value) FROM document_entries WHERE document_id = documents.id),
-                 (SELECT coalesce(sum(length(CAST(\"key\" AS BLOB)) + coalesce(length(CAST(value AS BLOB)), 0)), 0)
+                 (SELECT CAST(coalesce(sum(octet_length(\"key\") + coalesce(octet_length(value), 0)), 0) AS BIGINT)
                   FROM document_entries WHERE document_id = documents.id)
                  FROM documents WHERE name > ?1 ORDER BY name LIMIT ?2"
-            ))?;
-            let rows = statement.query_map(params![after, limit as i64], |row| {
-                let (name, keys, bytes) = (row.get(5)?, unsigned(row, 6)?, unsigned(row, 7)?);
+            );
+            session.query(sql, params![after, limit], |row| {
+                let (name, keys, bytes) = (row.get(5)?, row.get(6)?, row.get(7)?);
                 Ok(DocumentRow { name, head: read_head(row)?, keys, bytes })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            })
         })
         .await
     }
@@ -132,94 +126,70 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT name FROM documents WHERE announced < version AND name > ?1 ORDER BY name LIMIT ?2",
-            )?;
-            let rows = statement.query_map(params![after, limit as i64], |row| row.get(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+        self.read(move |session| {
+            let sql = "SELECT name FROM documents WHERE announced < version AND name > ?1
+                       ORDER BY name LIMIT ?2";
+            session.query(sql, params![after, limit], |row| row.get(0))
         })
         .await
     }
 }
 
-fn write(connection: &Connection, change: &DocumentChange) -> Result<bool, StoreError> {
+fn write(session: &Session, change: &DocumentChange) -> Result<bool, StoreError> {
     let DocumentChange { name, head, entries, forgotten, documents_max } = change;
-    let id = match find(connection, name)? {
+    let id = match find(session, name)? {
         Some((id, _)) => id,
         None => {
-            let made = connection
-                .prepare_cached(
-                    "INSERT INTO documents (name, version, announced, conflicts_won, conflicts_lost, updated_at_ms)
-                     SELECT ?1, 0, 0, 0, 0, 0 WHERE (SELECT count(*) FROM documents) < ?2",
-                )?
-                .execute(params![name, to_sql(*documents_max)])?;
-            if made == 0 {
-                return Ok(false);
-            }
-            connection.last_insert_rowid()
+            let sql = "INSERT INTO documents (name, version, announced, conflicts_won, conflicts_lost, updated_at_ms)
+                       SELECT ?1, 0, 0, 0, 0, 0 WHERE (SELECT count(*) FROM documents) < ?2 RETURNING id";
+            let made = session.optional(sql, params![name, documents_max], |row| row.get(0))?;
+            let Some(id) = made else { return Ok(false) };
+            id
         }
     };
-    connection
-        .prepare_cached(
-            "UPDATE documents SET version = ?2, announced = max(announced, ?3), conflicts_won = ?4,
-             conflicts_lost = ?5, updated_at_ms = ?6 WHERE id = ?1",
-        )?
-        .execute(params![
-            id,
-            to_sql(head.version),
-            to_sql(head.announced),
-            to_sql(head.conflicts_won),
-            to_sql(head.conflicts_lost),
-            to_sql(head.updated_at_ms),
-        ])?;
-    let mut delete =
-        connection.prepare_cached("DELETE FROM document_entries WHERE document_id = ?1 AND \"key\" = ?2")?;
+    let sql =
+        "UPDATE documents SET version = ?2, conflicts_won = ?4, conflicts_lost = ?5, updated_at_ms = ?6,
+               announced = CASE WHEN announced > ?3 THEN announced ELSE ?3 END WHERE id = ?1";
+    let DocumentHead { version, announced, conflicts_won, conflicts_lost, updated_at_ms } = head;
+    let values = params![id, version, announced, conflicts_won, conflicts_lost, updated_at_ms];
+    session.execute(sql, values)?;
     for key in forgotten {
-        delete.execute(params![id, key])?;
+        let sql = "DELETE FROM document_entries WHERE document_id = ?1 AND \"key\" = ?2";
+        session.execute(sql, params![id, key])?;
     }
-    let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO document_entries (document_id, \"key\", value, version, time_steps, writer, seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for entry in entries {
-        insert.execute(params![
-            id,
-            entry.key,
-            entry.value,
-            to_sql(entry.version),
-            to_sql(entry.time_steps),
-            entry.writer,
-            to_sql(entry.seq),
-        ])?;
+    for EntryRecord { key, value, version, time_steps, writer, seq } in entries {
+        let sql =
+            "INSERT INTO document_entries (document_id, \"key\", value, version, time_steps, writer, seq)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                   ON CONFLICT (document_id, \"key\") DO UPDATE SET value = ?3, version = ?4, time_steps = ?5,
+                       writer = ?6, seq = ?7";
+        session.execute(sql, params![id, key, value, version, time_steps, writer, seq])?;
     }
     Ok(true)
 }
 
-fn find(connection: &Connection, name: &str) -> Result<Option<(i64, DocumentHead)>, StoreError> {
-    Ok(connection
-        .prepare_cached(&format!("SELECT {HEAD_COLUMNS}, id FROM documents WHERE name = ?1"))?
-        .query_row([name], |row| Ok((row.get(5)?, read_head(row)?)))
-        .optional()?)
+fn find(session: &Session, name: &str) -> Result<Option<(i64, DocumentHead)>, StoreError> {
+    let sql = format!("SELECT {HEAD_COLUMNS}, id FROM documents WHERE name = ?1");
+    session.optional(&sql, params![name], |row| Ok((row.get(5)?, read_head(row)?)))
 }
 
-fn read_head(row: &Row<'_>) -> rusqlite::Result<DocumentHead> {
+fn read_head(row: Row<'_>) -> Result<DocumentHead, StoreError> {
     Ok(DocumentHead {
-        version: unsigned(row, 0)?,
-        announced: unsigned(row, 1)?,
-        conflicts_won: unsigned(row, 2)?,
-        conflicts_lost: unsigned(row, 3)?,
-        updated_at_ms: unsigned(row, 4)?,
+        version: row.get(0)?,
+        announced: row.get(1)?,
+        conflicts_won: row.get(2)?,
+        conflicts_lost: row.get(3)?,
+        updated_at_ms: row.get(4)?,
     })
 }
 
-fn read_entry(row: &Row<'_>) -> rusqlite::Result<EntryRecord> {
+fn read_entry(row: Row<'_>) -> Result<EntryRecord, StoreError> {
     Ok(EntryRecord {
         key: row.get(0)?,
         value: row.get(1)?,
-        version: unsigned(row, 2)?,
-        time_steps: unsigned(row, 3)?,
+        version: row.get(2)?,
+        time_steps: row.get(3)?,
         writer: row.get(4)?,
-        seq: unsigned(row, 5)?,
+        seq: row.get(5)?,
     })
 }

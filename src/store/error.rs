@@ -1,9 +1,10 @@
 //! What can go wrong with durable state.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
+use super::place::{Kind, Place};
 use crate::protocol::codes::Code;
 
 /// Why the store did not do what was asked. Cloned to every request of a failed group.
@@ -48,7 +49,7 @@ pub enum StoreError {
     /// The store cannot be opened. Names the path and says what to do.
     #[error("{path}: {problem}. {advice}", path = .path.display())]
     Open {
-        /// File or directory.
+        /// File, directory, or the URL of the database without its password.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -59,7 +60,7 @@ pub enum StoreError {
     #[error("{path}: schema version {found} is newer than {known}, the newest this program knows. \
              Use the version of infrawatch that wrote it, or restore a backup", path = .path.display())]
     SchemaNewer {
-        /// The database file.
+        /// The database.
         path: PathBuf,
         /// Version in the file.
         found: u32,
@@ -70,7 +71,7 @@ pub enum StoreError {
     #[error("{path}: migration {version:04}_{name} differs from the one of this program. \
              Use the version of infrawatch that wrote it, or restore a backup", path = .path.display())]
     SchemaAltered {
-        /// The database file.
+        /// The database.
         path: PathBuf,
         /// Number of the migration.
         version: u32,
@@ -109,22 +110,28 @@ impl StoreError {
         )
     }
 
-    /// The same problem as an answer to opening `path`.
-    pub(super) fn at_open(self, path: &Path) -> Self {
+    /// The same problem as an answer to opening `place`.
+    pub(super) fn at_open(self, place: &Place) -> Self {
+        let is_file = matches!(place.kind(), Kind::File(_));
         let advice = match &self {
-            Self::Corrupt(_) => {
+            Self::Corrupt(_) if is_file => {
                 "Stop the hub, keep a copy, and restore a backup; or move the file and its -wal and -shm \
                  files away to start empty"
             }
             Self::DiskFull => "Make room on that disk, then start again",
-            Self::ReadOnly => "Make the file and its directory writable for this user, then start again",
-            Self::Busy => "Stop the other program that has it open, then start again",
-            Self::Io(_) | Self::Unavailable(_) => {
+            Self::ReadOnly if is_file => {
+                "Make the file and its directory writable for this user, then start again"
+            }
+            Self::Busy if is_file => "Stop the other program that has it open, then start again",
+            Self::Io(_) | Self::Unavailable(_) if is_file => {
                 "Check that the disk is there and healthy, then start again"
             }
+            Self::ReadOnly => "Name the server that takes writes, then start again",
+            Self::Unavailable(_) => "Check that the server runs and the URL is right, then start again",
+            Self::Sql(_) => "Check that this user may create tables there, then start again",
             _ => return self,
         };
-        Self::Open { path: path.to_path_buf(), problem: self.to_string(), advice }
+        Self::Open { path: place.name(), problem: self.to_string(), advice }
     }
 }
 

@@ -1,14 +1,15 @@
-//! The log of the topics that are kept in the store. The topic's actor assigns the offsets; the store
-//! keeps them unique and increasing.
+//! The log of the topics that are kept in the store. The topic's actor assigns the offsets, or the store does where several
+//! hub nodes write; the store keeps them unique and increasing.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
-use super::{Store, StoreError};
+use super::session::Session;
+use super::value::{Row, params};
+use super::{Store, StoreError, event_log};
 
 /// Rows that one request deletes, or one listing looks at, at most.
 const TRIM_ROWS_MAX: u64 = 5_000;
@@ -72,13 +73,23 @@ impl Store {
     pub fn append_event(&self, topic: &str, epoch: &str, event: Event) -> Reply<()> {
         let (topic, epoch) = (topic.to_owned(), epoch.to_owned());
         let weight_bytes = topic.len() + event.payload.len() + 128;
-        self.write(weight_bytes, move |database| append(&database.connection, &topic, &epoch, &event))
+        self.write(weight_bytes, move |database| event_log::append(&database.session, &topic, &epoch, &event))
+    }
+
+    /// Appends one message behind the newest of its topic, whoever wrote that: the offset of `event` is of no account.
+    /// A topic without messages begins with `first_epoch`. The epoch and offset that it got, after the commit.
+    pub fn append_next(&self, topic: &str, first_epoch: &str, event: Event) -> Reply<(String, u64)> {
+        let (topic, first_epoch) = (topic.to_owned(), first_epoch.to_owned());
+        let weight_bytes = topic.len() + event.payload.len() + 128;
+        self.write(weight_bytes, move |database| {
+            event_log::append_next(&database.session, &topic, &first_epoch, event)
+        })
     }
 
     /// Where the topic stands; `None` when nothing was ever appended.
     pub async fn topic_head(&self, topic: &str) -> Result<Option<TopicHead>, StoreError> {
         let topic = topic.to_owned();
-        self.read(move |connection| Ok(find_topic(connection, &topic)?.map(|(_, head)| head))).await
+        self.read(move |session| Ok(find_topic(session, &topic)?.map(|(_, head)| head))).await
     }
 
     /// The newest `limit` messages of the topic's epoch (before `before_offset`, when given), oldest first.
@@ -89,15 +100,15 @@ impl Store {
         before_offset: Option<u64>,
     ) -> Result<Vec<Event>, StoreError> {
         let topic = topic.to_owned();
-        self.read(move |connection| {
-            let Some((id, head)) = find_topic(connection, &topic)? else { return Ok(Vec::new()) };
-            let mut statement = connection.prepare_cached(&format!(
+        self.read(move |session| {
+            let Some((id, head)) = find_topic(session, &topic)? else { return Ok(Vec::new()) };
+            let sql = &format!(
                 "SELECT {EVENT_COLUMNS} FROM events WHERE topic_id = ?1 AND epoch = ?2 AND \"offset\" < ?3
                  ORDER BY \"offset\" DESC LIMIT ?4"
-            ))?;
-            let before = to_sql(before_offset.unwrap_or(u64::MAX));
-            let rows = statement.query_map(params![id, head.epoch, before, limit as i64], read_event)?;
-            let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+            );
+            let before = before_offset.unwrap_or(u64::MAX);
+            let mut events: Vec<Event> =
+                session.query(sql, params![id, head.epoch, before, limit], read_event)?;
             events.reverse();
             Ok(events)
         })
@@ -109,19 +120,14 @@ impl Store {
         &self,
         prefixes: &'static [&'static str],
     ) -> Result<Vec<String>, StoreError> {
-        self.read(move |connection| {
+        self.read(move |session| {
             let mut names = Vec::new();
-            let mut statement = connection.prepare_cached(
-                "SELECT name FROM topics WHERE name >= ?1 AND name < ?2
-                 AND EXISTS (SELECT 1 FROM events WHERE events.topic_id = topics.id)",
-            )?;
+            let sql = "SELECT name FROM topics WHERE name >= ?1 AND name < ?2
+                       AND EXISTS (SELECT 1 FROM events WHERE events.topic_id = topics.id)";
             for prefix in prefixes {
                 // The character behind every one that a name may have.
                 let end = format!("{prefix}\u{7f}");
-                let rows = statement.query_map(params![prefix, end], |row| row.get::<_, String>(0))?;
-                for name in rows {
-                    names.push(name?);
-                }
+                names.extend(session.query::<String, Vec<_>>(sql, params![prefix, end], |row| row.get(0))?);
             }
             Ok(names)
         })
@@ -137,15 +143,13 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Event>, StoreError> {
         let (topic, epoch) = (topic.to_owned(), epoch.to_owned());
-        self.read(move |connection| {
-            let Some((id, _)) = find_topic(connection, &topic)? else { return Ok(Vec::new()) };
-            let mut statement = connection.prepare_cached(&format!(
+        self.read(move |session| {
+            let Some((id, _)) = find_topic(session, &topic)? else { return Ok(Vec::new()) };
+            let sql = &format!(
                 "SELECT {EVENT_COLUMNS} FROM events WHERE topic_id = ?1 AND epoch = ?2 AND \"offset\" > ?3
                  ORDER BY \"offset\" LIMIT ?4"
-            ))?;
-            let rows =
-                statement.query_map(params![id, epoch, to_sql(after_offset), limit as i64], read_event)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            );
+            session.query(sql, params![id, epoch, after_offset, limit], read_event)
         })
         .await
     }
@@ -163,7 +167,7 @@ impl Store {
         F: Fn(&str) -> bool + Send + 'static,
     {
         let topic = topic.map(str::to_owned);
-        self.read(move |connection| list(connection, topic.as_deref(), before, limit, &may_read)).await
+        self.read(move |session| list(session, topic.as_deref(), before, limit, &may_read)).await
     }
 
     /// The messages of these topics, newest first.
@@ -173,10 +177,10 @@ impl Store {
         before: Option<u64>,
         limit: usize,
     ) -> Result<EventPage, StoreError> {
-        self.read(move |connection| {
+        self.read(move |session| {
             let mut items = Vec::new();
             for topic in &topics {
-                items.extend(list_one(connection, topic, before, limit + 1)?);
+                items.extend(list_one(session, topic, before, limit + 1)?);
             }
             items.sort_by_key(|(seq, _)| std::cmp::Reverse(*seq));
             let next =
@@ -192,7 +196,7 @@ impl Store {
         let mut total = 0;
         loop {
             let topic = topic.to_owned();
-            let trimmed = self.write(0, move |database| trim(&database.connection, &topic, keep)).await?;
+            let trimmed = self.write(0, move |database| trim(&database.session, &topic, keep)).await?;
             total += trimmed;
             if trimmed < TRIM_ROWS_MAX {
                 return Ok(total);
@@ -201,85 +205,27 @@ impl Store {
     }
 }
 
-fn append(connection: &Connection, topic: &str, epoch: &str, event: &Event) -> Result<(), StoreError> {
-    let topic_id = match find_topic(connection, topic)? {
-        None => {
-            connection
-                .prepare_cached("INSERT INTO topics (name, epoch, last_offset) VALUES (?1, ?2, ?3)")?
-                .execute(params![topic, epoch, to_sql(event.offset)])?;
-            connection.last_insert_rowid()
-        }
-        Some((id, head)) if head.epoch == epoch && event.offset <= head.last_offset => {
-            return expect_same(connection, id, epoch, event);
-        }
-        Some((_, head)) if head.epoch == epoch && event.offset > head.last_offset + 1 => {
-            let next = head.last_offset + 1;
-            return Err(StoreError::Conflict(format!(
-                "the next offset of the topic is {next}, not {}",
-                event.offset
-            )));
-        }
-        Some((id, _)) => {
-            connection
-                .prepare_cached("UPDATE topics SET epoch = ?2, last_offset = ?3 WHERE id = ?1")?
-                .execute(params![id, epoch, to_sql(event.offset)])?;
-            id
-        }
-    };
-    connection
-        .prepare_cached(
-            "INSERT INTO events (topic_id, epoch, \"offset\", id, ts_ms, \"key\", priority, kind, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            topic_id,
-            epoch,
-            to_sql(event.offset),
-            event.id,
-            to_sql(event.ts_ms),
-            event.key,
-            event.priority,
-            event.kind,
-            &event.payload[..],
-        ])?;
-    Ok(())
+pub(super) fn find_topic(session: &Session, topic: &str) -> Result<Option<(i64, TopicHead)>, StoreError> {
+    let sql = "SELECT id, epoch, last_offset FROM topics WHERE name = ?1";
+    session.optional(sql, params![topic], |row| {
+        Ok((row.get(0)?, TopicHead { epoch: row.get(1)?, last_offset: row.get(2)? }))
+    })
 }
 
-/// At or below the head only the very same message may come again.
-fn expect_same(connection: &Connection, topic_id: i64, epoch: &str, event: &Event) -> Result<(), StoreError> {
-    let there = connection
-        .prepare_cached("SELECT id FROM events WHERE topic_id = ?1 AND epoch = ?2 AND \"offset\" = ?3")?
-        .query_row(params![topic_id, epoch, to_sql(event.offset)], |row| row.get::<_, String>(0))
-        .optional()?;
-    if there.as_ref() == Some(&event.id) {
-        return Ok(());
-    }
-    Err(StoreError::Conflict(format!("offset {} of the topic is taken", event.offset)))
-}
-
-fn find_topic(connection: &Connection, topic: &str) -> Result<Option<(i64, TopicHead)>, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT id, epoch, last_offset FROM topics WHERE name = ?1")?
-        .query_row([topic], |row| {
-            Ok((row.get(0)?, TopicHead { epoch: row.get(1)?, last_offset: unsigned(row, 2)? }))
-        })
-        .optional()?)
-}
-
-fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
+fn read_event(row: Row<'_>) -> Result<Event, StoreError> {
     Ok(Event {
-        offset: unsigned(row, 0)?,
+        offset: row.get(0)?,
         id: row.get(1)?,
-        ts_ms: unsigned(row, 2)?,
+        ts_ms: row.get(2)?,
         key: row.get(3)?,
         priority: row.get(4)?,
         kind: row.get(5)?,
-        payload: Bytes::from(row.get::<_, Vec<u8>>(6)?),
+        payload: row.get(6)?,
     })
 }
 
 fn list(
-    connection: &Connection,
+    session: &Session,
     topic: Option<&str>,
     before: Option<u64>,
     limit: usize,
@@ -288,76 +234,72 @@ fn list(
     let mut page = EventPage { items: Vec::new(), next: None };
     let topic_id = match topic {
         None => None,
-        Some(name) => match find_topic(connection, name)? {
+        Some(name) => match find_topic(session, name)? {
             Some((id, _)) => Some(id),
             None => return Ok(page),
         },
     };
-    let mut names: HashMap<i64, Option<String>> = HashMap::new();
-    // One index for each form: `?1 IS NULL OR topic_id = ?1` would use neither.
-    let one_topic = if topic_id.is_some() { "topic_id = ?1" } else { "?1 IS NULL" };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, seq, topic_id, epoch FROM events WHERE {one_topic} AND seq < ?2
-         ORDER BY seq DESC LIMIT ?3"
-    ))?;
-    let bounds = params![topic_id, to_sql(before.unwrap_or(u64::MAX)), SCAN_ROWS_MAX as i64];
-    let mut rows = statement.query(bounds)?;
-    let (mut scanned, mut last_seq) = (0, 0);
-    while let Some(row) = rows.next()? {
-        // Only when there is a further row is there a further page.
-        if page.items.len() >= limit {
-            page.next = Some(last_seq);
+    // One index for each form: `?1 IS NULL OR topic_id = ?1` would use neither. CROSS: the topic of each message is looked
+    // up, in the order of the messages.
+    let one_topic = if topic_id.is_some() { "topic_id = ?1" } else { "CAST(?1 AS BIGINT) IS NULL" };
+    let sql = format!(
+        "SELECT {}, seq, topic_id, events.epoch, name FROM events CROSS JOIN topics
+         WHERE topics.id = topic_id AND {one_topic} AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+        EVENT_COLUMNS.replace(" id,", " events.id,"),
+    );
+    let (mut next, mut scanned) = (before.unwrap_or(u64::MAX), 0);
+    let mut readable: HashMap<i64, bool> = HashMap::new();
+    // In steps: a reader that may read everything does not have what it does not want fetched.
+    while scanned < SCAN_ROWS_MAX {
+        let rows = (4 * limit + 1).min(SCAN_ROWS_MAX - scanned);
+        let (mut found, mut full, mut last_seq) = (0, false, next);
+        session.each_until(&sql, params![topic_id, next, rows], |row| {
+            // Only when there is a further row is there a further page.
+            if page.items.len() >= limit {
+                full = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            found += 1;
+            last_seq = row.get(7)?;
+            let name: &str = row.get(10)?;
+            if *readable.entry(row.get(8)?).or_insert_with(|| may_read(name)) {
+                let (topic, epoch) = (name.to_owned(), row.get(9)?);
+                page.items.push(ListedEvent { topic, epoch, event: read_event(row)? });
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        (next, scanned) = (last_seq, scanned + found);
+        if full || scanned == SCAN_ROWS_MAX {
+            page.next = Some(next);
             break;
         }
-        last_seq = unsigned(row, 7)?;
-        let id: i64 = row.get(8)?;
-        if let std::collections::hash_map::Entry::Vacant(vacant) = names.entry(id) {
-            let name: String = connection
-                .prepare_cached("SELECT name FROM topics WHERE id = ?1")?
-                .query_row([id], |row| row.get(0))?;
-            vacant.insert(may_read(&name).then_some(name));
+        if found < rows {
+            break;
         }
-        if let Some(Some(topic)) = names.get(&id) {
-            page.items.push(ListedEvent {
-                topic: topic.clone(),
-                epoch: row.get(9)?,
-                event: read_event(row)?,
-            });
-        }
-        scanned += 1;
     }
-    if scanned == SCAN_ROWS_MAX && page.next.is_none() {
-        page.next = Some(last_seq);
-    }
-    drop(rows);
     Ok(page)
 }
 
 /// The newest messages of one topic before a row, each with its row.
 fn list_one(
-    connection: &Connection,
+    session: &Session,
     topic: &str,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<(u64, ListedEvent)>, StoreError> {
-    let Some((id, _)) = find_topic(connection, topic)? else { return Ok(Vec::new()) };
-    let mut statement = connection.prepare_cached(&format!(
+    let Some((id, _)) = find_topic(session, topic)? else { return Ok(Vec::new()) };
+    let sql = format!(
         "SELECT {EVENT_COLUMNS}, seq, epoch FROM events WHERE topic_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
-    ))?;
-    let rows = statement.query_map(params![id, to_sql(before.unwrap_or(u64::MAX)), limit as i64], |row| {
+    );
+    session.query(&sql, params![id, before.unwrap_or(u64::MAX), limit], |row| {
         let listed = ListedEvent { topic: topic.to_owned(), epoch: row.get(8)?, event: read_event(row)? };
-        Ok((unsigned(row, 7)?, listed))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        Ok((row.get(7)?, listed))
+    })
 }
 
-fn trim(connection: &Connection, topic: &str, keep: u64) -> Result<u64, StoreError> {
-    let Some((id, _)) = find_topic(connection, topic)? else { return Ok(0) };
-    let deleted = connection
-        .prepare_cached(
-            "DELETE FROM events WHERE seq IN
-             (SELECT seq FROM events WHERE topic_id = ?1 ORDER BY seq DESC LIMIT ?3 OFFSET ?2)",
-        )?
-        .execute(params![id, to_sql(keep), to_sql(TRIM_ROWS_MAX)])?;
-    Ok(deleted as u64)
+fn trim(session: &Session, topic: &str, keep: u64) -> Result<u64, StoreError> {
+    let Some((id, _)) = find_topic(session, topic)? else { return Ok(0) };
+    let sql = "DELETE FROM events WHERE seq IN
+               (SELECT seq FROM events WHERE topic_id = ?1 ORDER BY seq DESC LIMIT ?3 OFFSET ?2)";
+    session.execute(sql, params![id, keep, TRIM_ROWS_MAX])
 }

@@ -1,9 +1,7 @@
 //! Whoever is to give a sign of life again and again, and the newest one.
 
-use rusqlite::{Row, params};
-
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// One heartbeat.
@@ -36,20 +34,19 @@ impl Store {
     /// Keeps a heartbeat as it stands.
     pub fn put_heartbeat(&self, heartbeat: HeartbeatRecord) -> Reply<()> {
         self.write(256, move |database| {
-            database
-                .connection
-                .prepare_cached(&format!(
-                    "INSERT OR REPLACE INTO heartbeats ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-                ))?
-                .execute(params![
+            database.session.execute(&format!(
+                    "INSERT INTO heartbeats ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                     ON CONFLICT (name) DO UPDATE SET interval_ms = ?2, grace_ms = ?3, beaten_at_ms = ?4, beats = ?5,
+                         severity = ?6, alert_id = ?7, created_at_ms = ?8, created_by = ?9"
+                ), params![
                     heartbeat.name,
-                    to_sql(heartbeat.interval_ms),
-                    to_sql(heartbeat.grace_ms),
-                    to_sql(heartbeat.beaten_at_ms),
-                    to_sql(heartbeat.beats),
+                    heartbeat.interval_ms,
+                    heartbeat.grace_ms,
+                    heartbeat.beaten_at_ms,
+                    heartbeat.beats,
                     heartbeat.severity,
                     heartbeat.alert_id,
-                    to_sql(heartbeat.created_at_ms),
+                    heartbeat.created_at_ms,
                     heartbeat.created_by,
                 ])?;
             Ok(())
@@ -60,33 +57,31 @@ impl Store {
     pub fn delete_heartbeat(&self, name: &str) -> Reply<()> {
         let name = name.to_owned();
         self.write(name.len(), move |database| {
-            database.connection.prepare_cached("DELETE FROM heartbeats WHERE name = ?1")?.execute([name])?;
+            database.session.execute("DELETE FROM heartbeats WHERE name = ?1", params![name])?;
             Ok(())
         })
     }
 
     /// All of them: there are few.
     pub async fn heartbeats(&self) -> Result<Vec<HeartbeatRecord>, StoreError> {
-        self.read(|connection| {
+        self.read(|session| {
             let sql = format!("SELECT {COLUMNS} FROM heartbeats ORDER BY name");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([], read)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![], read)
         })
         .await
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<HeartbeatRecord> {
+fn read(row: Row<'_>) -> Result<HeartbeatRecord, StoreError> {
     Ok(HeartbeatRecord {
         name: row.get(0)?,
-        interval_ms: unsigned(row, 1)?,
-        grace_ms: unsigned(row, 2)?,
-        beaten_at_ms: unsigned(row, 3)?,
-        beats: unsigned(row, 4)?,
+        interval_ms: row.get(1)?,
+        grace_ms: row.get(2)?,
+        beaten_at_ms: row.get(3)?,
+        beats: row.get(4)?,
         severity: row.get(5)?,
         alert_id: row.get(6)?,
-        created_at_ms: unsigned(row, 7)?,
+        created_at_ms: row.get(7)?,
         created_by: row.get(8)?,
     })
 }

@@ -1,12 +1,11 @@
 //! The schema: numbered migrations, each applied once, in order, in a transaction of its own.
 
-use std::path::Path;
-
-use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
-use super::connection::{open_read_only, open_writable, to_sql};
+use super::place::{Kind, Place};
+use super::session::{Dialect, Session};
+use super::value::params;
+use super::{StoreError, postgres};
 
 /// One step of the schema. `sql` never changes once it is released: its checksum is in every database.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +14,8 @@ pub struct Migration {
     pub version: u32,
     /// What it adds.
     pub name: &'static str,
-    sql: &'static str,
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
 }
 
 macro_rules! migrations {
@@ -23,7 +23,8 @@ macro_rules! migrations {
         &[$($(Migration {
             version: $version,
             name: $name,
-            sql: include_str!(concat!("../../migrations/sqlite/", $zeros, $version, "_", $name, ".sql")),
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $zeros, $version, "_", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $zeros, $version, "_", $name, ".sql")),
         }),+),+]
     };
 }
@@ -39,17 +40,28 @@ const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version       INTEGER PRIMARY KEY,
     name          TEXT NOT NULL,
     checksum      TEXT NOT NULL,
-    applied_at_ms INTEGER NOT NULL
+    applied_at_ms BIGINT NOT NULL
 )";
 
+/// Held by whoever migrates; another that comes waits for it, longer than for other locks.
+const POSTGRES_LOCK: &str =
+    "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock(hashtext('infrawatch migrations'))";
+
 impl Migration {
+    fn sql(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+
     /// SHA-256 of the text, in hexadecimal.
-    pub fn checksum(&self) -> String {
-        Sha256::digest(self.sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    fn checksum(&self, dialect: Dialect) -> String {
+        Sha256::digest(self.sql(dialect).as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// What `infrawatch migrate --check` and `infrawatch check` report about a database file.
+/// What `infrawatch migrate --check` and `infrawatch check` report about a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaReport {
     /// Migrations that are not applied yet, `0001_samples` and so on.
@@ -60,74 +72,101 @@ pub struct SchemaReport {
 
 /// Makes the file when it is missing and brings its schema up to date. Returns what was applied,
 /// `0001_samples` and so on. Refuses a schema that is newer than this program or differs from it.
-pub fn migrate(path: &Path, now_ms: u64) -> Result<Vec<String>, StoreError> {
-    let connection = open_writable(path).map_err(|error| error.at_open(path))?;
-    migrate_connection(&connection, path, MIGRATIONS, now_ms).map_err(|error| error.at_open(path))
+pub fn migrate(place: impl Into<Place>, now_ms: u64) -> Result<Vec<String>, StoreError> {
+    let place = place.into();
+    let migrated = postgres::aside(|| {
+        let session = place.open_writable()?;
+        migrate_session(&session, &place, MIGRATIONS, now_ms)
+    });
+    migrated.map_err(|error| error.at_open(&place))
 }
 
-/// Reads the file without changing it. A file that does not exist has everything pending.
-pub fn check(path: &Path) -> Result<SchemaReport, StoreError> {
-    if !path.exists() {
+/// Reads the database without changing it. A file that does not exist has everything pending.
+pub fn check(place: impl Into<Place>) -> Result<SchemaReport, StoreError> {
+    let place = place.into();
+    if matches!(place.kind(), Kind::File(path) if !path.exists()) {
         return Ok(SchemaReport { pending: MIGRATIONS.iter().map(label).collect(), problems: Vec::new() });
     }
-    let report = || {
-        let connection = open_read_only(path)?;
-        let pending = pending(&connection, path, MIGRATIONS)?;
-        let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
-        let problems = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    let report = postgres::aside(|| {
+        let session = place.open_read_only()?;
+        let pending = pending(&session, &place, MIGRATIONS)?;
+        let problems: Vec<String> = match session.dialect() {
+            Dialect::Sqlite => session.query("PRAGMA quick_check(20)", params![], |row| row.get(0))?,
+            // The server sees to it.
+            Dialect::Postgres => Vec::new(),
+        };
         Ok(SchemaReport {
             pending: pending.iter().map(label).collect(),
             problems: problems.into_iter().filter(|problem| problem != "ok").collect(),
         })
-    };
-    report().map_err(|error: StoreError| error.at_open(path))
+    });
+    report.map_err(|error: StoreError| error.at_open(&place))
 }
 
-pub(super) fn migrate_connection(
-    connection: &Connection,
-    path: &Path,
+pub(super) fn migrate_session(
+    session: &Session,
+    place: &Place,
     migrations: &[Migration],
     now_ms: u64,
 ) -> Result<Vec<String>, StoreError> {
-    // Compared before anything is written: a file that is refused stays as it was.
-    pending(connection, path, migrations)?;
+    // Compared before anything is written: a database that is refused stays as it was.
+    pending(session, place, migrations)?;
     let mut applied = Vec::new();
     loop {
-        // The lock first, then the look: another process may be migrating the same file.
-        let transaction = Immediate::begin(connection)?;
-        connection.execute_batch(MIGRATION_TABLE)?;
-        let Some(next) = pending(connection, path, migrations)?.first().copied() else {
-            transaction.commit()?;
-            return Ok(applied);
-        };
-        connection.execute_batch(next.sql)?;
-        connection.execute(
-            "INSERT INTO schema_migrations (version, name, checksum, applied_at_ms) VALUES (?1, ?2, ?3, ?4)",
-            params![next.version, next.name, next.checksum(), to_sql(now_ms)],
-        )?;
-        transaction.commit()?;
-        applied.push(label(&next));
+        let step = step(session, place, migrations, now_ms);
+        if step.is_err() {
+            // Closing the session would undo it too; this only does it sooner.
+            drop(session.rollback());
+        }
+        match step? {
+            Some(name) => applied.push(name),
+            None => return Ok(applied),
+        }
     }
 }
 
-/// What is not applied yet; an error when what is applied is not a beginning of `migrations`.
-fn pending(
-    connection: &Connection,
-    path: &Path,
+/// Applies what comes next, in a transaction of its own; `None`: there is nothing left.
+fn step(
+    session: &Session,
+    place: &Place,
     migrations: &[Migration],
-) -> Result<Vec<Migration>, StoreError> {
+    now_ms: u64,
+) -> Result<Option<String>, StoreError> {
+    // The lock first, then the look: another process may be migrating the same database.
+    session.begin()?;
+    if session.dialect() == Dialect::Postgres {
+        session.execute_script(POSTGRES_LOCK)?;
+    }
+    session.execute_batch(MIGRATION_TABLE)?;
+    let Some(next) = pending(session, place, migrations)?.first().copied() else {
+        session.commit()?;
+        return Ok(None);
+    };
+    session.execute_script(next.sql(session.dialect()))?;
+    session.execute(
+        "INSERT INTO schema_migrations (version, name, checksum, applied_at_ms) VALUES (?1, ?2, ?3, ?4)",
+        params![next.version, next.name, next.checksum(session.dialect()), now_ms],
+    )?;
+    session.commit()?;
+    Ok(Some(label(&next)))
+}
+
+/// What is not applied yet; an error when what is applied is not a beginning of `migrations`.
+fn pending(session: &Session, place: &Place, migrations: &[Migration]) -> Result<Vec<Migration>, StoreError> {
     let known = migrations.last().map_or(0, |migration| migration.version);
-    let applied = applied(connection)?;
+    let applied = applied(session)?;
     if let Some(newest) = applied.last().filter(|newest| newest.0 > known) {
-        return Err(StoreError::SchemaNewer { path: path.to_path_buf(), found: newest.0, known });
+        return Err(StoreError::SchemaNewer { path: place.name(), found: newest.0, known });
     }
     for (position, (version, name, checksum)) in applied.iter().enumerate() {
         let same = migrations.get(position).is_some_and(|migration| {
-            migration.version == *version && migration.name == name && migration.checksum() == *checksum
+            migration.version == *version
+                && migration.name == name
+                && migration.checksum(session.dialect()) == *checksum
         });
         if !same {
             return Err(StoreError::SchemaAltered {
-                path: path.to_path_buf(),
+                path: place.name(),
                 version: *version,
                 name: name.clone(),
             });
@@ -136,201 +175,19 @@ fn pending(
     Ok(migrations.iter().skip(applied.len()).copied().collect())
 }
 
-/// (version, name, checksum) of what the file has, in order.
-fn applied(connection: &Connection) -> Result<Vec<(u32, String, String)>, StoreError> {
-    let exists = connection
-        .query_row(
-            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'",
-            [],
-            |_| Ok(()),
-        )
-        .optional()?;
-    if exists.is_none() {
+/// (version, name, checksum) of what the database has, in order.
+fn applied(session: &Session) -> Result<Vec<(u32, String, String)>, StoreError> {
+    let exists = match session.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'",
+        Dialect::Postgres => "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL",
+    };
+    if session.optional(exists, params![], |_| Ok(()))?.is_none() {
         return Ok(Vec::new());
     }
-    let mut statement =
-        connection.prepare("SELECT version, name, checksum FROM schema_migrations ORDER BY version")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
+    session.query(sql, params![], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
 }
 
-fn label(migration: &Migration) -> String {
+pub(super) fn label(migration: &Migration) -> String {
     format!("{:04}_{}", migration.version, migration.name)
-}
-
-/// A write transaction on a shared connection; rolled back unless it is committed.
-struct Immediate<'a>(&'a Connection);
-
-impl<'a> Immediate<'a> {
-    fn begin(connection: &'a Connection) -> Result<Self, StoreError> {
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        Ok(Self(connection))
-    }
-
-    fn commit(self) -> Result<(), StoreError> {
-        self.0.execute_batch("COMMIT")?;
-        Ok(())
-    }
-}
-
-impl Drop for Immediate<'_> {
-    fn drop(&mut self) {
-        if !self.0.is_autocommit() {
-            // Closing the connection would roll back too; this only does it sooner.
-            drop(self.0.execute_batch("ROLLBACK"));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn database() -> (tempfile::TempDir, std::path::PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("infrawatch.db");
-        (directory, path)
-    }
-
-    fn execute(path: &Path, sql: &str) {
-        open_writable(path).unwrap().execute_batch(sql).unwrap();
-    }
-
-    #[test]
-    fn a_new_file_gets_every_migration_once() {
-        let (_directory, path) = database();
-        assert_eq!(check(&path).unwrap().pending.len(), MIGRATIONS.len());
-        assert_eq!(migrate(&path, 7).unwrap().first().unwrap(), "0001_samples");
-        assert_eq!(migrate(&path, 8).unwrap(), Vec::<String>::new());
-        assert_eq!(check(&path).unwrap(), SchemaReport { pending: vec![], problems: vec![] });
-        let connection = open_read_only(&path).unwrap();
-        let (count, at_ms): (u32, i64) = connection
-            .query_row("SELECT count(*), max(applied_at_ms) FROM schema_migrations", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .unwrap();
-        assert_eq!((count as usize, at_ms), (MIGRATIONS.len(), 7));
-    }
-
-    #[test]
-    fn every_file_is_listed_and_the_numbers_have_no_gap() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
-        let mut files: Vec<_> = std::fs::read_dir(directory)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        files.sort();
-        let listed: Vec<_> = MIGRATIONS.iter().map(|migration| format!("{}.sql", label(migration))).collect();
-        assert_eq!(files, listed);
-        assert!(MIGRATIONS.iter().zip(1..).all(|(migration, number)| migration.version == number));
-    }
-
-    #[test]
-    fn a_newer_schema_is_refused_and_left_alone() {
-        let (_directory, path) = database();
-        migrate(&path, 0).unwrap();
-        execute(&path, "INSERT INTO schema_migrations VALUES (999, 'future', 'x', 0)");
-        let error = migrate(&path, 0).unwrap_err();
-        assert!(matches!(error, StoreError::SchemaNewer { found: 999, .. }), "{error}");
-        assert!(error.to_string().contains("infrawatch.db"), "{error}");
-        assert_eq!(check(&path).unwrap_err(), error);
-    }
-
-    #[test]
-    fn an_altered_schema_is_refused() {
-        for (change, version) in [
-            ("UPDATE schema_migrations SET checksum = 'other' WHERE version = 2", 2),
-            ("UPDATE schema_migrations SET name = 'other' WHERE version = 3", 3),
-            ("DELETE FROM schema_migrations WHERE version = 1", 2),
-        ] {
-            let (_directory, path) = database();
-            migrate(&path, 0).unwrap();
-            execute(&path, change);
-            let error = migrate(&path, 0).unwrap_err();
-            assert!(
-                matches!(error, StoreError::SchemaAltered { version: found, .. } if found == version),
-                "{change}: {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_migration_that_fails_leaves_nothing_of_itself() {
-        let (_directory, path) = database();
-        let broken = [
-            Migration { version: 1, name: "good", sql: "CREATE TABLE good (a)" },
-            Migration {
-                version: 2,
-                name: "bad",
-                sql: "CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)",
-            },
-        ];
-        let connection = open_writable(&path).unwrap();
-        assert!(migrate_connection(&connection, &path, &broken, 0).is_err());
-        assert!(connection.is_autocommit());
-        let tables: Vec<String> = connection
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap();
-        assert_eq!(tables, ["good", "schema_migrations"]);
-        let mended = [broken[0], Migration { sql: "CREATE TABLE whole (a)", ..broken[1] }];
-        assert_eq!(migrate_connection(&connection, &path, &mended, 0).unwrap(), ["0002_bad"]);
-    }
-
-    /// What was answered with 202 by an older version is announced by this one.
-    #[test]
-    fn alerts_that_waited_become_open_ones_that_are_not_announced() {
-        let (_directory, path) = database();
-        let connection = open_writable(&path).unwrap();
-        migrate_connection(&connection, &path, &MIGRATIONS[..11], 0).unwrap();
-        let message = r#"{"alert":{"id":"a","severity":"error","state":"firing","title":"t","message":"m","service":null,
-            "labels":{"b":"c"}},"transition":{"from":null,"to":"firing","actor":"ann","reason":"posted"}}"#;
-        connection
-            .execute(
-                "INSERT INTO held_alerts (topic, message, held_at_ms) VALUES ('alerts_error', ?1, 7)",
-                [message.as_bytes()],
-            )
-            .unwrap();
-        assert_eq!(
-            migrate_connection(&connection, &path, MIGRATIONS, 0).unwrap(),
-            ["0012_held_alerts_opened"]
-        );
-        let found: (String, u8, String, i64, String, bool) = connection
-            .query_row(
-                "SELECT a.state, a.severity, a.labels, h.at_ms, h.actor, h.announced
-                 FROM alerts a JOIN alert_state_history h ON h.alert_id = a.id",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
-            )
-            .unwrap();
-        assert_eq!(found, ("firing".into(), 2, r#"{"b":"c"}"#.into(), 7, "ann".into(), false));
-    }
-
-    #[test]
-    fn a_file_that_is_no_database_is_named_with_advice() {
-        let (_directory, path) = database();
-        std::fs::write(&path, vec![b'x'; 8_192]).unwrap();
-        for error in [migrate(&path, 0).unwrap_err(), check(&path).unwrap_err()] {
-            let text = error.to_string();
-            assert!(text.starts_with(path.to_str().unwrap()), "{text}");
-            assert!(text.contains("not a database") && text.contains("restore a backup"), "{text}");
-        }
-    }
-
-    #[test]
-    fn damage_inside_is_found_by_the_check() {
-        let (_directory, path) = database();
-        migrate(&path, 0).unwrap();
-        let mut bytes = std::fs::read(&path).unwrap();
-        let page = bytes.chunks_mut(4_096).nth(3).unwrap();
-        page.fill(0xa5);
-        std::fs::write(&path, bytes).unwrap();
-        match check(&path) {
-            Ok(report) => assert!(!report.problems.is_empty()),
-            Err(error) => assert!(error.to_string().contains("damaged"), "{error}"),
-        }
-    }
 }

@@ -1,5 +1,5 @@
-//! Durable state in one SQLite file: samples, the log of kept topics, documents, nodes, sessions, users, tokens, load
-//! tests, rules, alerts.
+//! Durable state in one SQLite file, or in the database of a PostgreSQL server: samples, the log of kept topics, documents,
+//! nodes, sessions, users, tokens, load tests, rules, alerts.
 //!
 //! - One writer thread behind a bounded queue. It takes everything that waits, applies it in one
 //!   transaction (a savepoint for each request), commits once with `synchronous = FULL`, and then
@@ -16,41 +16,46 @@ mod alert_search;
 mod alerts;
 mod answers;
 mod backup;
-mod connection;
 mod directory;
 mod documents;
 mod downsample;
 mod error;
+mod event_log;
 mod events;
 mod faults;
+mod frames;
 mod heartbeats;
 mod load_tests;
 mod migration;
 mod nodes;
 mod past;
+mod place;
 mod policies;
+mod postgres;
 mod reader;
 mod request;
 mod rules;
+mod sample_days;
 mod sample_encoding;
 mod sample_sets;
 mod samples;
+mod session;
 mod sessions;
 mod snapshots;
+mod sqlite;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod users;
+mod value;
 mod writer;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -71,6 +76,7 @@ pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;
 pub use past::{PastQuery, PastSamples};
+pub use place::Place;
 pub use policies::{PolicyKind, PolicyRecord, PolicyWrite};
 pub use request::Reply;
 pub use rules::{RuleRecord, RuleState, RuleWrite, Written};
@@ -84,6 +90,7 @@ pub use users::UserRecord;
 
 use reader::Readers;
 use request::Pending;
+use session::{Dialect, Session};
 use stats::Counters;
 use writer::{Command, Database, Writer};
 
@@ -125,46 +132,58 @@ pub struct Store {
     queue_requests_max: usize,
     counters: Arc<Counters>,
     readers: Arc<Readers>,
-    path: Arc<PathBuf>,
     is_new: bool,
 }
 
 impl Store {
-    /// Opens the file (makes it when it is missing), brings its schema up to date and starts the writer.
+    /// Opens the database (makes the file when it is missing), brings its schema up to date and starts the writer.
     /// Blocks; for the start of the program.
-    pub fn open(path: &Path, options: &StoreOptions, now_ms: u64) -> Result<Self, StoreError> {
-        let open = || {
-            let database = Database::open(path)?;
-            let applied = migration::migrate_connection(&database.connection, path, MIGRATIONS, now_ms)?;
-            Ok((database, applied.len() == MIGRATIONS.len()))
-        };
-        let (database, is_new) = open().map_err(|error: StoreError| error.at_open(path))?;
+    pub fn open(place: impl Into<Place>, options: &StoreOptions, now_ms: u64) -> Result<Self, StoreError> {
+        let place = place.into();
         let counters = Arc::new(Counters::default());
         let (queue, commands) = sync_channel(options.queue_requests_max.max(1));
-        let writer = Writer::new(path.to_path_buf(), commands, counters.clone(), options);
+        let (opened, is_open) = channel();
+        let writer = Writer::new(place.clone(), commands, counters.clone(), options);
+        let opening = place.clone();
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer.run(database))
-            .map_err(|error| StoreError::Unavailable(error.to_string()).at_open(path))?;
+            .spawn(move || {
+                let database = Database::open(&opening).and_then(|database| {
+                    let applied =
+                        migration::migrate_session(&database.session, &opening, MIGRATIONS, now_ms)?;
+                    Ok((database, applied.len() == MIGRATIONS.len()))
+                });
+                match database {
+                    Ok((database, is_new)) => {
+                        // Whoever opens is waiting for it.
+                        drop(opened.send(Ok(is_new)));
+                        writer.run(database);
+                    }
+                    Err(error) => drop(opened.send(Err(error))),
+                }
+            })
+            .map_err(|error| StoreError::Unavailable(error.to_string()).at_open(&place))?;
+        let failed = |_gone| Err(StoreError::WriterFailed("it ended while it opened the database".into()));
+        let is_new = is_open.recv().unwrap_or_else(failed).map_err(|error| error.at_open(&place))?;
+        let readers = Arc::new(Readers::new(place, options));
         Ok(Self {
             queue,
             queue_bytes_max: options.queue_bytes_max,
             queue_requests_max: options.queue_requests_max.max(1),
             counters,
-            readers: Arc::new(Readers::new(path.to_path_buf(), options)),
-            path: Arc::new(path.to_path_buf()),
+            readers,
             is_new,
         })
+    }
+
+    /// Whether the database is a server of its own, which can be gone while the hub and its disk are well.
+    pub fn is_apart(&self) -> bool {
+        self.readers.is_apart()
     }
 
     /// Whether there was no database before.
     pub fn is_new(&self) -> bool {
         self.is_new
-    }
-
-    /// The database file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The counters at this moment.
@@ -191,8 +210,11 @@ impl Store {
     pub fn probe(&self, now_ms: u64) -> Reply<()> {
         self.write(0, move |database| {
             // A commit without a change would not touch the disk.
-            let sql = format!("PRAGMA user_version = {}", now_ms / 1_000 % (1 << 30));
-            Ok(database.connection.execute_batch(&sql)?)
+            let sql = match database.session.dialect() {
+                Dialect::Sqlite => format!("PRAGMA user_version = {}", now_ms / 1_000 % (1 << 30)),
+                Dialect::Postgres => format!("UPDATE probes SET at_ms = {now_ms}"),
+            };
+            database.session.execute_batch(&sql)
         })
     }
 
@@ -240,7 +262,7 @@ impl Store {
     async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Session) -> Result<T, StoreError> + Send + 'static,
     {
         self.readers.read(query).await
     }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
+use super::session::Session;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// One node as it was last seen.
@@ -41,23 +40,20 @@ impl Store {
         self.write(weight_bytes, move |database| {
             let labels = serde_json::to_string(&node.labels)?;
             let inventory = node.inventory.as_ref().map(serde_json::Value::to_string);
-            database
-                .connection
-                .prepare_cached(&format!(
+            database.session.execute(&format!(
                     "INSERT INTO nodes ({NODE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                      ON CONFLICT (name) DO UPDATE SET state = ?2, source = ?3, labels = ?4, inventory = ?5,
-                     interval_ms = ?6, ttl_ms = ?7, last_seen_ms = max(last_seen_ms, ?9)"
-                ))?
-                .execute(params![
+                     interval_ms = ?6, ttl_ms = ?7, last_seen_ms = CASE WHEN nodes.last_seen_ms > ?9 THEN nodes.last_seen_ms ELSE ?9 END"
+                ), params![
                     node.name,
                     node.state,
                     node.source,
                     labels,
                     inventory,
-                    to_sql(node.interval_ms),
-                    to_sql(node.ttl_ms),
-                    to_sql(node.first_seen_ms),
-                    to_sql(node.last_seen_ms),
+                    node.interval_ms,
+                    node.ttl_ms,
+                    node.first_seen_ms,
+                    node.last_seen_ms,
                 ])?;
             Ok(())
         })
@@ -66,11 +62,9 @@ impl Store {
     /// Moves `last_seen_ms` of several nodes ahead; names that are not kept are passed over.
     pub fn touch_nodes(&self, seen: Vec<(String, u64)>) -> Reply<()> {
         self.write(seen.len() * 32, move |database| {
-            let mut statement = database
-                .connection
-                .prepare_cached("UPDATE nodes SET last_seen_ms = max(last_seen_ms, ?2) WHERE name = ?1")?;
+            let sql = "UPDATE nodes SET last_seen_ms = ?2 WHERE name = ?1 AND last_seen_ms < ?2";
             for (name, last_seen_ms) in seen {
-                statement.execute(params![name, to_sql(last_seen_ms)])?;
+                database.session.execute(sql, params![name, last_seen_ms])?;
             }
             Ok(())
         })
@@ -80,16 +74,16 @@ impl Store {
     pub fn delete_node(&self, name: &str) -> Reply<bool> {
         let name = name.to_owned();
         self.write(name.len(), move |database| {
-            Ok(database.connection.execute("DELETE FROM nodes WHERE name = ?1", [name])? > 0)
+            Ok(database.session.execute("DELETE FROM nodes WHERE name = ?1", params![name])? > 0)
         })
     }
 
     /// One node.
     pub async fn node(&self, name: &str) -> Result<Option<NodeRecord>, StoreError> {
         let name = name.to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!("SELECT {NODE_COLUMNS} FROM nodes WHERE name = ?1");
-            let raw = connection.prepare_cached(&sql)?.query_row([name], RawNode::read).optional()?;
+            let raw = session.optional(&sql, params![name], RawNode::read)?;
             raw.map(RawNode::parse).transpose()
         })
         .await
@@ -98,15 +92,14 @@ impl Store {
     /// Nodes by name, at most `limit`, those behind `after` when it is given.
     pub async fn nodes(&self, after: Option<&str>, limit: usize) -> Result<Vec<NodeRecord>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| list(connection, &after, limit)).await
+        self.read(move |session| list(session, &after, limit)).await
     }
 }
 
-fn list(connection: &Connection, after: &str, limit: usize) -> Result<Vec<NodeRecord>, StoreError> {
+fn list(session: &Session, after: &str, limit: usize) -> Result<Vec<NodeRecord>, StoreError> {
     let sql = format!("SELECT {NODE_COLUMNS} FROM nodes WHERE name > ?1 ORDER BY name LIMIT ?2");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![after, limit as i64], RawNode::read)?;
-    rows.map(|raw| raw.map_err(StoreError::from).and_then(RawNode::parse)).collect()
+    let rows: Vec<RawNode> = session.query(&sql, params![after, limit], RawNode::read)?;
+    rows.into_iter().map(RawNode::parse).collect()
 }
 
 /// A row whose JSON columns are not parsed yet.
@@ -117,7 +110,7 @@ struct RawNode {
 }
 
 impl RawNode {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             labels: row.get(3)?,
             inventory: row.get(4)?,
@@ -127,10 +120,10 @@ impl RawNode {
                 source: row.get(2)?,
                 labels: BTreeMap::new(),
                 inventory: None,
-                interval_ms: unsigned(row, 5)?,
-                ttl_ms: unsigned(row, 6)?,
-                first_seen_ms: unsigned(row, 7)?,
-                last_seen_ms: unsigned(row, 8)?,
+                interval_ms: row.get(5)?,
+                ttl_ms: row.get(6)?,
+                first_seen_ms: row.get(7)?,
+                last_seen_ms: row.get(8)?,
             },
         })
     }

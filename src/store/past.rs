@@ -1,12 +1,12 @@
 //! Samples as they were taken, series by series: for whoever looks at the past with other eyes than a chart.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
-use super::connection::{to_sql, unsigned};
 use super::sample_encoding::decode_one;
 use super::sample_sets::Column;
+use super::session::Session;
+use super::value::params;
 use super::{Store, StoreError};
 
 /// Frames that are looked at, at most: they cost time also where nothing of them is wanted.
@@ -43,13 +43,13 @@ impl Store {
         T: Send + 'static,
         F: Fn(&str, &BTreeMap<String, String>, &Column) -> Option<T> + Send + 'static,
     {
-        self.read(move |connection| {
+        self.read(move |session| {
             let mut past = PastSamples { series: Vec::new(), truncated: false };
             let mut frames = 0;
-            for (id, name) in nodes(connection, query.node.as_deref())? {
-                let sets = wanted_sets(connection, (id, &name), &query, &wanted, &mut past)?;
+            for (id, name) in nodes(session, query.node.as_deref())? {
+                let sets = wanted_sets(session, (id, &name), &query, &wanted, &mut past)?;
                 if !sets.is_empty() {
-                    read(connection, id, &query, &sets, &mut past.series, &mut frames)?;
+                    read(session, id, &query, &sets, &mut past.series, &mut frames)?;
                 }
                 let taken: usize = past.series.iter().map(|(_, samples)| samples.len()).sum();
                 if taken >= query.samples_max || frames >= FRAMES_MAX {
@@ -65,35 +65,29 @@ impl Store {
     }
 }
 
-fn nodes(connection: &Connection, only: Option<&str>) -> Result<Vec<(i64, String)>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, name FROM sample_nodes WHERE ?1 IS NULL OR name = ?1 ORDER BY name")?;
-    let rows = statement.query_map([only], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn nodes(session: &Session, only: Option<&str>) -> Result<Vec<(i64, String)>, StoreError> {
+    let sql = "SELECT id, name FROM sample_nodes WHERE CAST(?1 AS TEXT) IS NULL OR name = ?1 ORDER BY name";
+    session.query(sql, params![only], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// By set: how many columns it has, and which of them belong to which series of the answer.
 type Sets = HashMap<i64, (usize, Vec<(usize, usize)>)>;
 
 fn wanted_sets<T>(
-    connection: &Connection,
+    session: &Session,
     (node, name): (i64, &str),
     query: &PastQuery,
     wanted: &impl Fn(&str, &BTreeMap<String, String>, &Column) -> Option<T>,
     past: &mut PastSamples<T>,
 ) -> Result<Sets, StoreError> {
-    let labels = connection
-        .prepare_cached("SELECT labels FROM nodes WHERE name = ?1")?
-        .query_row([name], |row| row.get::<_, String>(0))
-        .optional()?;
+    let sql = "SELECT labels FROM nodes WHERE name = ?1";
+    let labels = session.optional(sql, params![name], |row| row.get::<String>(0))?;
     // A node may have been forgotten before its samples are.
     let labels = labels.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let mut statement = connection
-        .prepare_cached("SELECT id, columns FROM sample_sets WHERE node_id = ?1 AND used_until_ms >= ?2")?;
-    let mut rows = statement.query(params![node, to_sql(query.since_ms)])?;
+    let sql = "SELECT id, columns FROM sample_sets WHERE node_id = ?1 AND used_until_ms >= ?2";
     let (mut sets, mut known) = (Sets::new(), HashMap::<Column, usize>::new());
-    while let Some(row) = rows.next()? {
-        let columns: Vec<Column> = serde_json::from_str(&row.get::<_, String>(1)?)?;
+    session.each(sql, params![node, query.since_ms], |row| {
+        let columns: Vec<Column> = serde_json::from_str(row.get(1)?)?;
         let (count, mut places) = (columns.len(), Vec::new());
         for (position, column) in columns.into_iter().enumerate() {
             if let Some(series) = known.get(&column) {
@@ -111,13 +105,14 @@ fn wanted_sets<T>(
         if !places.is_empty() {
             sets.insert(row.get(0)?, (count, places));
         }
-    }
+        Ok(())
+    })?;
     Ok(sets)
 }
 
 /// The newest first, as many as there is room for.
 fn read<T>(
-    connection: &Connection,
+    session: &Session,
     node: i64,
     query: &PastQuery,
     sets: &Sets,
@@ -126,18 +121,18 @@ fn read<T>(
 ) -> Result<(), StoreError> {
     let taken: usize = series.iter().map(|(_, samples)| samples.len()).sum();
     let mut room = query.samples_max.saturating_sub(taken);
-    let mut statement = connection.prepare_cached(
-        "SELECT ts_ms, set_id, data FROM samples WHERE node_id = ?1 AND ts_ms BETWEEN ?2 AND ?3 ORDER BY ts_ms DESC",
-    )?;
-    let mut rows = statement.query(params![node, to_sql(query.since_ms), to_sql(query.until_ms)])?;
-    while let Some(row) = rows.next()? {
+    let sql = "SELECT ts_ms, set_id, data FROM samples WHERE node_id = ?1 AND ts_ms BETWEEN ?2 AND ?3
+               ORDER BY ts_ms DESC LIMIT ?4";
+    let frames_left = FRAMES_MAX.saturating_sub(*frames);
+    session.each_until(sql, params![node, query.since_ms, query.until_ms, frames_left], |row| {
         *frames += 1;
         if room == 0 || *frames >= FRAMES_MAX {
-            break;
+            return Ok(ControlFlow::Break(()));
         }
-        let Some((count, places)) = sets.get(&row.get::<_, i64>(1)?) else { continue };
-        let ts_ms = unsigned(row, 0)?;
-        let data = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let Some((count, places)) = sets.get(&row.get::<i64>(1)?) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let (ts_ms, data) = (row.get(0)?, row.get(2)?);
         for (position, index) in places {
             let value = decode_one(data, *count, *position)
                 .ok_or_else(|| StoreError::Corrupt(format!("the samples of {ts_ms} cannot be decoded")))?;
@@ -146,6 +141,6 @@ fn read<T>(
                 room = room.saturating_sub(1);
             }
         }
-    }
-    Ok(())
+        Ok(ControlFlow::Continue(()))
+    })
 }

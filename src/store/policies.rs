@@ -1,11 +1,10 @@
 //! What the operators lay down about alerts, a kind each: suppression, inhibition, escalation. The store keeps the
 //! bodies, and sees to it that nobody writes over what somebody else wrote meanwhile.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
 use super::rules::Written;
+use super::session::Session;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// What is laid down.
@@ -77,7 +76,7 @@ impl Store {
     ) -> Reply<Written<PolicyRecord>> {
         let by = by.to_owned();
         self.write(write.body.len() + 256, move |database| {
-            put(&database.connection, kind, write, by, now_ms, policies_max)
+            put(&database.session, kind, write, by, now_ms, policies_max)
         })
     }
 
@@ -85,10 +84,8 @@ impl Store {
     pub fn delete_policy(&self, kind: PolicyKind, id: &str) -> Reply<bool> {
         let id = id.to_owned();
         self.write(id.len(), move |database| {
-            let deleted = database
-                .connection
-                .prepare_cached("DELETE FROM alert_policies WHERE kind = ?1 AND id = ?2")?
-                .execute(params![kind.as_str(), id])?;
+            let sql = "DELETE FROM alert_policies WHERE kind = ?1 AND id = ?2";
+            let deleted = database.session.execute(sql, params![kind.as_str(), id])?;
             Ok(deleted > 0)
         })
     }
@@ -96,7 +93,7 @@ impl Store {
     /// One.
     pub async fn policy(&self, kind: PolicyKind, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection| find(connection, kind, &id)).await
+        self.read(move |session| find(session, kind, &id)).await
     }
 
     /// Those of a kind by id, at most `limit`, those behind `after` when it is given.
@@ -107,20 +104,18 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<PolicyRecord>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM alert_policies WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![kind.as_str(), after, limit as i64], read_policy)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![kind.as_str(), after, limit], read_policy)
         })
         .await
     }
 }
 
 fn put(
-    connection: &Connection,
+    session: &Session,
     kind: PolicyKind,
     write: PolicyWrite,
     by: String,
@@ -128,16 +123,15 @@ fn put(
     policies_max: usize,
 ) -> Result<Written<PolicyRecord>, StoreError> {
     let PolicyWrite { id, body, expected } = write;
-    let there = find(connection, kind, &id)?;
+    let there = find(session, kind, &id)?;
     let current = there.as_ref().map_or(0, |policy| policy.version);
     if expected.is_some_and(|expected| expected != current) {
         return Ok(Written::Stale { id, current });
     }
     if there.is_none() {
-        let kept: i64 = connection
-            .prepare_cached("SELECT count(*) FROM alert_policies WHERE kind = ?1")?
-            .query_row([kind.as_str()], |row| row.get(0))?;
-        if usize::try_from(kept).unwrap_or(0) >= policies_max {
+        let sql = "SELECT count(*) FROM alert_policies WHERE kind = ?1";
+        let kept: u64 = session.one(sql, params![kind.as_str()], |row| row.get(0))?;
+        if kept >= policies_max as u64 {
             return Ok(Written::Full);
         }
     }
@@ -146,36 +140,35 @@ fn put(
     let version = current + 1;
     let policy =
         PolicyRecord { id, version, body, created_at_ms, created_by, updated_at_ms: now_ms, updated_by: by };
-    connection
-        .prepare_cached(&format!(
-            "INSERT OR REPLACE INTO alert_policies (kind, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-        ))?
-        .execute(params![
+    session.execute(&format!(
+            "INSERT INTO alert_policies (kind, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (kind, id) DO UPDATE SET version = ?3, body = ?4, updated_at_ms = ?7, updated_by = ?8"
+        ), params![
             kind.as_str(),
             policy.id,
-            to_sql(policy.version),
+            policy.version,
             policy.body,
-            to_sql(policy.created_at_ms),
+            policy.created_at_ms,
             policy.created_by,
-            to_sql(policy.updated_at_ms),
+            policy.updated_at_ms,
             policy.updated_by,
         ])?;
     Ok(Written::Kept(policy))
 }
 
-fn find(connection: &Connection, kind: PolicyKind, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
+fn find(session: &Session, kind: PolicyKind, id: &str) -> Result<Option<PolicyRecord>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM alert_policies WHERE kind = ?1 AND id = ?2");
-    Ok(connection.prepare_cached(&sql)?.query_row(params![kind.as_str(), id], read_policy).optional()?)
+    session.optional(&sql, params![kind.as_str(), id], read_policy)
 }
 
-fn read_policy(row: &Row<'_>) -> rusqlite::Result<PolicyRecord> {
+fn read_policy(row: Row<'_>) -> Result<PolicyRecord, StoreError> {
     Ok(PolicyRecord {
         id: row.get(0)?,
-        version: unsigned(row, 1)?,
+        version: row.get(1)?,
         body: row.get(2)?,
-        created_at_ms: unsigned(row, 3)?,
+        created_at_ms: row.get(3)?,
         created_by: row.get(4)?,
-        updated_at_ms: unsigned(row, 5)?,
+        updated_at_ms: row.get(5)?,
         updated_by: row.get(6)?,
     })
 }

@@ -1,30 +1,29 @@
 //! A few read-only connections, used off the runtime's own threads.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
-use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::connection::open_read_only;
+use super::place::{Kind, Place};
+use super::session::Session;
 use super::{StoreError, StoreOptions};
 
 /// The pool. A connection is opened when it is first needed, and dropped when a query on it failed.
 pub(super) struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    place: Place,
+    idle: Mutex<Vec<Session>>,
     permits: Arc<Semaphore>,
     asked: AtomicUsize,
     asked_max: usize,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, options: &StoreOptions) -> Self {
+    pub(super) fn new(place: Place, options: &StoreOptions) -> Self {
         let readers = options.readers.max(1);
         Self {
-            path,
+            place,
             idle: Mutex::new(Vec::with_capacity(readers)),
             permits: Arc::new(Semaphore::new(readers)),
             asked: AtomicUsize::new(0),
@@ -32,11 +31,15 @@ impl Readers {
         }
     }
 
+    pub(super) fn is_apart(&self) -> bool {
+        matches!(self.place.kind(), Kind::Postgres(_))
+    }
+
     /// Runs `query` on a blocking thread, in one read transaction. Refused at once when too many wait already.
     pub(super) async fn read<T, F>(self: &Arc<Self>, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Session) -> Result<T, StoreError> + Send + 'static,
     {
         let _counted = Counted::enter(self)?;
         let permit = self.permits.clone().acquire_owned().await.map_err(|_closed| StoreError::Closed)?;
@@ -48,17 +51,20 @@ impl Readers {
         task.await.unwrap_or_else(|error| Err(StoreError::Sql(format!("a query failed: {error}"))))
     }
 
-    fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn run<T>(&self, query: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.idle.lock().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => open_read_only(&self.path)?,
+        // One that lay idle may have lost its server meanwhile.
+        let session = match idle.filter(|session| session.begin_read().is_ok()) {
+            Some(session) => session,
+            None => {
+                let session = self.place.open_read_only()?;
+                session.begin_read()?;
+                session
+            }
         };
-        let transaction = connection.unchecked_transaction()?;
-        let result = query(&transaction);
-        drop(transaction);
+        let result = query(&session).and_then(|found| session.rollback().map(|()| found));
         if result.is_ok() {
-            self.idle.lock().push(connection);
+            self.idle.lock().push(session);
         }
         result
     }

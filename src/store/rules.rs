@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
+use super::session::{Dialect, Session};
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// One rule.
@@ -69,6 +69,11 @@ pub struct RuleState {
     pub state: Bytes,
 }
 
+/// A parameter that is selected has no type of its own.
+const PUT_STATE: &str = "INSERT INTO alert_rule_states (rule_id, saved_at_ms, state)
+    SELECT id, CAST(?2 AS BIGINT), ?3 FROM alert_rules WHERE id = ?1
+    ON CONFLICT (rule_id) DO UPDATE SET saved_at_ms = ?2, state = ?3";
+
 const COLUMNS: &str =
     "id, version, definition, enabled, created_at_ms, created_by, updated_at_ms, updated_by";
 
@@ -83,17 +88,16 @@ impl Store {
     ) -> Reply<Written<Vec<RuleRecord>>> {
         let by = by.to_owned();
         let weight_bytes = writes.iter().map(|write| write.definition.len() + 256).sum();
-        self.write(weight_bytes, move |database| put(&database.connection, writes, &by, now_ms, rules_max))
+        self.write(weight_bytes, move |database| put(&database.session, writes, &by, now_ms, rules_max))
     }
 
     /// Forgets rules and the state of their evaluation; those of them that there were.
     pub fn delete_rules(&self, ids: Vec<String>) -> Reply<Vec<String>> {
         self.write(ids.len() * 64, move |database| {
-            let mut statement =
-                database.connection.prepare_cached("DELETE FROM alert_rules WHERE id = ?1")?;
+            let sql = "DELETE FROM alert_rules WHERE id = ?1";
             let mut deleted = Vec::new();
             for id in ids {
-                if statement.execute([&id])? > 0 {
+                if database.session.execute(sql, params![&id])? > 0 {
                     deleted.push(id);
                 }
             }
@@ -104,17 +108,15 @@ impl Store {
     /// One rule.
     pub async fn rule(&self, id: &str) -> Result<Option<RuleRecord>, StoreError> {
         let id = id.to_owned();
-        self.read(move |connection| find(connection, &id)).await
+        self.read(move |session| find(session, &id)).await
     }
 
     /// Rules by id, at most `limit`, those behind `after` when it is given.
     pub async fn rules(&self, after: Option<&str>, limit: usize) -> Result<Vec<RuleRecord>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!("SELECT {COLUMNS} FROM alert_rules WHERE id > ?1 ORDER BY id LIMIT ?2");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![after, limit as i64], read_rule)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![after, limit], read_rule)
         })
         .await
     }
@@ -123,12 +125,12 @@ impl Store {
     pub fn put_rule_states(&self, states: Vec<RuleState>, now_ms: u64) -> Reply<()> {
         let weight_bytes = states.iter().map(|state| state.state.len() + 128).sum();
         self.write(weight_bytes, move |database| {
-            let mut statement = database.connection.prepare_cached(
-                "INSERT OR REPLACE INTO alert_rule_states (rule_id, saved_at_ms, state)
-                 SELECT id, ?2, ?3 FROM alert_rules WHERE id = ?1",
-            )?;
+            let sql = match database.session.dialect() {
+                Dialect::Sqlite => PUT_STATE.to_owned(),
+                Dialect::Postgres => PUT_STATE.replace("?3 FROM", "CAST(?3 AS BYTEA) FROM"),
+            };
             for RuleState { rule_id, state } in states {
-                statement.execute(params![rule_id, to_sql(now_ms), &state[..]])?;
+                database.session.execute(&sql, params![rule_id, now_ms, state[..]])?;
             }
             Ok(())
         })
@@ -137,11 +139,9 @@ impl Store {
     /// What the evaluation of a rule stood at.
     pub async fn rule_state(&self, rule_id: &str) -> Result<Option<Bytes>, StoreError> {
         let rule_id = rule_id.to_owned();
-        self.read(move |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT state FROM alert_rule_states WHERE rule_id = ?1")?;
-            let read = |row: &Row<'_>| Ok(Bytes::from(row.get::<_, Vec<u8>>(0)?));
-            Ok(statement.query_row([rule_id], read).optional()?)
+        self.read(move |session| {
+            let sql = "SELECT state FROM alert_rule_states WHERE rule_id = ?1";
+            session.optional(sql, params![rule_id], |row| row.get(0))
         })
         .await
     }
@@ -153,34 +153,31 @@ impl Store {
         last: Option<&str>,
     ) -> Result<HashMap<String, Bytes>, StoreError> {
         let (after, last) = (after.unwrap_or_default().to_owned(), last.unwrap_or_default().to_owned());
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT rule_id, state FROM alert_rule_states WHERE rule_id > ?1 AND rule_id <= ?2",
-            )?;
-            let read = |row: &Row<'_>| Ok((row.get(0)?, Bytes::from(row.get::<_, Vec<u8>>(1)?)));
-            let rows = statement.query_map([after, last], read)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+        self.read(move |session| {
+            let sql = "SELECT rule_id, state FROM alert_rule_states WHERE rule_id > ?1 AND rule_id <= ?2";
+            let read = |row: Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            session.query(sql, params![after, last], read)
         })
         .await
     }
 }
 
 fn put(
-    connection: &Connection,
+    session: &Session,
     writes: Vec<RuleWrite>,
     by: &str,
     now_ms: u64,
     rules_max: usize,
 ) -> Result<Written<Vec<RuleRecord>>, StoreError> {
     // First every look, then every write: what is refused must leave nothing.
-    let (mut records, mut fresh) = (Vec::with_capacity(writes.len()), 0);
+    let (mut records, mut fresh) = (Vec::with_capacity(writes.len()), 0_u64);
     for RuleWrite { id, definition, enabled, expected } in writes {
-        let there = find(connection, &id)?;
+        let there = find(session, &id)?;
         let current = there.as_ref().map_or(0, |rule| rule.version);
         if expected.is_some_and(|expected| expected != current) {
             return Ok(Written::Stale { id, current });
         }
-        fresh += usize::from(there.is_none());
+        fresh += u64::from(there.is_none());
         let (created_at_ms, created_by) =
             there.map_or_else(|| (now_ms, by.to_owned()), |rule| (rule.created_at_ms, rule.created_by));
         let (updated_at_ms, updated_by) = (now_ms, by.to_owned());
@@ -196,45 +193,48 @@ fn put(
             updated_by,
         });
     }
-    let kept: i64 = connection.query_row("SELECT count(*) FROM alert_rules", [], |row| row.get(0))?;
-    if fresh > 0 && usize::try_from(kept).unwrap_or(0) + fresh > rules_max {
+    let kept: u64 = session.one("SELECT count(*) FROM alert_rules", params![], |row| row.get(0))?;
+    if fresh > 0 && kept + fresh > rules_max as u64 {
         return Ok(Written::Full);
     }
     // No INSERT OR REPLACE: that would delete the row, and the state of the evaluation with it.
-    let mut statement = connection.prepare_cached(&format!(
+    let sql = &format!(
         "INSERT INTO alert_rules ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (id) DO UPDATE SET version = ?2, definition = ?3, enabled = ?4,
              updated_at_ms = ?7, updated_by = ?8"
-    ))?;
+    );
     for rule in &records {
-        statement.execute(params![
-            rule.id,
-            to_sql(rule.version),
-            rule.definition,
-            rule.enabled,
-            to_sql(rule.created_at_ms),
-            rule.created_by,
-            to_sql(rule.updated_at_ms),
-            rule.updated_by,
-        ])?;
+        session.execute(
+            sql,
+            params![
+                rule.id,
+                rule.version,
+                rule.definition,
+                rule.enabled,
+                rule.created_at_ms,
+                rule.created_by,
+                rule.updated_at_ms,
+                rule.updated_by,
+            ],
+        )?;
     }
     Ok(Written::Kept(records))
 }
 
-fn find(connection: &Connection, id: &str) -> Result<Option<RuleRecord>, StoreError> {
+fn find(session: &Session, id: &str) -> Result<Option<RuleRecord>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM alert_rules WHERE id = ?1");
-    Ok(connection.prepare_cached(&sql)?.query_row([id], read_rule).optional()?)
+    session.optional(&sql, params![id], read_rule)
 }
 
-fn read_rule(row: &Row<'_>) -> rusqlite::Result<RuleRecord> {
+fn read_rule(row: Row<'_>) -> Result<RuleRecord, StoreError> {
     Ok(RuleRecord {
         id: row.get(0)?,
-        version: unsigned(row, 1)?,
+        version: row.get(1)?,
         definition: row.get(2)?,
         enabled: row.get(3)?,
-        created_at_ms: unsigned(row, 4)?,
+        created_at_ms: row.get(4)?,
         created_by: row.get(5)?,
-        updated_at_ms: unsigned(row, 6)?,
+        updated_at_ms: row.get(6)?,
         updated_by: row.get(7)?,
     })
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use super::session::Session;
+use super::value::params;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::connection::{to_sql, unsigned};
 
 /// What one position of a frame holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl SampleSets {
     /// The set of these columns, made when it is new, and marked as used at `ts_ms`.
     pub(super) fn find_or_make(
         &mut self,
-        connection: &Connection,
+        session: &Session,
         node: &str,
         columns: &Arc<[Column]>,
         ts_ms: u64,
@@ -62,11 +62,11 @@ impl SampleSets {
         });
         if let Some(known) = known {
             if ts_ms > known.used_until_ms {
-                known.used_until_ms = mark_used(connection, known.id, ts_ms)?;
+                known.used_until_ms = mark_used(session, known.id, ts_ms)?;
             }
             return Ok(known.id);
         }
-        let (id, used_until_ms) = load_or_make(connection, node, columns, ts_ms)?;
+        let (id, used_until_ms) = load_or_make(session, node, columns, ts_ms)?;
         if self.0.len() >= NODES_MAX {
             self.0.clear();
         }
@@ -80,36 +80,32 @@ impl SampleSets {
 }
 
 fn load_or_make(
-    connection: &Connection,
+    session: &Session,
     node: &str,
     columns: &Arc<[Column]>,
     ts_ms: u64,
 ) -> Result<(SetId, u64), StoreError> {
     let text = serde_json::to_string(&columns[..])?;
-    connection.prepare_cached("INSERT OR IGNORE INTO sample_nodes (name) VALUES (?1)")?.execute([node])?;
-    let node: i64 = connection
-        .prepare_cached("SELECT id FROM sample_nodes WHERE name = ?1")?
-        .query_row([node], |row| row.get(0))?;
-    let found = connection
-        .prepare_cached("SELECT id, used_until_ms FROM sample_sets WHERE node_id = ?1 AND columns = ?2")?
-        .query_row(params![node, text], |row| Ok((row.get(0)?, unsigned(row, 1)?)))
-        .optional()?;
+    let sql = "INSERT INTO sample_nodes (name) VALUES (?1) ON CONFLICT DO NOTHING";
+    session.execute(sql, params![node])?;
+    let sql = "SELECT id FROM sample_nodes WHERE name = ?1";
+    let node: i64 = session.one(sql, params![node], |row| row.get(0))?;
+    let sql = "SELECT id, used_until_ms FROM sample_sets WHERE node_id = ?1 AND columns = ?2";
+    let found = session.optional(sql, params![node, text], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let Some((set, used_until_ms)) = found {
         let id = SetId { node, set };
-        let until_ms = if ts_ms > used_until_ms { mark_used(connection, id, ts_ms)? } else { used_until_ms };
+        let until_ms = if ts_ms > used_until_ms { mark_used(session, id, ts_ms)? } else { used_until_ms };
         return Ok((id, until_ms));
     }
     let used_until_ms = ts_ms.saturating_add(USED_STEP_MS);
-    connection
-        .prepare_cached("INSERT INTO sample_sets (node_id, columns, used_until_ms) VALUES (?1, ?2, ?3)")?
-        .execute(params![node, text, to_sql(used_until_ms)])?;
-    Ok((SetId { node, set: connection.last_insert_rowid() }, used_until_ms))
+    let sql = "INSERT INTO sample_sets (node_id, columns, used_until_ms) VALUES (?1, ?2, ?3) RETURNING id";
+    let set = session.one(sql, params![node, text, used_until_ms], |row| row.get(0))?;
+    Ok((SetId { node, set }, used_until_ms))
 }
 
-fn mark_used(connection: &Connection, id: SetId, ts_ms: u64) -> Result<u64, StoreError> {
+fn mark_used(session: &Session, id: SetId, ts_ms: u64) -> Result<u64, StoreError> {
     let used_until_ms = ts_ms.saturating_add(USED_STEP_MS);
-    connection
-        .prepare_cached("UPDATE sample_sets SET used_until_ms = ?2 WHERE id = ?1")?
-        .execute(params![id.set, to_sql(used_until_ms)])?;
+    let sql = "UPDATE sample_sets SET used_until_ms = ?2 WHERE id = ?1";
+    session.execute(sql, params![id.set, used_until_ms])?;
     Ok(used_until_ms)
 }

@@ -1,10 +1,9 @@
 //! Topics in memory, from a drain to the next start.
 
+use super::value::params;
 use bytes::Bytes;
-use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
 use super::{Event, Store, TopicHead};
 
@@ -36,15 +35,15 @@ impl Store {
         let bytes =
             topics.iter().flat_map(|topic| &topic.events).map(|event| event.payload.len() + 256).sum();
         self.write(bytes, move |database| {
-            let mut statement = database.connection.prepare_cached(
-                "INSERT OR REPLACE INTO topic_snapshots (name, epoch, last_offset, messages) VALUES (?1, ?2, ?3, ?4)",
-            )?;
+            let sql =
+                "INSERT INTO topic_snapshots (name, epoch, last_offset, messages) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (name) DO UPDATE SET epoch = ?2, last_offset = ?3, messages = ?4";
             for topic in topics {
                 let lines: Vec<Line> = topic.events.into_iter().map(line).collect();
                 // Texts and numbers: they can be written.
                 let messages = serde_json::to_vec(&lines).unwrap_or_default();
                 let TopicHead { epoch, last_offset } = topic.head;
-                statement.execute(params![topic.name, epoch, to_sql(last_offset), messages])?;
+                database.session.execute(sql, params![topic.name, epoch, last_offset, messages])?;
             }
             Ok(())
         })
@@ -53,23 +52,15 @@ impl Store {
     /// Hands the kept topics out, once: after a crash they begin anew.
     pub fn take_topics(&self) -> Reply<Vec<TopicRecord>> {
         self.write(0, |database| {
-            let topics = {
-                let mut statement = database
-                    .connection
-                    .prepare_cached("SELECT name, epoch, last_offset, messages FROM topic_snapshots")?;
-                let rows = statement.query_map([], |row| {
-                    let lines: Vec<Line> =
-                        serde_json::from_slice(&row.get::<_, Vec<u8>>(3)?).unwrap_or_default();
-                    Ok(TopicRecord {
-                        name: row.get(0)?,
-                        head: TopicHead { epoch: row.get(1)?, last_offset: unsigned(row, 2)? },
-                        events: lines.into_iter().map(event).collect(),
-                    })
-                })?;
-                rows.collect::<Result<Vec<_>, _>>()?
-            };
-            database.connection.execute("DELETE FROM topic_snapshots", [])?;
-            Ok(topics)
+            let sql = "DELETE FROM topic_snapshots RETURNING name, epoch, last_offset, messages";
+            database.session.query(sql, params![], |row| {
+                let lines: Vec<Line> = serde_json::from_slice(row.get(3)?).unwrap_or_default();
+                Ok(TopicRecord {
+                    name: row.get(0)?,
+                    head: TopicHead { epoch: row.get(1)?, last_offset: row.get(2)? },
+                    events: lines.into_iter().map(event).collect(),
+                })
+            })
         })
     }
 }

@@ -1,9 +1,8 @@
 //! Refresh tokens and revocations. A refresh token is kept as its SHA-256 only.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
-use super::connection::{to_sql, unsigned, unsigned_or_null};
 use super::request::Reply;
+use super::session::Session;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// A SHA-256.
@@ -62,7 +61,7 @@ pub struct RevocationRecords {
 impl Store {
     /// Keeps the first refresh token of a family.
     pub fn add_refresh_token(&self, token: RefreshRecord) -> Reply<()> {
-        self.write(256, move |database| insert(&database.connection, &token))
+        self.write(256, move |database| insert(&database.session, &token))
     }
 
     /// Uses up `old` and keeps `new` in its family, in one step: of two that try at the same time, one wins
@@ -74,15 +73,15 @@ impl Store {
         now_ms: u64,
         expires_at_ms: u64,
     ) -> Reply<Rotation> {
-        self.write(256, move |database| rotate(&database.connection, &old, new, now_ms, expires_at_ms))
+        self.write(256, move |database| rotate(&database.session, &old, new, now_ms, expires_at_ms))
     }
 
     /// Revokes the family of this token. The family's subject, when the token was known.
     pub fn revoke_refresh_token(&self, hash: TokenHash, now_ms: u64) -> Reply<Option<String>> {
         self.write(64, move |database| {
-            let connection = &database.connection;
-            let Some(found) = find(connection, &hash)? else { return Ok(None) };
-            revoke_family(connection, &found.record.family, now_ms)?;
+            let session = &database.session;
+            let Some(found) = find(session, &hash)? else { return Ok(None) };
+            revoke_family(session, &found.record.family, now_ms)?;
             Ok(Some(found.record.subject))
         })
     }
@@ -92,15 +91,15 @@ impl Store {
     pub fn revoke_subject(&self, subject: &str, now_ms: u64, expires_at_ms: u64) -> Reply<()> {
         let subject = subject.to_owned();
         self.write(subject.len(), move |database| {
-            let connection = &database.connection;
-            connection.execute(
+            let session = &database.session;
+            session.execute(
                 "UPDATE refresh_tokens SET revoked_at_ms = ?2 WHERE subject = ?1 AND revoked_at_ms IS NULL",
-                params![subject, to_sql(now_ms)],
+                params![subject, now_ms],
             )?;
-            connection.execute(
-                "INSERT OR REPLACE INTO revoked_subjects (subject, issued_before_ms, expires_at_ms)
-                 VALUES (?1, ?2, ?3)",
-                params![subject, to_sql(now_ms), to_sql(expires_at_ms)],
+            session.execute(
+                "INSERT INTO revoked_subjects (subject, issued_before_ms, expires_at_ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (subject) DO UPDATE SET issued_before_ms = ?2, expires_at_ms = ?3",
+                params![subject, now_ms, expires_at_ms],
             )?;
             Ok(())
         })
@@ -110,9 +109,10 @@ impl Store {
     pub fn revoke_token(&self, jti: &str, expires_at_ms: u64) -> Reply<()> {
         let jti = jti.to_owned();
         self.write(jti.len(), move |database| {
-            database.connection.execute(
-                "INSERT OR REPLACE INTO revoked_tokens (jti, expires_at_ms) VALUES (?1, ?2)",
-                params![jti, to_sql(expires_at_ms)],
+            database.session.execute(
+                "INSERT INTO revoked_tokens (jti, expires_at_ms) VALUES (?1, ?2)
+                 ON CONFLICT (jti) DO UPDATE SET expires_at_ms = ?2",
+                params![jti, expires_at_ms],
             )?;
             Ok(())
         })
@@ -120,21 +120,14 @@ impl Store {
 
     /// The revocations that still matter at `now_ms`.
     pub async fn revocations(&self, now_ms: u64) -> Result<RevocationRecords, StoreError> {
-        self.read(move |connection| {
-            let mut records = RevocationRecords::default();
-            let mut statement = connection
-                .prepare_cached("SELECT jti, expires_at_ms FROM revoked_tokens WHERE expires_at_ms > ?1")?;
-            for row in statement.query_map([to_sql(now_ms)], |row| Ok((row.get(0)?, unsigned(row, 1)?)))? {
-                records.tokens.push(row?);
-            }
-            let mut statement = connection.prepare_cached(
-                "SELECT subject, issued_before_ms, expires_at_ms FROM revoked_subjects WHERE expires_at_ms > ?1",
-            )?;
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, unsigned(row, 1)?, unsigned(row, 2)?));
-            for row in statement.query_map([to_sql(now_ms)], read)? {
-                records.subjects.push(row?);
-            }
-            Ok(records)
+        self.read(move |session| {
+            let sql = "SELECT jti, expires_at_ms FROM revoked_tokens WHERE expires_at_ms > ?1";
+            let tokens = session.query(sql, params![now_ms], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let sql = "SELECT subject, issued_before_ms, expires_at_ms FROM revoked_subjects
+                       WHERE expires_at_ms > ?1";
+            let read = |row: Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let subjects = session.query(sql, params![now_ms], read)?;
+            Ok(RevocationRecords { tokens, subjects })
         })
         .await
     }
@@ -145,7 +138,7 @@ impl Store {
             let mut pruned = 0;
             for table in ["refresh_tokens", "revoked_tokens", "revoked_subjects"] {
                 let sql = format!("DELETE FROM {table} WHERE expires_at_ms <= ?1");
-                pruned += database.connection.execute(&sql, [to_sql(now_ms)])? as u64;
+                pruned += database.session.execute(&sql, params![now_ms])?;
             }
             Ok(pruned)
         })
@@ -158,94 +151,83 @@ struct Found {
     revoked: bool,
 }
 
-fn find(connection: &Connection, hash: &TokenHash) -> Result<Option<Found>, StoreError> {
-    let found = connection
-        .prepare_cached(
-            "SELECT family, subject, role, is_user, created_at_ms, expires_at_ms, used_at_ms, revoked_at_ms
-             FROM refresh_tokens WHERE hash = ?1",
-        )?
-        .query_row([hash], |row| {
-            Ok(Found {
-                record: RefreshRecord {
-                    hash: *hash,
-                    family: row.get(0)?,
-                    subject: row.get(1)?,
-                    role: row.get(2)?,
-                    is_user: row.get(3)?,
-                    created_at_ms: unsigned(row, 4)?,
-                    expires_at_ms: unsigned(row, 5)?,
-                },
-                used: unsigned_or_null(row, 6)?.is_some(),
-                revoked: unsigned_or_null(row, 7)?.is_some(),
-            })
+fn find(session: &Session, hash: &TokenHash) -> Result<Option<Found>, StoreError> {
+    let sql = "SELECT family, subject, role, is_user, created_at_ms, expires_at_ms, used_at_ms, revoked_at_ms
+               FROM refresh_tokens WHERE hash = ?1";
+    session.optional(sql, params![hash], |row| {
+        Ok(Found {
+            record: RefreshRecord {
+                hash: *hash,
+                family: row.get(0)?,
+                subject: row.get(1)?,
+                role: row.get(2)?,
+                is_user: row.get(3)?,
+                created_at_ms: row.get(4)?,
+                expires_at_ms: row.get(5)?,
+            },
+            used: row.get::<Option<u64>>(6)?.is_some(),
+            revoked: row.get::<Option<u64>>(7)?.is_some(),
         })
-        .optional()?;
-    Ok(found)
+    })
 }
 
-fn insert(connection: &Connection, token: &RefreshRecord) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO refresh_tokens (hash, family, subject, role, is_user, created_at_ms, expires_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
+fn insert(session: &Session, token: &RefreshRecord) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO refresh_tokens (hash, family, subject, role, is_user, created_at_ms, expires_at_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    session.execute(
+        sql,
+        params![
             token.hash,
             token.family,
             token.subject,
             token.role,
             token.is_user,
-            to_sql(token.created_at_ms),
-            to_sql(token.expires_at_ms),
-        ])?;
+            token.created_at_ms,
+            token.expires_at_ms,
+        ],
+    )?;
     Ok(())
 }
 
 fn rotate(
-    connection: &Connection,
+    session: &Session,
     old: &TokenHash,
     new: TokenHash,
     now_ms: u64,
     expires_at_ms: u64,
 ) -> Result<Rotation, StoreError> {
-    let Some(found) = find(connection, old)? else { return Ok(Rotation::Unknown) };
+    let Some(found) = find(session, old)? else { return Ok(Rotation::Unknown) };
     let Found { record, used, revoked } = found;
     if revoked {
         return Ok(Rotation::Revoked);
     }
     if used {
-        revoke_family(connection, &record.family, now_ms)?;
+        revoke_family(session, &record.family, now_ms)?;
         return Ok(Rotation::Reused { subject: record.subject, family: record.family });
     }
     if record.expires_at_ms <= now_ms {
         return Ok(Rotation::Expired);
     }
     let role = if record.is_user {
-        let role = connection
-            .prepare_cached("SELECT role FROM users WHERE name = ?1 AND NOT disabled")?
-            .query_row([&record.subject], |row| row.get(0))
-            .optional()?;
+        let sql = "SELECT role FROM users WHERE name = ?1 AND NOT disabled";
+        let role = session.optional(sql, params![record.subject], |row| row.get(0))?;
         let Some(role) = role else {
-            revoke_family(connection, &record.family, now_ms)?;
+            revoke_family(session, &record.family, now_ms)?;
             return Ok(Rotation::UserDisabled);
         };
         role
     } else {
         record.role
     };
-    connection
-        .prepare_cached("UPDATE refresh_tokens SET used_at_ms = ?2 WHERE hash = ?1")?
-        .execute(params![old, to_sql(now_ms)])?;
+    session.execute("UPDATE refresh_tokens SET used_at_ms = ?2 WHERE hash = ?1", params![old, now_ms])?;
     let fresh = RefreshRecord { hash: new, role, created_at_ms: now_ms, expires_at_ms, ..record };
-    insert(connection, &fresh)?;
+    insert(session, &fresh)?;
     Ok(Rotation::Rotated(fresh))
 }
 
-fn revoke_family(connection: &Connection, family: &str, now_ms: u64) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "UPDATE refresh_tokens SET revoked_at_ms = ?2 WHERE family = ?1 AND revoked_at_ms IS NULL",
-        )?
-        .execute(params![family, to_sql(now_ms)])?;
+fn revoke_family(session: &Session, family: &str, now_ms: u64) -> Result<(), StoreError> {
+    let sql = "UPDATE refresh_tokens SET revoked_at_ms = ?2 WHERE family = ?1 AND revoked_at_ms IS NULL";
+    session.execute(sql, params![family, now_ms])?;
     Ok(())
 }

@@ -1,9 +1,7 @@
 //! People who sign in with a password.
 
-use rusqlite::{OptionalExtension, Row, params};
-
-use super::connection::{to_sql, unsigned};
 use super::request::Reply;
+use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// One user.
@@ -39,9 +37,11 @@ impl Store {
     /// Adds a user; [`StoreError::Conflict`] when the name is taken.
     pub fn add_user(&self, user: UserRecord) -> Reply<()> {
         self.write(256, move |database| {
-            let added = database.connection.execute(
-                &format!("INSERT OR IGNORE INTO users ({USER_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5)"),
-                params![user.name, user.role, user.password_hash, to_sql(user.created_at_ms), user.disabled],
+            let added = database.session.execute(
+                &format!(
+                    "INSERT INTO users ({USER_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"
+                ),
+                params![user.name, user.role, user.password_hash, user.created_at_ms, user.disabled],
             )?;
             if added == 0 {
                 return Err(StoreError::Conflict(format!("user {:?} exists already", user.name)));
@@ -55,7 +55,7 @@ impl Store {
         let name = name.to_owned();
         self.write(name.len(), move |database| {
             let sql = "UPDATE users SET disabled = ?2 WHERE name = ?1";
-            Ok(database.connection.execute(sql, params![name, disabled])? > 0)
+            Ok(database.session.execute(sql, params![name, disabled])? > 0)
         })
     }
 
@@ -64,16 +64,16 @@ impl Store {
         let (name, password_hash) = (name.to_owned(), password_hash.to_owned());
         self.write(name.len() + password_hash.len(), move |database| {
             let sql = "UPDATE users SET password_hash = ?2 WHERE name = ?1";
-            Ok(database.connection.execute(sql, params![name, password_hash])? > 0)
+            Ok(database.session.execute(sql, params![name, password_hash])? > 0)
         })
     }
 
     /// One user.
     pub async fn user(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
         let name = name.to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!("SELECT {USER_COLUMNS} FROM users WHERE name = ?1");
-            Ok(connection.prepare_cached(&sql)?.query_row([name], read_user).optional()?)
+            session.optional(&sql, params![name], read_user)
         })
         .await
     }
@@ -81,22 +81,20 @@ impl Store {
     /// Users by name, at most `limit`, those behind `after` when it is given.
     pub async fn users(&self, after: Option<&str>, limit: usize) -> Result<Vec<UserRecord>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        self.read(move |connection| {
+        self.read(move |session| {
             let sql = format!("SELECT {USER_COLUMNS} FROM users WHERE name > ?1 ORDER BY name LIMIT ?2");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![after, limit as i64], read_user)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            session.query(&sql, params![after, limit], read_user)
         })
         .await
     }
 }
 
-fn read_user(row: &Row<'_>) -> rusqlite::Result<UserRecord> {
+fn read_user(row: Row<'_>) -> Result<UserRecord, StoreError> {
     Ok(UserRecord {
         name: row.get(0)?,
         role: row.get(1)?,
         password_hash: row.get(2)?,
-        created_at_ms: unsigned(row, 3)?,
+        created_at_ms: row.get(3)?,
         disabled: row.get(4)?,
     })
 }

@@ -2,20 +2,20 @@
 //! and only then answers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::connection::open_writable;
 use super::faults;
+use super::frames::Frames;
+use super::place::Place;
 use super::request::Request;
 use super::sample_sets::SampleSets;
+use super::session::Session;
 use super::stats::Counters;
 use super::{StoreError, StoreOptions};
 use crate::fault::Faults;
@@ -28,15 +28,23 @@ const BACKOFF_MAX_MS: u64 = 5_000;
 /// Requests that arrive during such a pause are answered after at most this long.
 const REFUSE_EVERY_MS: u64 = 10;
 
-/// What a request works on: the connection and what is remembered beside it.
+/// What a request works on: the session and what is remembered beside it.
 pub(super) struct Database {
-    pub(super) connection: Connection,
+    pub(super) session: Session,
     pub(super) sets: SampleSets,
+    pub(super) frames: Frames,
 }
 
 impl Database {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: open_writable(path)?, sets: SampleSets::default() })
+    pub(super) fn open(place: &Place) -> Result<Self, StoreError> {
+        let (sets, frames) = (SampleSets::default(), Frames::default());
+        Ok(Self { session: place.open_writable()?, sets, frames })
+    }
+
+    /// What is remembered of a transaction that is undone must go with it.
+    fn forget(&mut self) {
+        self.sets.forget();
+        self.frames.forget();
     }
 }
 
@@ -50,7 +58,7 @@ pub(super) enum Command {
 
 /// The state of the thread.
 pub(super) struct Writer {
-    path: PathBuf,
+    place: Place,
     queue: Receiver<Command>,
     counters: Arc<Counters>,
     requests_max: usize,
@@ -65,13 +73,13 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        path: PathBuf,
+        place: Place,
         queue: Receiver<Command>,
         counters: Arc<Counters>,
         options: &StoreOptions,
     ) -> Self {
         Self {
-            path,
+            place,
             queue,
             counters,
             requests_max: options.group_requests_max.max(1),
@@ -150,7 +158,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
-                database.sets.forget();
+                database.forget();
                 self.counters.group_failed(self.group.len());
                 for request in self.group.drain(..) {
                     request.answer(Err(error.clone()));
@@ -158,7 +166,7 @@ impl Writer {
                 if error.breaks_connection() {
                     return Err(error);
                 }
-                rollback(&database.connection)
+                database.session.rollback()
             }
         }
     }
@@ -172,7 +180,7 @@ impl Writer {
             if self.failures_in_a_row > 1 && !self.pause(&reason) {
                 return None;
             }
-            match faults::before_open(self.faults.as_deref()).and_then(|()| Database::open(&self.path)) {
+            match faults::before_open(self.faults.as_deref()).and_then(|()| Database::open(&self.place)) {
                 Ok(database) => {
                     self.counters.writer_back();
                     return Some(database);
@@ -211,9 +219,7 @@ impl Writer {
     }
 
     fn finish(&mut self, database: &Database) {
-        // The log stays valid without this; it only makes the next start quicker.
-        let folded = database.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = folded {
+        if let Err(error) = database.session.finish() {
             tracing::warn!(%error, "the write-ahead log was not folded into the database");
         }
         self.answer_close();
@@ -235,32 +241,24 @@ fn apply_group(
     faults: Option<&Faults>,
 ) -> Result<(), StoreError> {
     faults::before_group(faults)?;
-    execute(&database.connection, "BEGIN IMMEDIATE")?;
+    database.session.begin()?;
     for request in group {
-        execute(&database.connection, "SAVEPOINT request")?;
-        let outcome = request.apply(database);
+        database.session.savepoint()?;
+        let kept = database.frames.waiting();
+        let outcome = request.apply(database).and_then(|()| database.session.release());
         if let Err(error) = &outcome {
-            // Some failures (no room, no disk) undo the whole transaction by themselves.
-            if error.breaks_connection() || database.connection.is_autocommit() {
+            if error.breaks_connection() || !database.session.is_in_transaction() {
                 return Err(error.clone());
             }
             database.sets.forget();
-            execute(&database.connection, "ROLLBACK TO request")?;
+            database.frames.keep(kept);
+            database.session.undo()?;
         }
-        execute(&database.connection, "RELEASE request")?;
         outcomes.push(outcome);
     }
+    database.frames.flush(&database.session)?;
     faults::before_commit(faults)?;
-    execute(&database.connection, "COMMIT")
-}
-
-fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
-    connection.prepare_cached(sql)?.execute([])?;
-    Ok(())
-}
-
-fn rollback(connection: &Connection) -> Result<(), StoreError> {
-    if connection.is_autocommit() { Ok(()) } else { execute(connection, "ROLLBACK") }
+    database.session.commit()
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -65,6 +65,8 @@ rows! {
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
         StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
         StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";
+        EngineOutages = "engine_outages", None, "Times that Redis was gone";
+        SharedRead = "shared_messages_read", None, "Messages of shared topics that were read from Redis because their push was missing";
         StoreFailures = "store_failures", None, "Store transactions that failed";
         BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
         BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
@@ -93,6 +95,7 @@ rows! {
         ConnectionsByFormat = "connections_by_format", Some("format"), "Open WebSocket connections, by encoding and compression";
         PollsWaiting = "polls_waiting", None, "Long polls that wait for messages";
         SseStreams = "sse_streams", None, "Open streams of Server-Sent Events";
+        EngineUp = "engine_up", None, "Whether Redis carries between hub nodes: 1 it does, 0 each node delivers its own";
         Topics = "topics", None, "Topics that exist";
         AlertsOpen = "alerts_open", None, "Alerts that are not resolved, pending ones included";
         Rules = "rules", None, "Rules that are evaluated";

@@ -60,10 +60,17 @@ fn what_cannot_be_is_refused_with_its_reason() {
     let wrong_value = directory.path().join("wrong-value.toml");
     fs::write(&wrong_value, "[connection]\nping_interval_ms = 3\n").unwrap();
     let (wrong_key, wrong_value) = (wrong_key.to_str().unwrap(), wrong_value.to_str().unwrap());
-    let rows: [(&[&str], &[&str]); 17] = [
+    let rows: [(&[&str], &[&str]); 18] = [
         (&["serve", "--dev", "--listen", "0.0.0.0:0"], &["--dev", "loopback", "0.0.0.0:0"]),
-        (&["serve", "--redis-url", "redis://127.0.0.1"], &["--redis-url", "not built yet", "leave it out"]),
-        (&["serve", "--postgres-url", "postgres://127.0.0.1"], &["--postgres-url", "not built yet"]),
+        (&["serve", "--redis-url", "http://127.0.0.1"], &["--redis-url: "]),
+        (
+            &["serve", "--postgres-url", "mysql://:secret@127.0.0.1"],
+            &["--postgres-url", "postgres://user@host"],
+        ),
+        (
+            &["migrate", "--postgres-url", "postgres://a:secret@127.0.0.1:1/b"],
+            &["//a@127.0.0.1:1/b", "server runs"],
+        ),
         (&["serve", "--config", wrong_key], &[wrong_key, "png_interval_ms", "ping_interval_ms"]),
         (&["check", "--config", wrong_key], &[wrong_key, "png_interval_ms"]),
         (&["serve", "--config", wrong_value], &["connection.ping_interval_ms", "100 to", "not 3"]),

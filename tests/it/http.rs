@@ -81,6 +81,7 @@ impl Scene {
         let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
+            store: None,
             signing_key: None,
             workers: 1,
             dev: false,
@@ -91,6 +92,7 @@ impl Scene {
             program: "no-engine".into(),
             lab: false,
             rules: None,
+            redis_url: None,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

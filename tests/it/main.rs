@@ -15,10 +15,14 @@ mod bad_input;
 mod breakers;
 /// The command line: what each command answers, and how it complains.
 mod cli;
+/// Several hub nodes on one Redis: one order of messages, whoever is killed, cut off or stopped.
+mod cluster;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.
 mod durability;
+/// A hub on PostgreSQL: it finds everything again, and says so when its server is gone.
+mod engine;
 /// The HTTP API: every route, role and refusal, on a hub of real parts.
 mod http;
 /// Load tests: measured by a process of their own, one at a time, told, kept, and never left behind.

@@ -3,7 +3,16 @@
 use super::super::{
     AlertChange, AlertCursor, AlertFilter, AlertRecord, AlertSort, Store, StoreError, TransitionRecord,
 };
-use super::{Hold, fixture};
+use super::{Backend, Hold, fixture, on_each};
+
+on_each!(
+    an_alert_and_its_step_are_kept_together_and_once,
+    a_step_that_cannot_be_kept_takes_its_alert_back_and_nobody_elses,
+    what_a_crash_left_to_do_is_found_at_the_next_start,
+    a_search_narrows_down_by_everything_that_is_given,
+    pages_joined_are_the_list_in_every_order,
+    figures_are_of_what_fired_within_the_last_24_hours,
+);
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -60,9 +69,8 @@ async fn found(store: &Store, filter: AlertFilter) -> Vec<String> {
     ids
 }
 
-#[tokio::test]
-async fn an_alert_and_its_step_are_kept_together_and_once() {
-    let f = fixture();
+async fn an_alert_and_its_step_are_kept_together_and_once(backend: Backend) {
+    let f = fixture(backend);
     let born = step(1, None, "firing");
     f.store.transition(alert("a", 1, "firing"), born.clone()).await.unwrap();
     keep(&f.store, vec![alert("a", 2, "firing")]).await;
@@ -79,9 +87,8 @@ async fn an_alert_and_its_step_are_kept_together_and_once() {
     assert_eq!(f.store.alert_history("b").await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_step_that_cannot_be_kept_takes_its_alert_back_and_nobody_elses() {
-    let f = fixture();
+async fn a_step_that_cannot_be_kept_takes_its_alert_back_and_nobody_elses(backend: Backend) {
+    let f = fixture(backend);
     f.store.transition(alert("a", 1, "firing"), step(1, None, "firing")).await.unwrap();
     let hold = Hold::start(&f.store);
     // In one transaction with the others; its history row is there already.
@@ -102,15 +109,14 @@ async fn a_step_that_cannot_be_kept_takes_its_alert_back_and_nobody_elses() {
     assert_eq!(f.store.alert_history("c").await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn what_a_crash_left_to_do_is_found_at_the_next_start() {
-    let f = fixture();
+async fn what_a_crash_left_to_do_is_found_at_the_next_start(backend: Backend) {
+    let f = fixture(backend);
     f.store.transition(alert("a", 1, "pending"), step(1, None, "pending")).await.unwrap();
     f.store.transition(alert("b", 1, "resolved"), step(1, None, "firing")).await.unwrap();
     f.store.transition(alert("c", 2, "firing"), step(2, None, "firing")).await.unwrap();
     f.store.transitions_announced(vec![("a".into(), 1)]).await.unwrap();
     f.store.close().await;
-    let store = Store::open(&f.path, &super::StoreOptions::default(), 0).unwrap();
+    let store = f.again();
     let ids = |alerts: Vec<AlertRecord>| alerts.into_iter().map(|alert| alert.id).collect::<Vec<_>>();
     assert_eq!(ids(store.open_alerts(None, 1).await.unwrap()), ["a"]);
     assert_eq!(ids(store.open_alerts(Some("a"), 9).await.unwrap()), ["c"]);
@@ -124,9 +130,8 @@ async fn what_a_crash_left_to_do_is_found_at_the_next_start() {
     assert_eq!(store.alert_history("b").await.unwrap(), [], "its history goes along");
 }
 
-#[tokio::test]
-async fn a_search_narrows_down_by_everything_that_is_given() {
-    let f = fixture();
+async fn a_search_narrows_down_by_everything_that_is_given(backend: Backend) {
+    let f = fixture(backend);
     let dropped = AlertRecord { fired_at_ms: None, ..alert("d", 1, "resolved") };
     let b = AlertRecord {
         severity: 3,
@@ -162,9 +167,8 @@ async fn a_search_narrows_down_by_everything_that_is_given() {
     }
 }
 
-#[tokio::test]
-async fn pages_joined_are_the_list_in_every_order() {
-    let f = fixture();
+async fn pages_joined_are_the_list_in_every_order(backend: Backend) {
+    let f = fixture(backend);
     let all: Vec<AlertRecord> = (0..23_u8)
         .map(|n| AlertRecord {
             severity: n % 4,
@@ -197,9 +201,8 @@ async fn pages_joined_are_the_list_in_every_order() {
     assert_eq!(worst[0].severity, 3);
 }
 
-#[tokio::test]
-async fn figures_are_of_what_fired_within_the_last_24_hours() {
-    let f = fixture();
+async fn figures_are_of_what_fired_within_the_last_24_hours(backend: Backend) {
+    let f = fixture(backend);
     let now_ms = 100 * HOUR_MS + 5;
     let fired = |id: &str, state, fired_at_ms, acknowledged, resolved| AlertRecord {
         fired_at_ms: Some(fired_at_ms),
@@ -226,6 +229,6 @@ async fn figures_are_of_what_fired_within_the_last_24_hours() {
     assert_eq!((before.from_ms, before.fired, before.resolved), (at, 2, 1));
     assert_eq!((before.mtta_ms, before.mttr_ms), (Some(120_000.0), Some(120_000.0)));
     assert_eq!((current.fired, current.resolved, current.mtta_ms), (1, 1, None));
-    let none = fixture().store.alert_statistics(5, 9).await.unwrap();
+    let none = fixture(backend).store.alert_statistics(5, 9).await.unwrap();
     assert_eq!((none.total, none.mtta_ms, none.trend.len()), (0, None, 24));
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::KeptAnswer;
-use super::fixture;
+use super::{Backend, fixture, on_each};
+
+on_each!(an_answer_is_found_as_it_was_kept_until_it_is_too_old, the_oldest_leave_when_there_are_too_many,);
 
 fn kept(content: u8, answer: Option<&'static [u8]>) -> KeptAnswer {
     KeptAnswer {
@@ -14,9 +16,8 @@ fn kept(content: u8, answer: Option<&'static [u8]>) -> KeptAnswer {
     }
 }
 
-#[tokio::test]
-async fn an_answer_is_found_as_it_was_kept_until_it_is_too_old() {
-    let fixture = fixture();
+async fn an_answer_is_found_as_it_was_kept_until_it_is_too_old(backend: Backend) {
+    let fixture = fixture(backend);
     let store = &fixture.store;
     assert_eq!(store.kept_answer([1; 32], 0).await.unwrap(), None);
     for (request, answer) in [([1; 32], kept(7, Some(b"{}"))), ([2; 32], kept(8, None))] {
@@ -30,9 +31,8 @@ async fn an_answer_is_found_as_it_was_kept_until_it_is_too_old() {
     assert_eq!(store.kept_answer([2; 32], 0).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn the_oldest_leave_when_there_are_too_many() {
-    let fixture = fixture();
+async fn the_oldest_leave_when_there_are_too_many(backend: Backend) {
+    let fixture = fixture(backend);
     let store = &fixture.store;
     for n in 0..5 {
         store.keep_answer([n; 32], kept(n, None), u64::from(n), 3).await.unwrap();

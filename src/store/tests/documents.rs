@@ -1,7 +1,13 @@
 //! Documents of shared state.
 
 use super::super::{DocumentChange, DocumentHead, EntryRecord};
-use super::fixture;
+use super::{Backend, fixture, on_each};
+
+on_each!(
+    a_document_is_kept_as_it_was_written_last,
+    what_is_announced_only_grows,
+    one_document_more_than_there_may_be_is_not_made,
+);
 
 fn entry(key: &str, value: Option<&str>, version: u64, seq: u64) -> EntryRecord {
     let value = value.map(str::to_owned);
@@ -13,9 +19,8 @@ fn change(name: &str, version: u64, announced: u64, entries: Vec<EntryRecord>) -
     DocumentChange { name: name.into(), head, entries, forgotten: Vec::new(), documents_max: 2 }
 }
 
-#[tokio::test]
-async fn a_document_is_kept_as_it_was_written_last() {
-    let f = fixture();
+async fn a_document_is_kept_as_it_was_written_last(backend: Backend) {
+    let f = fixture(backend);
     assert_eq!(f.store.document("plan").await.unwrap(), None);
     let first = vec![entry("b", Some("1"), 1, 1), entry("ä", Some(r#""ü""#), 1, 2)];
     assert!(f.store.write_document(change("plan", 2, 0, first)).await.unwrap());
@@ -32,9 +37,8 @@ async fn a_document_is_kept_as_it_was_written_last() {
     assert_eq!(f.store.document("plan").await.unwrap().unwrap().1, expected[1..]);
 }
 
-#[tokio::test]
-async fn what_is_announced_only_grows() {
-    let f = fixture();
+async fn what_is_announced_only_grows(backend: Backend) {
+    let f = fixture(backend);
     f.store.write_document(change("a", 3, 0, Vec::new())).await.unwrap();
     f.store.write_document(change("b", 3, 3, Vec::new())).await.unwrap();
     assert_eq!(f.store.unannounced_documents(None, 9).await.unwrap(), ["a"]);
@@ -48,9 +52,8 @@ async fn what_is_announced_only_grows() {
     assert_eq!(f.store.unannounced_documents(Some("a"), 9).await.unwrap(), [""; 0]);
 }
 
-#[tokio::test]
-async fn one_document_more_than_there_may_be_is_not_made() {
-    let f = fixture();
+async fn one_document_more_than_there_may_be_is_not_made(backend: Backend) {
+    let f = fixture(backend);
     for (name, made) in [("a", true), ("b", true), ("c", false), ("a", true)] {
         assert_eq!(f.store.write_document(change(name, 1, 0, Vec::new())).await.unwrap(), made, "{name}");
     }

@@ -1,7 +1,16 @@
 use bytes::Bytes;
 
 use super::super::{Event, StoreError, TopicHead};
-use super::{Fixture, fixture};
+use super::{Backend, Fixture, fixture, on_each};
+
+on_each!(
+    the_store_gives_out_offsets_when_several_write,
+    a_log_is_read_from_its_end_and_after_a_position,
+    offsets_are_never_given_twice,
+    the_head_outlives_its_messages,
+    a_new_epoch_starts_afresh,
+    a_listing_goes_back_page_by_page_over_what_may_be_read,
+);
 
 fn event(offset: u64) -> Event {
     Event {
@@ -29,9 +38,8 @@ fn head(epoch: &str, last_offset: u64) -> Option<TopicHead> {
     Some(TopicHead { epoch: epoch.into(), last_offset })
 }
 
-#[tokio::test]
-async fn a_log_is_read_from_its_end_and_after_a_position() {
-    let f = fixture();
+async fn a_log_is_read_from_its_end_and_after_a_position(backend: Backend) {
+    let f = fixture(backend);
     assert_eq!(f.store.topic_head("room:a").await.unwrap(), None);
     append(&f, "room:a", "e1", 1..=10).await;
     append(&f, "room:b", "e1", 1..=2).await;
@@ -44,9 +52,8 @@ async fn a_log_is_read_from_its_end_and_after_a_position() {
     assert_eq!(f.store.tail_events("room:c", 3, None).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn offsets_are_never_given_twice() {
-    let f = fixture();
+async fn offsets_are_never_given_twice(backend: Backend) {
+    let f = fixture(backend);
     append(&f, "room:a", "e1", 1..=3).await;
     f.store.append_event("room:a", "e1", event(2)).await.unwrap();
     let other = Event { id: "other".into(), ..event(2) };
@@ -59,9 +66,8 @@ async fn offsets_are_never_given_twice() {
     assert_eq!(offsets(&f.store.tail_events("room:a", 9, None).await.unwrap()), [1, 2, 3]);
 }
 
-#[tokio::test]
-async fn the_head_outlives_its_messages() {
-    let f = fixture();
+async fn the_head_outlives_its_messages(backend: Backend) {
+    let f = fixture(backend);
     append(&f, "room:a", "e1", 1..=10).await;
     assert_eq!(f.store.trim_topic("room:a", 4).await.unwrap(), 6);
     assert_eq!(offsets(&f.store.tail_events("room:a", 9, None).await.unwrap()), [7, 8, 9, 10]);
@@ -72,9 +78,8 @@ async fn the_head_outlives_its_messages() {
     assert_eq!(f.store.trim_topic("nowhere", 0).await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn a_new_epoch_starts_afresh() {
-    let f = fixture();
+async fn a_new_epoch_starts_afresh(backend: Backend) {
+    let f = fixture(backend);
     append(&f, "room:a", "e1", 1..=3).await;
     append(&f, "room:a", "e2", 1..=1).await;
     assert_eq!(f.store.topic_head("room:a").await.unwrap(), head("e2", 1));
@@ -82,9 +87,8 @@ async fn a_new_epoch_starts_afresh() {
     assert_eq!(f.store.trim_topic("room:a", 2).await.unwrap(), 2, "older epochs go first");
 }
 
-#[tokio::test]
-async fn a_listing_goes_back_page_by_page_over_what_may_be_read() {
-    let f = fixture();
+async fn a_listing_goes_back_page_by_page_over_what_may_be_read(backend: Backend) {
+    let f = fixture(backend);
     for n in 1..=5 {
         append(&f, "room:a", "e1", n..=n).await;
         append(&f, "client:secret", "e1", n..=n).await;
@@ -111,4 +115,33 @@ async fn a_listing_goes_back_page_by_page_over_what_may_be_read() {
     assert_eq!(one.items[0].event, event(5));
     assert!(f.store.list_events(Some("client:secret"), None, 10, may_read).await.unwrap().items.is_empty());
     assert!(f.store.list_events(Some("nowhere"), None, 10, |_| true).await.unwrap().items.is_empty());
+}
+
+async fn the_store_gives_out_offsets_when_several_write(backend: Backend) {
+    let f = fixture(backend);
+    let stores = [f.store.clone(), f.again()];
+    let replies: Vec<_> = (0..40)
+        .map(|n| {
+            stores[n % 2].append_next(
+                "room:a",
+                &format!("e{}", n % 2),
+                Event { id: n.to_string(), ..event(0) },
+            )
+        })
+        .collect();
+    let mut given = Vec::new();
+    for (n, reply) in replies.into_iter().enumerate() {
+        let (epoch, offset) = reply.await.unwrap();
+        given.push((offset, epoch, n.to_string()));
+    }
+    given.sort();
+    let epoch = given[0].1.clone();
+    assert!(given.iter().all(|(_, of, _)| *of == epoch), "whoever came first gave the epoch");
+    let kept = f.store.events_after("room:a", &epoch, 0, 99).await.unwrap();
+    let kept: Vec<_> = kept.into_iter().map(|event| (event.offset, epoch.clone(), event.id)).collect();
+    assert_eq!(kept, given);
+    assert_eq!(kept.iter().map(|(offset, ..)| *offset).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    // Both ways of appending go on from each other.
+    f.store.append_event("room:a", &epoch, event(41)).await.unwrap();
+    assert_eq!(stores[1].append_next("room:a", "other", event(0)).await.unwrap(), (epoch, 42));
 }

@@ -3,15 +3,25 @@ use std::sync::mpsc::channel;
 
 use futures_util::FutureExt;
 
+use super::super::value::params;
 use super::super::{DataDirectory, Store, StoreError, StoreOptions};
-use super::{Hold, fixture, fixture_with};
+use super::{Backend, Hold, fixture, fixture_with, on_each};
 use crate::breaker::{Breakers, Subsystem};
 use crate::clock::Clock;
 use crate::config::BreakerSection;
 
-#[tokio::test]
-async fn a_panic_answers_the_whole_group_and_the_writer_comes_back() {
-    let f = fixture();
+on_each!(
+    a_panic_answers_the_whole_group_and_the_writer_comes_back,
+    the_breaker_is_told_how_every_request_went,
+    requests_that_take_too_long_are_failures_once_each,
+    a_connection_that_turned_read_only_is_replaced,
+    reads_are_bounded_and_a_failed_one_harms_nobody,
+    readers_cannot_write,
+    the_probe_goes_all_the_way,
+);
+
+async fn a_panic_answers_the_whole_group_and_the_writer_comes_back(backend: Backend) {
+    let f = fixture(backend);
     let hold = Hold::start(&f.store);
     let before = f.store.revoke_token("before", 1);
     let panics = f.store.write::<(), _>(0, |_| panic!("on purpose"));
@@ -32,9 +42,8 @@ fn breakers() -> Breakers {
     Breakers::new(&BreakerSection::default(), &Clock::system())
 }
 
-#[tokio::test]
-async fn the_breaker_is_told_how_every_request_went() {
-    let f = fixture_with(&StoreOptions { queue_requests_max: 30, ..StoreOptions::default() });
+async fn the_breaker_is_told_how_every_request_went(backend: Backend) {
+    let f = fixture_with(backend, &StoreOptions { queue_requests_max: 30, ..StoreOptions::default() });
     let breakers = breakers();
     f.store.watched_by(breakers.clone());
     for n in 0..5 {
@@ -52,9 +61,8 @@ async fn the_breaker_is_told_how_every_request_went() {
     drop(waiting);
 }
 
-#[tokio::test]
-async fn requests_that_take_too_long_are_failures_once_each() {
-    let f = fixture();
+async fn requests_that_take_too_long_are_failures_once_each(backend: Backend) {
+    let f = fixture(backend);
     let breakers = breakers();
     f.store.watched_by(breakers.clone());
     let hold = Hold::start(&f.store);
@@ -74,13 +82,9 @@ async fn requests_that_take_too_long_are_failures_once_each() {
     assert_eq!(breakers.one(Subsystem::Store).tally.failures, 11, "nothing is in hand");
 }
 
-#[tokio::test]
-async fn a_connection_that_turned_read_only_is_replaced() {
-    let f = fixture();
-    f.store
-        .write(0, |database| Ok(database.connection.execute_batch("PRAGMA query_only = ON")?))
-        .await
-        .unwrap();
+async fn a_connection_that_turned_read_only_is_replaced(backend: Backend) {
+    let f = fixture(backend);
+    f.turn_read_only().await;
     assert_eq!(f.store.revoke_token("x", 1).await, Err(StoreError::ReadOnly));
     f.store.revoke_token("x", 1).await.unwrap();
     assert_eq!(f.store.stats().writer_restarts, 1);
@@ -88,11 +92,11 @@ async fn a_connection_that_turned_read_only_is_replaced() {
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_passes() {
-    let f = fixture();
+    let f = fixture(Backend::Sqlite);
     let limit = |pages: u32| {
         f.store.write(0, move |database| {
             let sql = format!("PRAGMA max_page_count = {pages}");
-            Ok(database.connection.query_row(&sql, [], |_| Ok(()))?)
+            database.session.one(&sql, params![], |_| Ok(()))
         })
     };
     limit(1).await.unwrap();
@@ -146,10 +150,9 @@ async fn a_store_that_is_down_can_be_closed() {
     assert_eq!(store.revoke_token("late", 1).await, Err(StoreError::Closed));
 }
 
-#[tokio::test]
-async fn reads_are_bounded_and_a_failed_one_harms_nobody() {
+async fn reads_are_bounded_and_a_failed_one_harms_nobody(backend: Backend) {
     let options = StoreOptions { readers: 1, reads_waiting_max: 1, ..StoreOptions::default() };
-    let f = fixture_with(&options);
+    let f = fixture_with(backend, &options);
     let (entered, has_entered) = channel();
     let (let_go, may_go) = channel::<()>();
     let store = f.store.clone();
@@ -171,30 +174,25 @@ async fn reads_are_bounded_and_a_failed_one_harms_nobody() {
     assert_eq!(waiting.await, Ok(None));
 }
 
-#[tokio::test]
-async fn readers_cannot_write() {
-    let f = fixture();
-    let write = f.store.read(|connection| Ok(connection.execute("DELETE FROM users", [])?)).await;
+async fn readers_cannot_write(backend: Backend) {
+    let f = fixture(backend);
+    let write = f.store.read(|session| session.execute("DELETE FROM users", params![])).await;
     assert_eq!(write, Err(StoreError::ReadOnly));
 }
 
-#[tokio::test]
-async fn the_probe_goes_all_the_way() {
-    let f = fixture();
+async fn the_probe_goes_all_the_way(backend: Backend) {
+    let f = fixture(backend);
     f.store.probe(5_000).await.unwrap();
-    f.store
-        .write(0, |database| Ok(database.connection.execute_batch("PRAGMA query_only = ON")?))
-        .await
-        .unwrap();
+    f.turn_read_only().await;
     assert_eq!(f.store.probe(6_000).await, Err(StoreError::ReadOnly));
 }
 
 #[tokio::test]
 async fn the_file_and_its_log_are_private() {
-    let f = fixture();
+    let f = fixture(Backend::Sqlite);
     f.store.probe(5_000).await.unwrap();
     for name in ["infrawatch.db", "infrawatch.db-wal", "infrawatch.db-shm"] {
-        let mode = std::fs::metadata(f.path.with_file_name(name)).unwrap().mode() & 0o777;
+        let mode = std::fs::metadata(f.directory.path().join(name)).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o600, "{name}");
     }
 }

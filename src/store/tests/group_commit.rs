@@ -1,40 +1,42 @@
 use futures_util::FutureExt;
-use rusqlite::Connection;
 
+use super::super::value::params;
 use super::super::{StoreError, StoreOptions};
-use super::{Hold, fixture, fixture_with};
+use super::{Backend, Hold, fixture, fixture_with, on_each};
 
-fn count(connection: &Connection, sql: &str) -> i64 {
-    connection.query_row(sql, [], |row| row.get(0)).unwrap()
-}
+on_each!(
+    an_answer_comes_after_the_commit,
+    what_waits_is_committed_together_and_in_order,
+    a_group_has_a_bound,
+    a_bad_request_fails_alone_and_leaves_nothing,
+    a_full_queue_refuses_at_once,
+    the_queue_is_bounded_in_bytes_too,
+    an_answer_that_nobody_waits_for_is_still_written,
+    closing_commits_what_waits_and_refuses_what_comes,
+);
 
-#[tokio::test]
-async fn an_answer_comes_after_the_commit() {
-    let f = fixture();
-    let other = Connection::open(&f.path).unwrap();
+async fn an_answer_comes_after_the_commit(backend: Backend) {
+    let f = fixture(backend);
+    let other = f.again();
     for n in 1..=300 {
         f.store.revoke_token(&format!("jti-{n}"), 1).await.unwrap();
-        assert_eq!(count(&other, "SELECT count(*) FROM revoked_tokens"), n);
+        assert_eq!(other.revocations(0).await.unwrap().tokens.len(), n);
     }
 }
 
 #[tokio::test]
 async fn commits_are_synced_to_the_disk() {
-    let f = fixture();
+    let f = fixture(Backend::Sqlite);
     let settings = f.store.write(0, |database| {
-        let pragma = |name: &str| {
-            database
-                .connection
-                .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0))
-        };
-        Ok((pragma("synchronous")?, pragma("journal_mode")?))
+        let synchronous: i64 = database.session.one("PRAGMA synchronous", params![], |row| row.get(0))?;
+        let mode: String = database.session.one("PRAGMA journal_mode", params![], |row| row.get(0))?;
+        Ok((synchronous, mode))
     });
-    assert_eq!(settings.await.unwrap(), (2.into(), "wal".to_owned().into()), "2 is FULL");
+    assert_eq!(settings.await.unwrap(), (2, "wal".to_owned()), "2 is FULL");
 }
 
-#[tokio::test]
-async fn what_waits_is_committed_together_and_in_order() {
-    let f = fixture();
+async fn what_waits_is_committed_together_and_in_order(backend: Backend) {
+    let f = fixture(backend);
     let hold = Hold::start(&f.store);
     let replies: Vec<_> = (0..100).map(|n| f.store.revoke_subject("one", n, n)).collect();
     assert_eq!(f.store.stats().queue_requests, 100);
@@ -47,9 +49,8 @@ async fn what_waits_is_committed_together_and_in_order() {
     assert_eq!(f.store.revocations(0).await.unwrap().subjects, [("one".into(), 99, 99)]);
 }
 
-#[tokio::test]
-async fn a_group_has_a_bound() {
-    let f = fixture_with(&StoreOptions { group_requests_max: 10, ..StoreOptions::default() });
+async fn a_group_has_a_bound(backend: Backend) {
+    let f = fixture_with(backend, &StoreOptions { group_requests_max: 10, ..StoreOptions::default() });
     let hold = Hold::start(&f.store);
     let replies: Vec<_> = (0..25).map(|n| f.store.revoke_token("x", n)).collect();
     hold.end().await;
@@ -59,18 +60,17 @@ async fn a_group_has_a_bound() {
     assert_eq!(f.store.stats().commits, 1 + 3);
 }
 
-#[tokio::test]
-async fn a_bad_request_fails_alone_and_leaves_nothing() {
-    let f = fixture();
+async fn a_bad_request_fails_alone_and_leaves_nothing(backend: Backend) {
+    let f = fixture(backend);
     let hold = Hold::start(&f.store);
     let before = f.store.revoke_token("before", 1);
     let bad = f.store.write(0, |database| {
-        database.connection.execute("INSERT INTO revoked_tokens VALUES ('half', 1)", [])?;
-        database.connection.execute("INSERT INTO revoked_tokens VALUES ('half', 1)", [])?;
+        database.session.execute("INSERT INTO revoked_tokens VALUES ('half', 1)", params![])?;
+        database.session.execute("INSERT INTO revoked_tokens VALUES ('half', 1)", params![])?;
         Ok(())
     });
     let refused = f.store.write(0, |database| {
-        database.connection.execute("INSERT INTO revoked_tokens VALUES ('refused', 1)", [])?;
+        database.session.execute("INSERT INTO revoked_tokens VALUES ('refused', 1)", params![])?;
         Err::<(), _>(StoreError::Invalid("no".into()))
     });
     let after = f.store.revoke_token("after", 1);
@@ -85,9 +85,8 @@ async fn a_bad_request_fails_alone_and_leaves_nothing() {
     assert_eq!(f.store.stats().commits, 2, "all in one group");
 }
 
-#[tokio::test]
-async fn a_full_queue_refuses_at_once() {
-    let f = fixture_with(&StoreOptions { queue_requests_max: 4, ..StoreOptions::default() });
+async fn a_full_queue_refuses_at_once(backend: Backend) {
+    let f = fixture_with(backend, &StoreOptions { queue_requests_max: 4, ..StoreOptions::default() });
     let hold = Hold::start(&f.store);
     let accepted: Vec<_> = (0..4).map(|n| f.store.revoke_token("x", n)).collect();
     assert_eq!(f.store.revoke_token("y", 0).now_or_never(), Some(Err(StoreError::Overloaded)));
@@ -99,9 +98,8 @@ async fn a_full_queue_refuses_at_once() {
     f.store.revoke_token("y", 0).await.unwrap();
 }
 
-#[tokio::test]
-async fn the_queue_is_bounded_in_bytes_too() {
-    let f = fixture_with(&StoreOptions { queue_bytes_max: 100, ..StoreOptions::default() });
+async fn the_queue_is_bounded_in_bytes_too(backend: Backend) {
+    let f = fixture_with(backend, &StoreOptions { queue_bytes_max: 100, ..StoreOptions::default() });
     let hold = Hold::start(&f.store);
     let alone = f.store.revoke_token(&"a".repeat(150), 1);
     assert_eq!(f.store.revoke_token("b", 1).now_or_never(), Some(Err(StoreError::Overloaded)));
@@ -111,17 +109,15 @@ async fn the_queue_is_bounded_in_bytes_too() {
     assert_eq!(f.store.stats().queue_bytes, 0);
 }
 
-#[tokio::test]
-async fn an_answer_that_nobody_waits_for_is_still_written() {
-    let f = fixture();
+async fn an_answer_that_nobody_waits_for_is_still_written(backend: Backend) {
+    let f = fixture(backend);
     drop(f.store.revoke_token("unheard", 5));
     f.store.revoke_token("heard", 5).await.unwrap();
     assert_eq!(f.store.revocations(0).await.unwrap().tokens.len(), 2);
 }
 
-#[tokio::test]
-async fn closing_commits_what_waits_and_refuses_what_comes() {
-    let f = fixture();
+async fn closing_commits_what_waits_and_refuses_what_comes(backend: Backend) {
+    let f = fixture(backend);
     let hold = Hold::start(&f.store);
     let waiting = f.store.revoke_token("waiting", 5);
     let closing = f.store.clone();
@@ -131,6 +127,5 @@ async fn closing_commits_what_waits_and_refuses_what_comes() {
     close.await.unwrap();
     assert_eq!(f.store.revoke_token("late", 5).await, Err(StoreError::Closed));
     f.store.close().await;
-    let other = Connection::open(&f.path).unwrap();
-    assert_eq!(count(&other, "SELECT count(*) FROM revoked_tokens"), 1);
+    assert_eq!(f.again().revocations(0).await.unwrap().tokens.len(), 1);
 }

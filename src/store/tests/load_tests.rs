@@ -1,7 +1,13 @@
 //! Load tests.
 
 use super::super::LoadTestRecord;
-use super::fixture;
+use super::{Backend, fixture, on_each};
+
+on_each!(
+    runs_are_replaced_and_listed_newest_first_without_their_detail,
+    the_oldest_runs_beyond_the_bound_are_forgotten,
+    only_runs_under_way_are_marked_as_failed,
+);
 
 fn run(id: &str, status: &str) -> LoadTestRecord {
     LoadTestRecord {
@@ -18,9 +24,8 @@ fn run(id: &str, status: &str) -> LoadTestRecord {
     }
 }
 
-#[tokio::test]
-async fn runs_are_replaced_and_listed_newest_first_without_their_detail() {
-    let f = fixture();
+async fn runs_are_replaced_and_listed_newest_first_without_their_detail(backend: Backend) {
+    let f = fixture(backend);
     for id in ["1", "2", "3"] {
         f.store.put_load_test(run(id, "running"), 9).await.unwrap();
     }
@@ -32,9 +37,8 @@ async fn runs_are_replaced_and_listed_newest_first_without_their_detail() {
     assert_eq!(f.store.load_tests(Some("2"), 2).await.unwrap(), [bare("1", "running")]);
 }
 
-#[tokio::test]
-async fn the_oldest_runs_beyond_the_bound_are_forgotten() {
-    let f = fixture();
+async fn the_oldest_runs_beyond_the_bound_are_forgotten(backend: Backend) {
+    let f = fixture(backend);
     for id in ["1", "2", "3", "4"] {
         f.store.put_load_test(run(id, "completed"), 2).await.unwrap();
     }
@@ -42,9 +46,8 @@ async fn the_oldest_runs_beyond_the_bound_are_forgotten() {
     assert_eq!(ids, ["4", "3"]);
 }
 
-#[tokio::test]
-async fn only_runs_under_way_are_marked_as_failed() {
-    let f = fixture();
+async fn only_runs_under_way_are_marked_as_failed(backend: Backend) {
+    let f = fixture(backend);
     f.store.put_load_test(run("1", "completed"), 9).await.unwrap();
     f.store.put_load_test(run("2", "running"), 9).await.unwrap();
     assert_eq!(f.store.fail_load_tests("the hub died", 77).await.unwrap(), 1);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::{Column, PastQuery, PastSamples, Store};
-use super::fixture;
+use super::{Backend, fixture, on_each};
+
+on_each!(series_are_read_oldest_first_and_the_newest_are_kept_when_there_are_too_many,);
 
 async fn keep(store: &Store, node: &str, ts_ms: u64, values: &[(&str, f64)]) {
     let column = |name: &str| Column { name: name.to_owned(), labels: BTreeMap::new() };
@@ -20,9 +22,8 @@ async fn past(store: &Store, query: PastQuery) -> PastSamples<String> {
     store.past_samples(query, wanted).await.unwrap()
 }
 
-#[tokio::test]
-async fn series_are_read_oldest_first_and_the_newest_are_kept_when_there_are_too_many() {
-    let fixture = fixture();
+async fn series_are_read_oldest_first_and_the_newest_are_kept_when_there_are_too_many(backend: Backend) {
+    let fixture = fixture(backend);
     let store = &fixture.store;
     for ts_ms in 1..=3 {
         keep(store, "n1", ts_ms, &[("a", ts_ms as f64), ("b", 0.0)]).await;

@@ -1,7 +1,16 @@
 //! Nodes, sessions, users, tokens.
 
 use super::super::{NodeRecord, RefreshRecord, Rotation, SessionRecord, StoreError, UserRecord};
-use super::fixture;
+use super::{Backend, fixture, on_each};
+
+on_each!(
+    nodes_keep_their_first_and_newest_sighting,
+    sessions_are_replaced_ended_and_forgotten,
+    a_user_name_is_taken_once,
+    of_two_rotations_at_the_same_time_one_wins_and_then_the_family_is_void,
+    a_refresh_token_ends_with_its_time_and_with_its_user,
+    revocations_are_kept_until_they_are_of_no_use,
+);
 
 fn node(name: &str, last_seen_ms: u64) -> NodeRecord {
     NodeRecord {
@@ -17,9 +26,8 @@ fn node(name: &str, last_seen_ms: u64) -> NodeRecord {
     }
 }
 
-#[tokio::test]
-async fn nodes_keep_their_first_and_newest_sighting() {
-    let f = fixture();
+async fn nodes_keep_their_first_and_newest_sighting(backend: Backend) {
+    let f = fixture(backend);
     f.store.put_node(node("web-1", 100)).await.unwrap();
     assert_eq!(f.store.node("web-1").await.unwrap(), Some(node("web-1", 100)));
     f.store
@@ -56,9 +64,8 @@ fn session(client_id: &str, disconnected_at_ms: Option<u64>) -> SessionRecord {
     }
 }
 
-#[tokio::test]
-async fn sessions_are_replaced_ended_and_forgotten() {
-    let f = fixture();
+async fn sessions_are_replaced_ended_and_forgotten(backend: Backend) {
+    let f = fixture(backend);
     f.store.put_sessions(vec![session("a", None), session("b", Some(50)), session("c", None)]).await.unwrap();
     f.store.put_sessions(vec![session("a", Some(60))]).await.unwrap();
     assert_eq!(f.store.session("a").await.unwrap(), Some(session("a", Some(60))));
@@ -79,9 +86,8 @@ fn user(name: &str) -> UserRecord {
     }
 }
 
-#[tokio::test]
-async fn a_user_name_is_taken_once() {
-    let f = fixture();
+async fn a_user_name_is_taken_once(backend: Backend) {
+    let f = fixture(backend);
     f.store.add_user(user("alice")).await.unwrap();
     let again = f.store.add_user(UserRecord { role: "admin".into(), ..user("alice") }).await;
     assert_eq!(again, Err(StoreError::Conflict("user \"alice\" exists already".into())));
@@ -106,9 +112,8 @@ fn refresh(hash: u8) -> RefreshRecord {
     }
 }
 
-#[tokio::test]
-async fn of_two_rotations_at_the_same_time_one_wins_and_then_the_family_is_void() {
-    let f = fixture();
+async fn of_two_rotations_at_the_same_time_one_wins_and_then_the_family_is_void(backend: Backend) {
+    let f = fixture(backend);
     f.store.add_refresh_token(refresh(1)).await.unwrap();
     let (first, second) = (
         f.store.rotate_refresh_token([1; 32], [2; 32], 10, 2_000),
@@ -123,9 +128,8 @@ async fn of_two_rotations_at_the_same_time_one_wins_and_then_the_family_is_void(
     assert_eq!(rotate(3).await.unwrap(), Rotation::Unknown, "the loser never got one");
 }
 
-#[tokio::test]
-async fn a_refresh_token_ends_with_its_time_and_with_its_user() {
-    let f = fixture();
+async fn a_refresh_token_ends_with_its_time_and_with_its_user(backend: Backend) {
+    let f = fixture(backend);
     f.store.add_refresh_token(refresh(1)).await.unwrap();
     let rotate = |old: u8, now_ms| f.store.rotate_refresh_token([old; 32], [old + 1; 32], now_ms, 9_000);
     assert_eq!(rotate(1, 1_000).await.unwrap(), Rotation::Expired);
@@ -140,9 +144,8 @@ async fn a_refresh_token_ends_with_its_time_and_with_its_user() {
     assert_eq!(rotate(11, 7).await.unwrap(), Rotation::Revoked);
 }
 
-#[tokio::test]
-async fn revocations_are_kept_until_they_are_of_no_use() {
-    let f = fixture();
+async fn revocations_are_kept_until_they_are_of_no_use(backend: Backend) {
+    let f = fixture(backend);
     f.store.revoke_token("short", 100).await.unwrap();
     f.store.revoke_token("long", 300).await.unwrap();
     f.store.revoke_subject("alice", 50, 200).await.unwrap();

@@ -5,7 +5,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::super::{PolicyKind, PolicyWrite, RuleRecord, RuleState, RuleWrite, Store, Written};
-use super::fixture;
+use super::{Backend, fixture, on_each};
+
+on_each!(
+    a_rule_is_written_over_only_by_who_knows_its_version,
+    of_several_rules_all_are_kept_or_none,
+    the_state_of_an_evaluation_outlives_changes_of_its_rule_and_ends_with_it,
+    policies_are_apart_by_kind_and_have_versions_too,
+);
 
 fn rule(id: &str, definition: &str, expected: Option<u64>) -> RuleWrite {
     RuleWrite { id: id.into(), definition: definition.into(), enabled: true, expected }
@@ -24,9 +31,8 @@ async fn put(store: &Store, writes: Vec<RuleWrite>, now_ms: u64) -> Written<Vec<
     store.put_rules(writes, "alice", now_ms, 3).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_rule_is_written_over_only_by_who_knows_its_version() {
-    let f = fixture();
+async fn a_rule_is_written_over_only_by_who_knows_its_version(backend: Backend) {
+    let f = fixture(backend);
     let first = kept(put(&f.store, vec![rule("cpu", "1", Some(0))], 10).await).remove(0);
     assert_eq!((first.version, first.created_at_ms, first.created_by.as_str()), (1, 10, "alice"));
     // Two that read version 1: one wins.
@@ -49,9 +55,8 @@ async fn a_rule_is_written_over_only_by_who_knows_its_version() {
     );
 }
 
-#[tokio::test]
-async fn of_several_rules_all_are_kept_or_none() {
-    let f = fixture();
+async fn of_several_rules_all_are_kept_or_none(backend: Backend) {
+    let f = fixture(backend);
     kept(put(&f.store, vec![rule("b", "1", None)], 1).await);
     let refused = put(&f.store, vec![rule("a", "1", None), rule("b", "2", Some(9))], 2).await;
     assert_eq!(refused, Written::Stale { id: "b".into(), current: 1 });
@@ -67,9 +72,8 @@ async fn of_several_rules_all_are_kept_or_none() {
     assert_eq!(ids(f.store.rules(None, 9).await.unwrap()), ["b"]);
 }
 
-#[tokio::test]
-async fn the_state_of_an_evaluation_outlives_changes_of_its_rule_and_ends_with_it() {
-    let f = fixture();
+async fn the_state_of_an_evaluation_outlives_changes_of_its_rule_and_ends_with_it(backend: Backend) {
+    let f = fixture(backend);
     kept(put(&f.store, vec![rule("cpu", "1", None)], 1).await);
     let state = |rule_id: &str, state: &'static [u8]| RuleState {
         rule_id: rule_id.into(),
@@ -88,9 +92,8 @@ async fn the_state_of_an_evaluation_outlives_changes_of_its_rule_and_ends_with_i
     assert_eq!(f.store.rule_state("cpu").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn policies_are_apart_by_kind_and_have_versions_too() {
-    let f = fixture();
+async fn policies_are_apart_by_kind_and_have_versions_too(backend: Backend) {
+    let f = fixture(backend);
     let put = |kind, id: &str, expected, now_ms| {
         let write = PolicyWrite { id: id.into(), body: "{}".into(), expected };
         f.store.put_policy(kind, write, "alice", now_ms, 2)

@@ -1,8 +1,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::value::params;
 use super::super::{Column, SampleQuery, StoreError};
-use super::{Hold, fixture};
+use super::{Backend, Hold, fixture, on_each};
+
+on_each!(
+    a_series_is_found_by_metric_and_labels_over_changing_columns,
+    the_newest_frame_comes_back_whole,
+    a_replayed_frame_changes_nothing,
+    columns_and_values_must_be_as_many,
+);
 
 const NAN: f64 = f64::NAN;
 
@@ -31,9 +39,8 @@ fn query(metric: &str, labels: &[(&str, &str)], points: usize) -> SampleQuery {
     }
 }
 
-#[tokio::test]
-async fn a_series_is_found_by_metric_and_labels_over_changing_columns() {
-    let f = fixture();
+async fn a_series_is_found_by_metric_and_labels_over_changing_columns(backend: Backend) {
+    let f = fixture(backend);
     f.store.append_frame("web-1", 1_000, columns(), &[10.0, 1.0, 5.0]).await.unwrap();
     f.store.append_frame("web-1", 1_100, columns(), &[NAN, 2.0, 7.0]).await.unwrap();
     let fewer: Arc<[Column]> =
@@ -53,9 +60,8 @@ async fn a_series_is_found_by_metric_and_labels_over_changing_columns() {
     assert_eq!(series(SampleQuery { node: "nobody".into(), ..query("cpu_percent", &[], 10) }).await, []);
 }
 
-#[tokio::test]
-async fn the_newest_frame_comes_back_whole() {
-    let f = fixture();
+async fn the_newest_frame_comes_back_whole(backend: Backend) {
+    let f = fixture(backend);
     assert_eq!(f.store.latest_frame("web-1").await.unwrap(), None);
     f.store.append_frame("web-1", 2_000, columns(), &[NAN, 0.1, -7.0]).await.unwrap();
     f.store.append_frame("web-1", 1_000, columns(), &[1.0, 1.0, 1.0]).await.unwrap();
@@ -65,34 +71,33 @@ async fn the_newest_frame_comes_back_whole() {
     assert_eq!(frame.values[1..], [0.1, -7.0]);
 }
 
-#[tokio::test]
-async fn a_replayed_frame_changes_nothing() {
-    let f = fixture();
+async fn a_replayed_frame_changes_nothing(backend: Backend) {
+    let f = fixture(backend);
     f.store.append_frame("web-1", 1_000, columns(), &[1.0, 1.0, 1.0]).await.unwrap();
     for _ in 0..3 {
         f.store.append_frame("web-1", 1_000, columns(), &[2.0, 2.0, 2.0]).await.unwrap();
     }
-    let rows =
-        f.store.read(|c| Ok(c.query_row("SELECT count(*) FROM samples", [], |row| row.get::<_, i64>(0))?));
+    let rows = f
+        .store
+        .read(|session| session.one("SELECT count(*) FROM samples", params![], |row| row.get::<i64>(0)));
     assert_eq!(rows.await.unwrap(), 1);
     assert_eq!(f.store.query_samples(query("cpu_percent", &[], 10)).await.unwrap().points, [(1_000, 1.0)]);
 }
 
-#[tokio::test]
-async fn columns_and_values_must_be_as_many() {
-    let f = fixture();
+async fn columns_and_values_must_be_as_many(backend: Backend) {
+    let f = fixture(backend);
     let answer = f.store.append_frame("web-1", 1_000, columns(), &[1.0]).await;
     assert_eq!(answer, Err(StoreError::Invalid("a frame has 3 columns and 1 values".into())));
 }
 
 #[tokio::test]
 async fn sets_of_a_group_that_was_undone_are_not_remembered() {
-    let f = fixture();
+    let f = fixture(Backend::Sqlite);
     let hold = Hold::start(&f.store);
     let frame = f.store.append_frame("web-1", 1_000, columns(), &[1.0; 3]);
     let fails = f.store.write::<(), _>(0, |database| {
         // Undoes the transaction behind the writer's back, as SQLite does when the disk is full.
-        database.connection.execute_batch("ROLLBACK")?;
+        database.session.execute_batch("ROLLBACK")?;
         Err(StoreError::DiskFull)
     });
     hold.let_go.send(()).unwrap();
@@ -105,7 +110,7 @@ async fn sets_of_a_group_that_was_undone_are_not_remembered() {
 #[tokio::test]
 async fn pruning_takes_what_is_old_and_only_that() {
     const HOUR_MS: u64 = 3_600_000;
-    let f = fixture();
+    let f = fixture(Backend::Sqlite);
     let old: Arc<[Column]> = [column("gone", &[])].into();
     for thousand in 0..6 {
         let times = thousand * 1_000..(thousand + 1) * 1_000;
@@ -119,9 +124,8 @@ async fn pruning_takes_what_is_old_and_only_that() {
 
     let pruned = f.store.prune_samples(4 * HOUR_MS).await.unwrap();
     assert_eq!(pruned, 6_000 + 1, "more than one step takes");
-    let names = f.store.read(|connection| {
-        let mut statement = connection.prepare("SELECT name FROM sample_nodes")?;
-        Ok(statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?)
+    let names = f.store.read(|session| {
+        session.query::<String, Vec<_>>("SELECT name FROM sample_nodes", params![], |row| row.get(0))
     });
     assert_eq!(names.await.unwrap(), ["web-1"], "a node without sets is forgotten");
     assert_eq!(f.store.latest_frame("web-1").await.unwrap().unwrap().ts_ms, 5 * HOUR_MS);
@@ -133,7 +137,7 @@ async fn pruning_takes_what_is_old_and_only_that() {
 #[tokio::test]
 async fn a_set_in_use_is_never_pruned_before_its_samples() {
     const HOUR_MS: u64 = 3_600_000;
-    let f = fixture();
+    let f = fixture(Backend::Sqlite);
     for hour in 0..10 {
         f.store.append_frame("web-1", hour * HOUR_MS + 7, columns(), &[hour as f64; 3]).await.unwrap();
         f.store.prune_samples((hour * HOUR_MS).saturating_sub(HOUR_MS)).await.unwrap();

@@ -51,6 +51,7 @@ impl Inside {
         let mut options = HubOptions {
             settings,
             data_dir: directory.path().to_owned(),
+            store: None,
             signing_key: None,
             workers: 2,
             dev: false,
@@ -60,6 +61,7 @@ impl Inside {
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
             lab: true,
             rules: None,
+            redis_url: None,
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();

@@ -71,6 +71,7 @@ impl World {
         let options = HubOptions {
             settings: settings(outbox_bytes_max),
             data_dir: directory.path().to_owned(),
+            store: None,
             signing_key: None,
             workers: 1,
             dev: true,
@@ -80,6 +81,7 @@ impl World {
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
             lab: true,
             rules: None,
+            redis_url: None,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();

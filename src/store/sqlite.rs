@@ -1,14 +1,17 @@
-//! Connections to the file: the settings that make "acknowledged" mean "on the disk".
+//! SQLite: connections to the file, with the settings that make "acknowledged" mean "on the disk".
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql, params_from_iter};
 
 use super::StoreError;
+use super::value::{Row, Value};
 
 /// How long a connection waits for the lock of another process (`infrawatch user add` beside a running hub).
 const BUSY_TIMEOUT_MS: u64 = 5_000;
@@ -62,17 +65,53 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A time, offset or count as SQLite keeps it. What does not fit is kept as the greatest that does.
-pub(super) fn to_sql(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
+/// Carries out a statement of the transaction itself.
+pub(super) fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
-/// Reads back what [`to_sql`] wrote.
-pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|value| u64::try_from(value).unwrap_or(0))
+/// Carries out a statement; how many rows it changed.
+pub(super) fn execute(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    Ok(connection.prepare_cached(sql)?.execute(params_from_iter(values))? as u64)
 }
 
-/// Reads back a nullable column that [`to_sql`] wrote.
-pub(super) fn unsigned_or_null(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
-    row.get::<_, Option<i64>>(column).map(|value| value.map(|value| u64::try_from(value).unwrap_or(0)))
+/// Hands each row of the answer to `take` until it breaks off.
+pub(super) fn each_until(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value<'_>],
+    mut take: impl FnMut(Row<'_>) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        if take(Row::Sqlite(row))?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One column of a row.
+pub(super) fn column<'a>(row: &'a rusqlite::Row<'_>, column: usize) -> Result<Value<'a>, StoreError> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(integer) => Value::Integer(integer),
+        ValueRef::Real(real) => Value::Real(real),
+        text @ ValueRef::Text(_) => Value::Text(text.as_str().map_err(rusqlite::Error::from)?),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes),
+    })
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(integer) => ValueRef::Integer(integer),
+            Self::Real(real) => ValueRef::Real(real),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
 }
