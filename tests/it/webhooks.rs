@@ -335,3 +335,37 @@ async fn a_hub_stops_while_a_receiver_hangs() {
     let took = begun.elapsed();
     assert!(took < std::time::Duration::from_secs(5), "the hub stopped after {took:?}");
 }
+
+/// What one hub noticed is delivered by another one on the same Redis, after its end.
+#[tokio::test]
+async fn with_redis_an_event_outlives_its_hub() {
+    let server = infrawatch_servers::Redis::start();
+    let nobody = infrawatch_servers::free_port();
+    let section = WebhookSection {
+        url: format!("http://127.0.0.1:{nobody}/"),
+        secret: SECRET.to_owned(),
+        events: vec![WebhookEvent::RoomOccupied],
+    };
+    let start = || {
+        Inside::with(|options| {
+            with(vec![section.clone()])(options);
+            options.redis_url = Some(server.url());
+        })
+    };
+    let first = start();
+    let mut alice = first.client("alice").await;
+    join(&mut alice, "lobby").await;
+    let mailbox = first.state.services.webhooks.hooks()[0].mailbox();
+    until("the event waits", async || {
+        let depth = mailbox.depth().await.ok()?;
+        (depth.waiting == [0, 1, 0]).then_some(())
+    })
+    .await;
+    tokio::task::spawn_blocking(move || drop(first)).await.unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", nobody)).await.unwrap();
+    let _second = start();
+    let (stream, _) = within("a connection", listener.accept()).await.unwrap();
+    let request = within("a request", read(&mut BufReader::new(stream))).await.unwrap();
+    request.signed_s();
+    assert_eq!(request.json()["data"], json!({ "room": "lobby", "client_id": "alice" }));
+}
