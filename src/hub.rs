@@ -4,6 +4,7 @@
 //! compares it with the drawing in `docs/ARCHITECTURE.md`.
 
 mod breakers;
+mod draining;
 mod heartbeat;
 mod keeper;
 mod listener;
@@ -16,20 +17,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
+use crate::engine::{Carrier, EngineError, Redis};
 use crate::fault::Faults;
 use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
-use crate::protocol::codes::Close;
-use crate::protocol::server;
 use crate::rule::{DirectoryError, RuleDirectory, RuleError};
 use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
 use crate::supervision::{
@@ -43,13 +42,6 @@ pub use listener::bind;
 
 /// How long a kind of actors may take to end, in milliseconds.
 const STOP_MS_MAX: u64 = 2_000;
-
-/// Batches in which connections leave, and the time between them.
-const DRAIN_BATCHES: usize = 10;
-const DRAIN_PAUSE_MS: u64 = 50;
-
-/// Clients come back after a drain within this time, spread evenly.
-const RECONNECT_SPREAD_MS: u64 = 2_000;
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -72,6 +64,11 @@ pub fn table() -> Vec<ChildSpec> {
             ..row("lab_faults", None, "lab", "turns fault scenarios on, and off when their time is over")
         },
         ChildSpec {
+            placement: Placement::Arbiter("engine"),
+            queue_bound: 8,
+            ..row("engine", None, "delivery", "the line to Redis: what other hub nodes publish")
+        },
+        ChildSpec {
             placement: Placement::Arbiter("topics"),
             ..row("broker", None, "delivery", "parent of topics; sweeps idle ones")
         },
@@ -80,6 +77,11 @@ pub fn table() -> Vec<ChildSpec> {
             placement: Placement::Arbiter("topics"),
             queue_bound: 65_536,
             ..row("topic", Some("broker"), "delivery", "order, history and fan-out of one topic")
+        },
+        ChildSpec {
+            // Nobody else needs it: what was to be told waits.
+            on_give_up: OnGiveUp::Contain,
+            ..row("webhooks", None, "delivery", "delivers what happened to other programs")
         },
         row("rooms", None, "delivery", "parent of rooms; sweeps empty ones"),
         ChildSpec {
@@ -205,6 +207,8 @@ pub struct HubOptions {
     pub lab: bool,
     /// A directory of rule files that is followed.
     pub rules: Option<PathBuf>,
+    /// The Redis that this hub shares with other nodes.
+    pub redis_url: Option<String>,
 }
 
 /// Why a hub does not start, or stopped.
@@ -228,6 +232,9 @@ pub enum HubError {
     /// Load tests of the hub's former life cannot be marked.
     #[error(transparent)]
     LoadTests(#[from] RunError),
+    /// Redis cannot be used.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The address cannot be listened on, or the server failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -275,6 +282,9 @@ impl Hub {
         let on_root_failure = Arc::new(move |failure| drop(failed.try_send(failure)));
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
+        let redis =
+            options.redis_url.as_ref().map(|url| Redis::new(url, &options.settings.engine)).transpose()?;
+        let carrier = redis.clone().map(|redis| Carrier::new(redis, options.settings.engine.probe_ms));
         let address = listener.local_addr()?;
         let (has_seeds, mut rule_files) =
             (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
@@ -291,6 +301,8 @@ impl Hub {
                 node: node.clone(),
                 faults,
                 scenarios,
+                redis,
+                carrier,
             },
         );
         state.services.broker.recall_memory_topics().await?;
@@ -349,7 +361,7 @@ impl Hub {
         let drained = tokio::time::timeout(limit, async {
             // Before its connections are closed, which it would take for a fault.
             state.load_tests.drain().await;
-            drain_connections(&state).await;
+            draining::drain_connections(&state).await;
             handle.stop(false).await;
             if !serving.is_finished() {
                 drop(serving.await);
@@ -382,19 +394,4 @@ fn host_node(settings: &Settings) -> Result<NodeName, HubError> {
     }
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Ok(NodeName::parse(&hostname).unwrap_or_else(|_| NodeName::hub()))
-}
-
-/// Refuses new connections, tells those that are here when to come back, and closes them in batches.
-async fn drain_connections(state: &State) {
-    state.draining.send_replace(true);
-    let services = &state.services;
-    for part in 0..DRAIN_BATCHES {
-        let reconnect_after_ms = RECONNECT_SPREAD_MS * (part as u64 + 1) / DRAIN_BATCHES as u64;
-        let payload = json!({ "reconnect_after_ms": reconnect_after_ms });
-        let farewell = server::control("draining", services.clock.unix_ms(), None, &payload);
-        let closed = state.shards.close_some(part, DRAIN_BATCHES, Close::Restart, Some(&farewell)).await;
-        if closed > 0 {
-            tokio::time::sleep(Duration::from_millis(DRAIN_PAUSE_MS)).await;
-        }
-    }
 }

@@ -19,6 +19,8 @@
 //! rule                            which samples breach what somebody asked for, and for how long
 //! alert                           an alert's life, and what holds it back
 //! broker · topic                  which topic · order, history, fan-out
+//! webhook                         other programs are told what happens
+//! mailbox                         what waits for a worker, by urgency
 //! store · auth · engine           durable state · who may · what hub nodes share
 //! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
@@ -41,6 +43,7 @@ pub mod hub;
 pub mod ids;
 pub mod ingest;
 pub mod lab;
+pub mod mailbox;
 pub mod node;
 pub mod protocol;
 pub mod room;
@@ -50,4 +53,5 @@ pub mod supervision;
 pub mod sync;
 pub mod telemetry;
 pub mod topic;
+pub mod webhook;
 pub mod websocket;

@@ -91,6 +91,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
         program: "infrawatch".into(),
         lab: false,
         rules: None,
+        redis_url: None,
     };
     let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let hub = Hub::start(options, listener).await.unwrap();

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::followers::Followers;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::TopicName;
 use crate::protocol::priority::Priority;
@@ -33,6 +34,8 @@ pub struct BrokerArgs {
     pub clock: Clock,
     /// What is to go wrong on purpose.
     pub faults: Option<Arc<Faults>>,
+    /// Other hub nodes, which share topics in memory.
+    pub carrier: Option<Carrier>,
 }
 
 /// A message before it has a place.
@@ -125,6 +128,7 @@ impl Broker {
             settings: self.0.args.settings.clone(),
             clock: self.0.args.clock.clone(),
             faults: self.0.args.faults.clone(),
+            carrier: self.0.args.carrier.clone(),
         };
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);

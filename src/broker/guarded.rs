@@ -29,8 +29,8 @@ impl<'a> Guarded<'a> {
                     own.failed();
                 }
             }
-            // The store's failure is no verdict on what goes through it.
-            Err(TopicError::Store(_)) => {}
+            // The failure of the store, or of Redis, is no verdict on what goes through it.
+            Err(TopicError::Store(_) | TopicError::Engine(_)) => {}
             Ok(_) => {
                 if let Some(own) = own {
                     own.succeeded();

@@ -47,7 +47,7 @@ pub(super) struct ServeArgs {
     /// Directory of rule files (YAML, also of Prometheus), read again when one changes (docs/rules.md)
     #[arg(long, env = "INFRAWATCH_RULES", value_name = "DIR")]
     rules: Option<std::path::PathBuf>,
-    /// Redis for mailboxes and fan-out between hub nodes (not built yet: refused)
+    /// Redis that several hub nodes share: topics in memory are theirs together (docs/operations.md)
     #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
     redis_url: Option<String>,
     #[command(flatten)]
@@ -70,9 +70,6 @@ pub(super) fn run(arguments: &ServeArgs, file: &File, format: LogFormat) -> anyh
 }
 
 fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Result<HubOptions> {
-    if arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref()).is_some() {
-        bail!("--redis-url: this part is not built yet; leave it out to run with mailboxes in memory");
-    }
     let dev = arguments.dev.or(file.serve.dev).unwrap_or(false);
     if dev && !listen.ip().is_loopback() {
         bail!("--dev has no authentication, so it listens on a loopback address only, not on {listen}");
@@ -103,6 +100,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         program: std::env::current_exe().context("where this program is")?,
         lab,
         rules: arguments.rules.clone().or_else(|| file.serve.rules.clone()),
+        redis_url: arguments.redis_url.clone().or_else(|| file.serve.redis_url.clone()),
     })
 }
 

@@ -16,6 +16,7 @@ mod sampler;
 mod store;
 mod sync;
 mod topic;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ pub use sampler::SamplerSection;
 pub use store::StoreSection;
 pub use sync::SyncSection;
 pub use topic::TopicSection;
+pub use webhook::{WebhookEvent, WebhookSection};
 
 /// All settings of `serve`, as the TOML file has them.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -63,6 +65,9 @@ pub struct Settings {
     pub sync: SyncSection,
     /// History and bounds of topics.
     pub topic: TopicSection,
+    /// Programs that are told what happens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhook: Vec<WebhookSection>,
 }
 
 /// A setting that cannot be used.
@@ -118,7 +123,8 @@ impl Settings {
         self.sampler.check()?;
         self.store.check()?;
         self.sync.check()?;
-        self.topic.check()
+        self.topic.check()?;
+        WebhookSection::check(&self.webhook)
     }
 }
 

@@ -54,6 +54,8 @@ pub struct ConnectionActor {
     reading: usize,
     /// When the client was last told to slow down, monotonic milliseconds.
     flow_told_ms: Option<u64>,
+    /// Follows whether senders of samples are to be slow.
+    follows_pace: bool,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
 }
 
@@ -96,6 +98,7 @@ impl ConnectionActor {
             unacked_metrics: 0,
             reading: 0,
             flow_told_ms: None,
+            follows_pace: false,
             limiter,
         }
     }
@@ -210,6 +213,10 @@ impl ConnectionActor {
             return;
         }
         self.flow_told_ms = Some(now_ms);
+        self.send_flow(Some(max_rate_hz), pause_ms, reason);
+    }
+
+    fn send_flow(&self, max_rate_hz: Option<u32>, pause_ms: u64, reason: &str) {
         Counter::FlowsSent.add(1);
         let flow = json!({ "max_rate_hz": max_rate_hz, "pause_ms": pause_ms, "reason": reason });
         self.seat.reply(&server::control("flow", self.now_ms(), None, &flow));

@@ -38,6 +38,7 @@ pub mod socket;
 pub mod socket_task;
 pub mod stream;
 mod tampering;
+mod telling;
 pub mod throttle;
 pub mod wheel;
 
@@ -59,6 +60,7 @@ use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::Documents;
 use crate::telemetry::Latency;
+use crate::webhook::Webhooks;
 
 pub use actor::ConnectionActor;
 pub use clients::Clients;
@@ -79,6 +81,8 @@ pub struct Services {
     pub rooms: Rooms,
     /// Shared state.
     pub documents: Documents,
+    /// Other programs that are told what happens.
+    pub webhooks: Webhooks,
     /// Owns alerts.
     pub alerts: Alerts,
     /// What makes them.

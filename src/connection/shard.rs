@@ -95,6 +95,7 @@ impl Shard {
         };
         let member = seat.member;
         self.watch_token(member, expires_at_ms);
+        self.tell_connect(&seat, resumed.resumed);
         Counter::ConnectionsOpened.add(1);
         Gauge::ConnectionsActive.up();
         Gauge::ConnectionsByFormat.up_for(format.name());
@@ -154,6 +155,7 @@ impl Shard {
         if !seat.wildcards.borrow().is_empty() {
             self.services.broker.unfollow(&self.outlet, seat.member, None);
         }
+        self.tell_disconnect(seat, close);
         Counter::ConnectionsClosed.add_for(close.name(), 1);
         Gauge::ConnectionsActive.down();
         Gauge::ConnectionsByFormat.down_for(seat.socket.format.name());

@@ -67,6 +67,9 @@ pub struct Ingested {
     pub durable: bool,
 }
 
+/// When to send again what found no room, in seconds.
+const RETRY_AFTER_S: u64 = 5;
+
 /// The samples of one node, by moment.
 type Moments = BTreeMap<u64, BTreeMap<(String, Labels), f64>>;
 
@@ -82,10 +85,16 @@ pub async fn ingest(
 ) -> Result<HttpResponse, Problem> {
     let by_node = read(&state, &caller, &body)?;
     let nodes = by_node.keys().map(ToString::to_string).collect();
+    let by_node: Vec<(NodeName, Vec<Batch>)> = by_node
+        .into_iter()
+        .map(|(node, moments)| (node, moments.into_iter().map(|(ms, series)| batch(ms, series)).collect()))
+        .collect();
+    if !state.services.ingest.has_room(by_node.iter().flat_map(|(_, batches)| batches)) {
+        let detail = "the store is behind, and as many samples wait for it as may";
+        return Err(Problem::new(Code::Overloaded, detail).retry_after_s(RETRY_AFTER_S));
+    }
     let (mut accepted, mut receipts) = (0, Vec::new());
-    for (node, moments) in by_node {
-        let batches: Vec<Batch> =
-            moments.into_iter().map(|(unix_ms, series)| batch(unix_ms, series)).collect();
+    for (node, batches) in by_node {
         let count = batches.iter().map(|batch| batch.values.len() as u64).sum();
         accepted += count;
         let report = Report {

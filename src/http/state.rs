@@ -9,6 +9,7 @@ use super::desk::Desk;
 use crate::alert::heartbeats::Heartbeats;
 use crate::config::{AlertSection, HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
+use crate::engine::Carrier;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
@@ -48,6 +49,8 @@ pub struct State {
     pub heartbeats: Heartbeats,
     /// Fault scenarios; `None` without `--lab`.
     pub scenarios: Option<Scenarios>,
+    /// Other hub nodes.
+    pub carrier: Option<Carrier>,
     /// What the routes keep between requests.
     pub desk: Desk,
     /// True when the hub stops: new connections are refused, what waits is told.

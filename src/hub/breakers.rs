@@ -56,6 +56,7 @@ impl BreakersActor {
         );
         self.topics_crashed = crashed;
         breakers.tick();
+        state.services.ingest.look_at_pressure();
         tell(&state);
         if !self.releasing {
             self.releasing = true;

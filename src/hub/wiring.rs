@@ -17,6 +17,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
+use crate::engine::{Carrier, EngineActor, Redis};
 use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
@@ -31,6 +32,7 @@ use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
 use crate::telemetry::Latency;
+use crate::webhook::{Webhooks, WebhooksActor};
 
 /// What is opened before the parts are wired.
 pub(super) struct Parts {
@@ -44,14 +46,31 @@ pub(super) struct Parts {
     pub(super) node: NodeName,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) scenarios: Option<Scenarios>,
+    pub(super) redis: Option<Redis>,
+    pub(super) carrier: Option<Carrier>,
 }
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
+    let Parts {
+        clock,
+        address,
+        started_ms,
+        store,
+        breakers,
+        auth,
+        tree,
+        node,
+        faults,
+        scenarios,
+        redis,
+        carrier,
+    } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
+    let webhooks = Webhooks::new(settings.webhook, redis.as_ref(), node.to_string(), clock.clone());
+    let sections = (settings.topic, settings.room, settings.sync);
     let (broker, rooms, documents) =
-        delivery((settings.topic, settings.room, settings.sync), &tree, &store, &clock, faults.as_ref());
+        delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {
@@ -71,6 +90,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         latency: Latency::default(),
         rooms,
         documents,
+        webhooks,
         alerts: own_alerts,
         rules,
         ingest,
@@ -102,6 +122,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         alert_settings: settings.alert,
         heartbeats,
         scenarios,
+        carrier,
         desk,
         draining: watch::Sender::new(false),
     })
@@ -111,8 +132,10 @@ fn delivery(
     (topic, room, sync): (TopicSection, RoomSection, SyncSection),
     tree: &Tree,
     store: &Store,
+    webhooks: &Webhooks,
     clock: &Clock,
     faults: Option<&Arc<Faults>>,
+    carrier: Option<&Carrier>,
 ) -> (Broker, Rooms, Documents) {
     let key_bytes_max = topic.key_bytes_max;
     let broker = Broker::new(BrokerArgs {
@@ -121,8 +144,9 @@ fn delivery(
         settings: Arc::new(topic),
         clock: clock.clone(),
         faults: faults.cloned(),
+        carrier: carrier.cloned(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), room, clock.clone());
+    let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
     let documents = Documents::new(DocumentsArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -194,7 +218,11 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);
     }
+    if let Some(carrier) = &state.carrier {
+        tree.start("engine", EngineActor::new(carrier.clone()), None);
+    }
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
+    tree.start("webhooks", WebhooksActor::new(services.webhooks.clone()), None);
     tree.start("rooms", RoomsActor::new(services.rooms.clone()), None);
     tree.start("documents", DocumentsActor::new(services.documents.clone()), None);
     services.alerts.start_actor();

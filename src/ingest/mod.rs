@@ -2,10 +2,12 @@
 //!
 //! - [`frame`]: the `metrics` frame of agents (pure)
 //! - [`sample`]: what makes a sample acceptable (pure)
-//! - [`spill`]: what waits while the store is given a rest (pure)
+//! - [`spill`]: what waits while the store is given a rest
+//! - [`pressure`]: when senders are to slow down (pure)
 //! - [`sampler`]: the actor that samples the hub's own host
 
 pub mod frame;
+pub mod pressure;
 pub mod sample;
 pub mod sampler;
 pub mod spill;
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::breaker::{Breakers, Subsystem};
 use crate::clock::Clock;
@@ -30,7 +32,8 @@ pub use sample::Reason;
 pub use sampler::SamplerActor;
 pub use spill::Spilled;
 
-use spill::{Full, Spill, Waiting};
+use pressure::{Level, Pressure};
+use spill::{Full, Held, Spill, weight};
 
 /// Spilled batches that are written at once.
 const RELEASE_PART_MAX: usize = 256;
@@ -102,7 +105,10 @@ struct Shared {
     fleet: Fleet,
     store: Store,
     breakers: Breakers,
-    spill: Mutex<Spill>,
+    spill: Spill,
+    pressure: Mutex<Pressure>,
+    /// Whether senders are to be slow.
+    slow: watch::Sender<bool>,
     /// Held by whoever writes out what was spilled.
     releasing: tokio::sync::Mutex<()>,
     settings: IngestSection,
@@ -118,9 +124,10 @@ impl Ingest {
         settings: IngestSection,
         clock: Clock,
     ) -> Self {
-        let spill = Mutex::new(Spill::new(breakers.settings().spill_bytes_max));
-        let releasing = tokio::sync::Mutex::default();
-        Self(Arc::new(Shared { fleet, store, breakers, spill, releasing, settings, clock }))
+        let spill = Spill::new(breakers.settings().spill_bytes_max, clock.clone());
+        let (pressure, slow, releasing) = Default::default();
+        let shared = Shared { fleet, store, breakers, spill, pressure, slow, releasing, settings, clock };
+        Self(Arc::new(shared))
     }
 
     /// The bounds that frames are checked against.
@@ -149,7 +156,7 @@ impl Ingest {
             call.sent();
             return Write::Sent(self.append(node, batch));
         }
-        match self.0.spill.lock().push(node.clone(), batch.clone()) {
+        match self.0.spill.push(node.clone(), batch.clone()) {
             Ok(committed) => {
                 Counter::SamplesSpilled.add_for("spilled", batch.values.len() as u64);
                 Write::Spilled(committed)
@@ -175,39 +182,64 @@ impl Ingest {
                 return;
             }
             let replies: Vec<_> =
-                part.iter().map(|waiting| self.append(&waiting.node, &waiting.batch)).collect();
+                part.iter().map(|held| self.append(&held.payload.node, &held.payload.batch)).collect();
             let mut left = Vec::new();
-            for (waiting, reply) in part.into_iter().zip(replies) {
+            for (held, reply) in part.into_iter().zip(replies) {
                 match reply.await {
                     Ok(()) => {
-                        Counter::SamplesSpilled.add_for("written", waiting.batch.values.len() as u64);
-                        waiting.committed();
+                        let samples = held.payload.batch.values.len() as u64;
+                        Counter::SamplesSpilled.add_for("written", samples);
+                        self.0.spill.committed(&held.lease);
                     }
-                    Err(_counted_by_the_store) => left.push(waiting),
+                    Err(_counted_by_the_store) => left.push(held.lease),
                 }
             }
             if !left.is_empty() {
-                self.0.spill.lock().put_back(left);
-                return;
+                return self.0.spill.put_back(&left);
             }
         }
     }
 
     /// As many of the oldest as may be written at once: what the breaker lets through.
-    fn take_part(&self) -> Vec<Waiting> {
-        let mut spill = self.0.spill.lock();
-        let mut part = Vec::new();
-        while part.len() < RELEASE_PART_MAX && !spill.is_empty() {
+    fn take_part(&self) -> Vec<Held> {
+        let (spill, mut room) = (&self.0.spill, 0);
+        let waiting = spill.waiting().min(RELEASE_PART_MAX);
+        while room < waiting {
             let Ok(call) = self.0.breakers.enter(Subsystem::Store) else { break };
             call.sent();
-            part.extend(spill.pop());
+            room += 1;
         }
-        part
+        spill.take(room)
+    }
+
+    /// Looks at how much waits for the store, and for how long. Whoever follows [`Ingest::slow`] is told.
+    pub fn look_at_pressure(&self) {
+        let (spilled, backlog) = (self.0.spill.depth(), self.0.store.backlog());
+        let filled = 100 * spilled.bytes as u64 / spilled.bytes_max.max(1) as u64;
+        let level = Level {
+            age_ms: self.0.spill.age_ms().max(backlog.group_ms),
+            fill_percent: filled.max(backlog.fill_percent),
+        };
+        let slow = self.0.pressure.lock().observe(level);
+        if self.0.slow.send_if_modified(|was_slow| std::mem::replace(was_slow, slow) != slow) {
+            tracing::warn!(slow, level.age_ms, level.fill_percent, "senders of samples are told their pace");
+        }
+        self.0.spill.gauge();
+    }
+
+    /// Whether senders are to be slow, and when that changes.
+    pub fn slow(&self) -> watch::Receiver<bool> {
+        self.0.slow.subscribe()
+    }
+
+    /// Whether these find a place: in the store, or where they wait for it.
+    pub fn has_room<'a>(&self, batches: impl Iterator<Item = &'a Batch>) -> bool {
+        self.0.breakers.is_closed(Subsystem::Store) || self.0.spill.fits(batches.map(weight).sum())
     }
 
     /// What waits for the store's breaker to close.
     pub fn spilled(&self) -> Spilled {
-        self.0.spill.lock().depth()
+        self.0.spill.depth()
     }
 
     /// Wall time, unix milliseconds.

@@ -1,50 +1,37 @@
-//! Samples that wait in memory while the store is given a rest. Pure.
+//! Samples that wait in memory while the store is given a rest: a mailbox whose one worker is the release.
 //!
-//! Bounded in bytes; what does not fit is refused, and its sender keeps it. Nothing here was acknowledged, so
-//! nothing acknowledged is lost with it.
+//! What does not fit is refused, and its sender keeps it. Nothing here was acknowledged, so nothing acknowledged is lost
+//! with it. A batch keeps its room while it is being written, and comes again when whoever wrote it is gone.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::ids::NodeName;
+use crate::mailbox::{Bounds, Lease, Leased, MemoryMailbox, Put, SAMPLES};
 use crate::node::Batch;
+use crate::protocol::priority::Priority;
 use crate::store::Column;
+
+/// How long writing out a part may take before another attempt, in milliseconds: far longer than the store takes to
+/// answer, whatever it answers.
+const VISIBILITY_MS: u64 = 120_000;
 
 /// There is no room for it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// One batch that waits. Keeps its room until it is dropped, also while it is being written.
+/// One batch that waits.
 #[derive(Debug)]
 pub struct Waiting {
     /// Whose.
     pub node: NodeName,
     /// What.
     pub batch: Batch,
-    committed: oneshot::Sender<()>,
-    _room: Room,
-}
-
-#[derive(Debug)]
-struct Room {
-    taken: Arc<AtomicUsize>,
-    bytes: usize,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.taken.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-impl Waiting {
-    /// It is in the store; whoever sent it may have gone.
-    pub fn committed(self) {
-        let _unheard = self.committed.send(());
-    }
+    committed: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 /// How much waits.
@@ -60,65 +47,94 @@ pub struct Spilled {
     pub overflowed: u64,
 }
 
-/// The queue, oldest first.
+/// The batches, oldest first.
 #[derive(Debug)]
 pub struct Spill {
-    waiting: VecDeque<Waiting>,
-    taken: Arc<AtomicUsize>,
+    mailbox: MemoryMailbox<u64, Arc<Waiting>>,
     bytes_max: usize,
-    overflowed: u64,
+    next: AtomicU64,
+    overflowed: AtomicU64,
 }
+
+/// A batch that is being written.
+pub type Held = Leased<u64, Arc<Waiting>>;
 
 impl Spill {
     /// An empty one.
-    pub fn new(bytes_max: usize) -> Self {
-        Self { waiting: VecDeque::new(), taken: Arc::default(), bytes_max, overflowed: 0 }
+    pub fn new(bytes_max: usize, clock: Clock) -> Self {
+        // A batch counts for 256 bytes and more, so bytes bound its number too. It is never given up: the store will be back.
+        let bounds = Bounds { items_max: usize::MAX, bytes_max, deliveries_max: u32::MAX, dead_max: 0 };
+        let mailbox = MemoryMailbox::new(&SAMPLES, bounds, clock);
+        Self { mailbox, bytes_max, next: AtomicU64::new(0), overflowed: AtomicU64::new(0) }
     }
 
     /// Queues a batch; the receiver resolves once it is committed, and fails when it never will be.
-    pub fn push(&mut self, node: NodeName, batch: Batch) -> Result<oneshot::Receiver<()>, Full> {
+    pub fn push(&self, node: NodeName, batch: Batch) -> Result<oneshot::Receiver<()>, Full> {
         let bytes = weight(&batch);
-        if self.taken.load(Ordering::Relaxed) + bytes > self.bytes_max {
-            self.overflowed += 1;
-            return Err(Full);
-        }
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
-        let room = Room { taken: self.taken.clone(), bytes };
         let (committed, is_committed) = oneshot::channel();
-        self.waiting.push_back(Waiting { node, batch, committed, _room: room });
-        Ok(is_committed)
+        let waiting = Arc::new(Waiting { node, batch, committed: Mutex::new(Some(committed)) });
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        match self.mailbox.put_now(Priority::Normal, id, bytes, waiting) {
+            Put::Accepted => Ok(is_committed),
+            Put::Full | Put::Duplicate => {
+                self.overflowed.fetch_add(1, Ordering::Relaxed);
+                Err(Full)
+            }
+        }
     }
 
-    /// Takes the oldest.
-    pub fn pop(&mut self) -> Option<Waiting> {
-        self.waiting.pop_front()
+    /// The oldest, to be written.
+    pub fn take(&self, limit: usize) -> Vec<Held> {
+        self.mailbox.take_now(limit, VISIBILITY_MS)
+    }
+
+    /// It is in the store; whoever sent it may have gone.
+    pub fn committed(&self, lease: &Lease<u64>) {
+        let done = self.mailbox.ack_now(lease);
+        if let Some(told) = done.and_then(|waiting| waiting.committed.lock().take()) {
+            let _unheard = told.send(());
+        }
     }
 
     /// Puts what could not be written back to the front, in its order.
-    pub fn put_back(&mut self, part: Vec<Waiting>) {
-        for waiting in part.into_iter().rev() {
-            self.waiting.push_front(waiting);
-        }
+    pub fn put_back(&self, part: &[Lease<u64>]) {
+        self.mailbox.nack_now(part, 0, "the store did not take it");
     }
 
-    /// Nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Batches that nobody is writing.
+    pub fn waiting(&self) -> usize {
+        self.mailbox.depth_now().waiting.iter().sum()
     }
 
     /// How much waits.
     pub fn depth(&self) -> Spilled {
+        let depth = self.mailbox.depth_now();
         Spilled {
-            batches: self.waiting.len(),
-            bytes: self.taken.load(Ordering::Relaxed),
+            batches: depth.items(),
+            bytes: depth.bytes,
             bytes_max: self.bytes_max,
-            overflowed: self.overflowed,
+            overflowed: self.overflowed.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether so many bytes more may wait.
+    pub fn fits(&self, bytes: usize) -> bool {
+        self.mailbox.depth_now().bytes.saturating_add(bytes) <= self.bytes_max
+    }
+
+    /// How long the oldest has waited, in milliseconds; 0 when there is none.
+    pub fn age_ms(&self) -> u64 {
+        self.mailbox.age_ms()
+    }
+
+    /// Writes the depth into the metrics.
+    pub fn gauge(&self) {
+        self.mailbox.gauge();
     }
 }
 
 /// What a batch holds in memory, columns included: those of an agent are shared with nobody.
-fn weight(batch: &Batch) -> usize {
+pub(super) fn weight(batch: &Batch) -> usize {
     let labels = |column: &Column| column.labels.iter().map(|(k, v)| k.len() + v.len() + 96).sum::<usize>();
     let columns = batch.columns.iter().map(|column| 64 + column.name.len() + labels(column));
     256 + batch.values.len() * size_of::<f64>() + columns.sum::<usize>()
@@ -141,19 +157,36 @@ mod tests {
         NodeName::parse("n1").unwrap()
     }
 
+    fn spill(bytes_max: usize) -> Spill {
+        Spill::new(bytes_max, Clock::manual(1_000).0)
+    }
+
     #[test]
     fn what_does_not_fit_is_refused_and_counted() {
-        let mut spill = Spill::new(1_000);
+        let spill = spill(1_000);
         let mut first = spill.push(node(), batch(1, 1)).unwrap();
         spill.push(node(), batch(2, 1)).unwrap();
         assert_eq!(spill.push(node(), batch(3, 50)).err(), Some(Full));
         assert_eq!((spill.depth().batches, spill.depth().overflowed), (2, 1));
-        let oldest = spill.pop().unwrap();
+        let part = spill.take(2);
         assert!(first.try_recv().is_err(), "not before it is committed");
-        oldest.committed();
+        assert_eq!((spill.waiting(), spill.depth().batches), (0, 2), "what is written keeps its room");
+        part.iter().for_each(|held| spill.committed(&held.lease));
         assert_eq!(first.try_recv(), Ok(()));
-        drop(spill.pop());
         assert_eq!((spill.depth().batches, spill.depth().bytes), (0, 0));
+    }
+
+    #[test]
+    fn what_was_being_written_by_somebody_who_is_gone_comes_again() {
+        let (clock, hand) = Clock::manual(1_000);
+        let spill = Spill::new(1_000, clock);
+        let mut told = spill.push(node(), batch(1, 1)).unwrap();
+        drop(spill.take(1));
+        hand.advance_ms(VISIBILITY_MS);
+        assert_eq!(spill.age_ms(), VISIBILITY_MS);
+        let again = spill.take(1);
+        spill.committed(&again[0].lease);
+        assert_eq!((told.try_recv(), spill.age_ms()), (Ok(()), 0));
     }
 
     proptest! {
@@ -163,7 +196,7 @@ mod tests {
                 (1usize..20).prop_map(Some), Just(None)], 1..80),
             failures in prop::collection::vec(any::<bool>(), 80),
         ) {
-            let mut spill = Spill::new(5_000);
+            let spill = spill(5_000);
             let (mut next, mut kept, mut out) = (0u64, Vec::new(), Vec::new());
             let mut receivers = Vec::new();
             for (step, fails) in steps.into_iter().zip(failures) {
@@ -176,12 +209,13 @@ mod tests {
                         }
                     }
                     None => {
-                        let part: Vec<Waiting> = (0..3).filter_map(|_| spill.pop()).collect();
+                        let part = spill.take(3);
+                        let leases: Vec<_> = part.iter().map(|held| held.lease.clone()).collect();
                         if fails {
-                            spill.put_back(part);
+                            spill.put_back(&leases);
                         } else {
-                            out.extend(part.iter().map(|waiting| waiting.batch.unix_ms));
-                            part.into_iter().for_each(Waiting::committed);
+                            out.extend(part.iter().map(|held| held.payload.batch.unix_ms));
+                            leases.iter().for_each(|lease| spill.committed(lease));
                         }
                     }
                 }
@@ -192,9 +226,9 @@ mod tests {
                     !is_told
                 });
             }
-            while let Some(waiting) = spill.pop() {
-                out.push(waiting.batch.unix_ms);
-            }
+            let rest = spill.take(usize::MAX);
+            out.extend(rest.iter().map(|held| held.payload.batch.unix_ms));
+            rest.iter().for_each(|held| spill.committed(&held.lease));
             prop_assert_eq!(out, kept);
             prop_assert_eq!(spill.depth().bytes, 0);
         }

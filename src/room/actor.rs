@@ -24,6 +24,7 @@ use crate::protocol::server;
 use crate::supervision::{Queued, Restart, supervised};
 use crate::telemetry::{Cause, Counter};
 use crate::topic::{Announce, Member, Outlet, Subscribe, TopicError, TopicHandle};
+use crate::webhook::{Event, Webhooks};
 
 /// Past messages that a newcomer gets.
 pub const HISTORY_ON_JOIN: usize = 50;
@@ -71,6 +72,8 @@ pub struct RoomArgs {
     pub membership: Arc<Mutex<Membership>>,
     /// Has the room's topic.
     pub broker: Broker,
+    /// Told when the room fills and empties.
+    pub webhooks: Webhooks,
     /// Bounds and times.
     pub settings: Arc<RoomSection>,
     /// Time.
@@ -132,6 +135,7 @@ impl RoomActor {
 
     fn tell_joined(&mut self, member: &RoomMember, joined: Joined, cause: &Cause, ctx: &mut Context<Self>) {
         let total = self.args.membership.lock().len();
+        self.tell_occupancy(member);
         if self.collects(total) {
             self.args.membership.lock().owe_join(&member.client_id, joined);
             self.plan_diff(ctx);
@@ -142,11 +146,23 @@ impl RoomActor {
 
     fn tell_left(&mut self, member: &RoomMember, cause: &Cause, ctx: &mut Context<Self>) {
         let total = self.args.membership.lock().len();
+        self.tell_occupancy(member);
         if self.collects(total + 1) {
             self.args.membership.lock().owe_leave(&member.client_id);
             self.plan_diff(ctx);
         } else {
             self.announce_one("member_left", member, total, cause);
+        }
+    }
+
+    /// Tells other programs when the first member is in, or the last one out.
+    fn tell_occupancy(&self, member: &RoomMember) {
+        let changed = self.args.membership.lock().take_occupancy();
+        let (room, client_id) = (self.args.name.as_str(), &*member.client_id);
+        match changed {
+            Some(true) => self.args.webhooks.tell(&Event::RoomOccupied { room, client_id }),
+            Some(false) => self.args.webhooks.tell(&Event::RoomVacated { room, client_id }),
+            None => {}
         }
     }
 

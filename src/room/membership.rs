@@ -81,6 +81,8 @@ struct Place {
 pub struct Membership {
     places: BTreeMap<Arc<str>, Place>,
     occupied_since: Option<String>,
+    /// Other programs were told that somebody is in.
+    told_occupied: bool,
     /// Came and were not told of; true when they had been before.
     untold_joins: BTreeMap<Arc<str>, bool>,
     untold_leaves: BTreeSet<Arc<str>>,
@@ -195,6 +197,12 @@ impl Membership {
         self.places.is_empty()
     }
 
+    /// Whether somebody is in, when other programs were told otherwise; from now on they were told.
+    pub fn take_occupancy(&mut self) -> Option<bool> {
+        let occupied = !self.is_empty();
+        (std::mem::replace(&mut self.told_occupied, occupied) != occupied).then_some(occupied)
+    }
+
     /// Since when somebody has been in, RFC 3339.
     pub fn occupied_since(&self) -> Option<&str> {
         self.occupied_since.as_deref()
@@ -277,7 +285,7 @@ mod tests {
         /// Whoever applies every diff has the members that the room has.
         #[test]
         fn diffs_add_up_to_the_members(steps in prop::collection::vec(step(), 0..80)) {
-            let (mut room, mut seen) = (Membership::default(), Shown::new());
+            let (mut room, mut seen, mut occupied) = (Membership::default(), Shown::new(), false);
             for (now_ms, step) in (1u64..).zip(steps) {
                 match step {
                     Step::Join(id, info) => {
@@ -318,6 +326,11 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(room.occupied_since().is_some(), !room.is_empty());
+                if let Some(now_occupied) = room.take_occupancy() {
+                    prop_assert!(now_occupied != occupied && now_occupied != room.is_empty());
+                    occupied = now_occupied;
+                }
+                prop_assert_eq!(occupied, !room.is_empty());
             }
         }
     }

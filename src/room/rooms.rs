@@ -17,6 +17,7 @@ use crate::ids::RoomName;
 use crate::protocol::codes::Code;
 use crate::supervision::{Inbox, Restart, Tree, supervised};
 use crate::telemetry::{Cause, Gauge};
+use crate::webhook::Webhooks;
 
 /// Rooms that may exist at once.
 const ROOMS_MAX: usize = 50_000;
@@ -55,6 +56,7 @@ struct Shared {
     rooms: RwLock<BTreeMap<RoomName, Room>>,
     tree: Tree,
     broker: Broker,
+    webhooks: Webhooks,
     settings: Arc<RoomSection>,
     clock: Clock,
 }
@@ -72,9 +74,9 @@ pub struct RoomRow {
 
 impl Rooms {
     /// A directory without rooms.
-    pub fn new(tree: Tree, broker: Broker, settings: RoomSection, clock: Clock) -> Self {
+    pub fn new(tree: Tree, broker: Broker, webhooks: Webhooks, settings: RoomSection, clock: Clock) -> Self {
         let settings = Arc::new(settings);
-        Self(Arc::new(Shared { rooms: RwLock::default(), tree, broker, settings, clock }))
+        Self(Arc::new(Shared { rooms: RwLock::default(), tree, broker, webhooks, settings, clock }))
     }
 
     /// Longest `info` of a member, in bytes.
@@ -125,6 +127,7 @@ impl Rooms {
             name: name.clone(),
             membership: membership.clone(),
             broker: self.0.broker.clone(),
+            webhooks: self.0.webhooks.clone(),
             settings: self.0.settings.clone(),
             clock: self.0.clock.clone(),
         };

@@ -84,7 +84,7 @@ pub use sample_sets::Column;
 pub use samples::{SampleFrame, SampleQuery};
 pub use sessions::SessionRecord;
 pub use snapshots::TopicRecord;
-pub use stats::StoreStats;
+pub use stats::{Backlog, StoreStats};
 pub use tokens::{RefreshRecord, RevocationRecords, Rotation, TokenHash};
 pub use users::UserRecord;
 
@@ -129,6 +129,7 @@ impl Default for StoreOptions {
 pub struct Store {
     queue: SyncSender<Command>,
     queue_bytes_max: usize,
+    queue_requests_max: usize,
     counters: Arc<Counters>,
     readers: Arc<Readers>,
     is_new: bool,
@@ -165,7 +166,14 @@ impl Store {
         let failed = |_gone| Err(StoreError::WriterFailed("it ended while it opened the database".into()));
         let is_new = is_open.recv().unwrap_or_else(failed).map_err(|error| error.at_open(&place))?;
         let readers = Arc::new(Readers::new(place, options));
-        Ok(Self { queue, queue_bytes_max: options.queue_bytes_max, counters, readers, is_new })
+        Ok(Self {
+            queue,
+            queue_bytes_max: options.queue_bytes_max,
+            queue_requests_max: options.queue_requests_max.max(1),
+            counters,
+            readers,
+            is_new,
+        })
     }
 
     /// Whether the database is a server of its own, which can be gone while the hub and its disk are well.
@@ -181,6 +189,11 @@ impl Store {
     /// The counters at this moment.
     pub fn stats(&self) -> StoreStats {
         self.counters.snapshot()
+    }
+
+    /// How far the writer is behind.
+    pub fn backlog(&self) -> Backlog {
+        self.counters.backlog(Instant::now(), self.queue_requests_max, self.queue_bytes_max)
     }
 
     /// From now on the breaker of the store is told how every request went.

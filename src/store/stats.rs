@@ -35,6 +35,15 @@ pub struct StoreStats {
     pub queue_bytes: usize,
 }
 
+/// How far the writer is behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How long it has worked on the group in hand, in milliseconds.
+    pub group_ms: u64,
+    /// How full its queue is by requests or by bytes, in percent.
+    pub fill_percent: u64,
+}
+
 #[derive(Default)]
 pub(super) struct Counters {
     down: AtomicBool,
@@ -92,6 +101,17 @@ impl Counters {
             tracing::warn!(late, begun_s = now.duration_since(begun).as_secs(), "the store is too slow");
         }
         self.observe(0, fresh);
+    }
+
+    /// How far the writer is behind, with these bounds of its queue.
+    pub(super) fn backlog(&self, now: Instant, requests_max: usize, bytes_max: usize) -> Backlog {
+        let begun = self.in_hand.lock().begun;
+        let group_ms = begun.map_or(0, |begun| now.duration_since(begun).as_millis() as u64);
+        let percent =
+            |part: &AtomicUsize, whole: usize| 100 * part.load(Relaxed) as u64 / whole.max(1) as u64;
+        let by_requests = percent(&self.queue_requests, requests_max);
+        let fill_percent = by_requests.max(percent(&self.queue_bytes, bytes_max));
+        Backlog { group_ms, fill_percent }
     }
 
     /// Counts a request in when its weight still fits.

@@ -65,6 +65,8 @@ rows! {
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
         StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
         StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";
+        EngineOutages = "engine_outages", None, "Times that Redis was gone";
+        SharedRead = "shared_messages_read", None, "Messages of shared topics that were read from Redis because their push was missing";
         StoreFailures = "store_failures", None, "Store transactions that failed";
         BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
         BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
@@ -73,7 +75,11 @@ rows! {
         RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
+        Webhooks = "webhooks", Some("outcome"), "Events for webhooks: delivered, retried, given up as dead letters, dropped because too many waited for their mailbox";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
+        MailboxRefused = "mailbox_refused", Some("mailbox"), "Items that a full mailbox refused, by mailbox";
+        MailboxDead = "mailbox_dead", Some("mailbox"), "Items that became dead letters, by mailbox";
+        MailboxExpired = "mailbox_expired", Some("mailbox"), "Items that nobody took in time, by mailbox";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
         FaultScenarios = "fault_scenarios", Some("scenario"), "Fault scenarios of the Reliability Lab that were enabled, by name";
@@ -89,6 +95,7 @@ rows! {
         ConnectionsByFormat = "connections_by_format", Some("format"), "Open WebSocket connections, by encoding and compression";
         PollsWaiting = "polls_waiting", None, "Long polls that wait for messages";
         SseStreams = "sse_streams", None, "Open streams of Server-Sent Events";
+        EngineUp = "engine_up", None, "Whether Redis carries between hub nodes: 1 it does, 0 each node delivers its own";
         Topics = "topics", None, "Topics that exist";
         AlertsOpen = "alerts_open", None, "Alerts that are not resolved, pending ones included";
         Rules = "rules", None, "Rules that are evaluated";
@@ -96,6 +103,8 @@ rows! {
         Nodes = "nodes", Some("state"), "Known nodes, by state";
         Actors = "supervision_actors", Some("kind"), "Running actors, by kind";
         MailboxDepth = "supervision_mailbox_depth", Some("kind"), "Messages waiting in actor mailboxes, by kind";
+        MailboxWaiting = "mailbox_waiting", Some("lane"), "Items that wait in mailboxes for a worker, by mailbox and priority";
+        MailboxDeadLetters = "mailbox_dead_letters", Some("mailbox"), "Dead letters that are kept, by mailbox";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";

@@ -24,8 +24,11 @@ use super::outlet::{Delivery, Permit};
 use super::owed::Owed;
 use super::pulse::Pulse;
 use super::sending::Head;
+use super::sharing::Sharing;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::engine::Carrier;
+use crate::engine::carrier::Entry;
 use crate::fault::Faults;
 use crate::ids::{MessageId, TopicName};
 use crate::protocol::frame::SharedFrame;
@@ -54,6 +57,8 @@ pub struct TopicArgs {
     pub clock: Clock,
     /// What is to go wrong on purpose.
     pub faults: Option<Arc<Faults>>,
+    /// Other hub nodes, which share topics in memory.
+    pub carrier: Option<Carrier>,
 }
 
 /// One topic.
@@ -61,7 +66,7 @@ pub struct TopicActor {
     pub(super) log: Log,
     pub(super) kind: Kind,
     /// Taken in, not yet sent out.
-    pub(super) waiting: Coalescer<(Stored, Permit)>,
+    pub(super) waiting: Coalescer<(Stored, Option<Permit>)>,
     pulse: Pulse,
     /// Ends the wait of what waits; `None` while nothing does.
     flush_timer: Option<(u64, SpawnHandle)>,
@@ -69,6 +74,8 @@ pub struct TopicActor {
     pub(super) uncommitted: VecDeque<Uncommitted>,
     /// Why the store's part of the topic is not known yet.
     pub(super) unread: Option<String>,
+    /// Other nodes have it too.
+    pub(super) sharing: Option<Box<Sharing>>,
     pub(super) stamper: Stamper,
     pub(super) args: TopicArgs,
 }
@@ -87,20 +94,28 @@ impl TopicActor {
             flush_timer: None,
             uncommitted: VecDeque::new(),
             unread: None,
+            sharing: None,
             stamper: Stamper::default(),
             args,
         }
     }
 
     /// Takes a message in for good: answers, remembers, and sends it out now or with others.
-    pub(super) fn take_in(&mut self, message: Stored, permit: Permit, reply: Owed, ctx: &mut Context<Self>) {
+    /// Without a permit it was published on another node.
+    pub(super) fn take_in(
+        &mut self,
+        message: Stored,
+        permit: Option<Permit>,
+        reply: Owed,
+        ctx: &mut Context<Self>,
+    ) {
         let now_ms = self.args.clock.monotonic_ms();
-        Counter::Published.add(1);
+        Counter::Published.add(u64::from(permit.is_some()));
         self.pulse.note(now_ms, message.bytes());
         self.log.remember(message.clone());
         if message.priority == Priority::Critical && self.waiting.waiting() == 0 {
             // On its way before its publisher knows.
-            self.send(vec![message.clone()], Priority::Critical, vec![permit]);
+            self.send(vec![message.clone()], Priority::Critical, permit.into_iter().collect());
             return self.answer(reply.pay(), Ok(&message));
         }
         self.answer(reply.pay(), Ok(&message));
@@ -134,8 +149,8 @@ impl TopicActor {
         }
         let Some(flush) = self.waiting.flush() else { return };
         Counter::Conflated.add_for("topic", flush.conflated);
-        let (messages, permits) = flush.messages.into_iter().unzip();
-        self.send(messages, flush.priority, permits);
+        let (messages, permits): (Vec<_>, Vec<_>) = flush.messages.into_iter().unzip();
+        self.send(messages, flush.priority, permits.into_iter().flatten().collect());
     }
 }
 
@@ -157,9 +172,12 @@ impl Actor for TopicActor {
             Kept::Store => self.read_store(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
-                match former {
-                    Some(TopicRecord { head, events, .. }) => self.resume((Some(head), events, Vec::new())),
-                    None => self.args.interest.began(0),
+                match (self.args.carrier.clone(), former) {
+                    (Some(carrier), _) => self.begin_sharing(carrier, ctx),
+                    (None, Some(TopicRecord { head, events, .. })) => {
+                        self.resume((Some(head), events, Vec::new()));
+                    }
+                    (None, None) => self.args.interest.began(0),
                 }
             }
         }
@@ -180,18 +198,25 @@ impl Handler<Queued<Publish>> for TopicActor {
         }
         let now_ms = self.args.clock.unix_ms();
         self.args.interest.touched_ms.store(now_ms, Ordering::Relaxed);
+        let priority = priority.unwrap_or(self.kind.priority);
+        if self.is_shared() {
+            let correlation_id = queued.cause.shared();
+            let id = MessageId::at(now_ms);
+            let entry = Entry { id, unix_ms: now_ms, priority, key, event_type, correlation_id, payload };
+            return self.share(entry, permit, reply, ctx);
+        }
         let head = Head {
             id: MessageId::at(now_ms),
             unix_ms: now_ms,
             offset: self.log.assign(),
-            priority: priority.unwrap_or(self.kind.priority),
+            priority,
             key,
             event_type,
             correlation_id: queued.cause.shared(),
         };
         let message = self.encode(head, payload.get());
         match self.kind.kept {
-            Kept::Memory => self.take_in(message, permit, reply, ctx),
+            Kept::Memory => self.take_in(message, Some(permit), reply, ctx),
             Kept::Store => self.commit(message, permit, reply, ctx),
         }
     }

@@ -146,7 +146,7 @@ impl TopicActor {
                     });
                     self.answer(reply.pay(), Err(error));
                 }
-                _ => self.take_in(message, permit, reply, ctx),
+                _ => self.take_in(message, Some(permit), reply, ctx),
             }
         }
         if self.unread.is_some() && self.uncommitted.is_empty() {

@@ -76,14 +76,24 @@ impl TopicActor {
     }
 
     pub(super) fn answer(&mut self, reply: Reply, outcome: Result<&Stored, TopicError>) {
+        let outcome = outcome.map(|message| (message.id, self.log.epoch().clone(), message.offset));
+        self.answer_at(reply, outcome);
+    }
+
+    /// Answers with identity, epoch and offset.
+    pub(super) fn answer_at(
+        &mut self,
+        reply: Reply,
+        outcome: Result<(MessageId, Arc<str>, u64), TopicError>,
+    ) {
         match (reply, outcome) {
             (Reply::Nobody, _) => {}
             (Reply::Caller(caller), outcome) => {
-                let published = outcome.map(|message| Published {
-                    id: message.id.to_string(),
+                let published = outcome.map(|(id, epoch, offset)| Published {
+                    id: id.to_string(),
                     topic: self.args.name.shared(),
-                    epoch: self.log.epoch().clone(),
-                    offset: message.offset,
+                    epoch,
+                    offset,
                 });
                 // The caller may have stopped waiting.
                 drop(caller.send(published));
@@ -99,15 +109,14 @@ impl TopicActor {
         &mut self,
         kind: &str,
         reply_to: Option<&str>,
-        outcome: Result<&Stored, TopicError>,
+        outcome: Result<(MessageId, Arc<str>, u64), TopicError>,
     ) -> Bytes {
         let now_ms = self.args.clock.unix_ms();
         match outcome {
-            Ok(message) => {
+            Ok((_, epoch, offset)) => {
                 let id = MessageId::at(now_ms);
-                let epoch = self.log.epoch().clone();
                 let stamp = self.stamper.stamp(now_ms);
-                server::published(kind, stamp, id, reply_to, self.args.name.as_str(), &epoch, message.offset)
+                server::published(kind, stamp, id, reply_to, self.args.name.as_str(), &epoch, offset)
             }
             Err(error) => {
                 Counter::ErrorsSent.add_for(error.code().row().name, 1);

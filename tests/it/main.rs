@@ -15,6 +15,8 @@ mod bad_input;
 mod breakers;
 /// The command line: what each command answers, and how it complains.
 mod cli;
+/// Several hub nodes on one Redis: one order of messages, whoever is killed, cut off or stopped.
+mod cluster;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.
@@ -39,6 +41,8 @@ mod sim;
 mod slow_client;
 /// Every actor comes back after a crash, and nobody else notices more than is declared.
 mod supervision;
+/// Webhooks: what other programs are told, signed, and again until they have it.
+mod webhooks;
 /// The native WebSocket protocol, as documented.
 mod wire;
 

@@ -1,10 +1,11 @@
 //! Rules on live samples: what breaches becomes an alert that is committed, told, and goes on over every crash.
 
 mod killed;
+mod owner;
 mod silent;
 
 use infrawatch::alert::{AlertError, Posted, Severity, State, Text};
-use infrawatch::clock::Clock;
+use infrawatch::hub::HubOptions;
 use infrawatch::rule::definition::Definition;
 use infrawatch::store::{AlertFilter, AlertSort};
 use infrawatch::supervision::fault::Phase;
@@ -25,13 +26,13 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        Self::with(Clock::system()).await
+        Self::with(|_options| {}).await
     }
 
-    async fn with(clock: Clock) -> Self {
+    async fn with(change: impl FnOnce(&mut HubOptions)) -> Self {
         let hub = Inside::with(|options| {
             options.settings.sampler.enabled = false;
-            options.clock = clock;
+            change(options);
         });
         let agent = hub.client("agent").await;
         let mut screen = hub.client("screen").await;

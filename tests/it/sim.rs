@@ -7,6 +7,7 @@ mod documented;
 mod life;
 mod load;
 mod off;
+mod pace;
 mod store;
 mod wire;
 

@@ -35,14 +35,25 @@ const LAG_UNHEALTHY_MS: u64 = 2_000;
 /// The hub's checks. `refused_before` is how many messages mailboxes had refused at the check before.
 pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
     let rows = state.services.tree.snapshot();
-    vec![
+    let mut probes: Vec<Probe<'_>> = vec![
         (STORE, Box::pin(store(state))),
         ("disk_space", Box::pin(disk_space(state))),
         ("memory", Box::pin(async { judge_memory(system::memory()) })),
         ("mailboxes", Box::pin(async move { judge_mailboxes(&rows, refused_before) })),
         ("event_loop", Box::pin(async { event_loop(state) })),
         ("breakers", Box::pin(async { judge_breakers(&state.services.breakers.views()) })),
-    ]
+    ];
+    if let Some(carrier) = &state.carrier {
+        probes.push(("engine", Box::pin(async { judge_engine(carrier.state().is_up, &carrier.reason()) })));
+    }
+    probes
+}
+
+fn judge_engine(is_up: bool, reason: &str) -> Finding {
+    if is_up {
+        return finding(Status::Healthy, "Redis carries between the hub nodes".to_owned());
+    }
+    finding(Status::Degraded, format!("this node delivers what it takes itself, and no more: {reason}"))
 }
 
 async fn store(state: &State) -> Finding {

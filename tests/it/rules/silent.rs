@@ -10,7 +10,7 @@ use crate::hub::{Message, until};
 
 async fn timed() -> (Scene, ManualClock) {
     let (clock, hand) = Clock::manual(system_unix_ms());
-    (Scene::with(clock).await, hand)
+    (Scene::with(|options| options.clock = clock).await, hand)
 }
 
 /// A sample of a node, taken now.

@@ -21,6 +21,7 @@ fn victim(kind: &str) -> &'static str {
         "lab_faults" => "lab_faults",
         "broker" => "broker",
         "topic" => "bench:a",
+        "webhooks" => "webhooks",
         "rooms" => "rooms",
         "room" => "lobby",
         "documents" => "documents",
