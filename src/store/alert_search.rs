@@ -125,7 +125,7 @@ impl Store {
         after: Option<AlertCursor>,
         limit: usize,
     ) -> Result<Vec<AlertRecord>, StoreError> {
-        self.read(move |session| search(session, &filter, sort, after, limit)).await
+        self.read(move |session| search(session, &filter, sort, after.as_ref(), limit)).await
     }
 
     /// The figures at this moment, with the `noisiest_max` rules that fired most.
@@ -142,14 +142,14 @@ fn search(
     session: &Session,
     filter: &AlertFilter,
     sort: AlertSort,
-    after: Option<AlertCursor>,
+    after: Option<&AlertCursor>,
     limit: usize,
 ) -> Result<Vec<AlertRecord>, StoreError> {
     let text = filter.text.as_deref().map(like);
     let mut conditions = Conditions::of(filter, text.as_ref(), session.dialect());
     let key = sort.expression();
     let (beyond, direction) = if sort == AlertSort::Oldest { (">", "ASC") } else { ("<", "DESC") };
-    if let Some(AlertCursor { key: last, id }) = after.as_ref() {
+    if let Some(AlertCursor { key: last, id }) = after {
         let (last, id) = (conditions.place(last), conditions.place(id));
         conditions.sql.push(format!("({key}, id) {beyond} ({last}, {id})"));
     }

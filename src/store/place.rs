@@ -58,14 +58,14 @@ impl Place {
     pub(super) fn open_writable(&self) -> Result<Session, StoreError> {
         match &self.0 {
             Kind::File(path) => Ok(Session::Sqlite(sqlite::open_writable(path)?)),
-            Kind::Postgres(config) => Ok(Session::Postgres(postgres::Session::open(config)?)),
+            Kind::Postgres(config) => Ok(Session::Postgres(Box::new(postgres::Session::open(config)?))),
         }
     }
 
     pub(super) fn open_read_only(&self) -> Result<Session, StoreError> {
         match &self.0 {
             Kind::File(path) => Ok(Session::Sqlite(sqlite::open_read_only(path)?)),
-            Kind::Postgres(config) => Ok(Session::Postgres(postgres::Session::open(config)?)),
+            Kind::Postgres(config) => Ok(Session::Postgres(Box::new(postgres::Session::open(config)?))),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) enum Dialect {
 /// One connection.
 pub(super) enum Session {
     Sqlite(Connection),
-    Postgres(postgres::Session),
+    Postgres(Box<postgres::Session>),
 }
 
 impl Session {

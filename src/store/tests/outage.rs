@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use infrawatch_servers::{Postgres, Proxy, Way};
@@ -11,6 +11,9 @@ use infrawatch_servers::{Postgres, Proxy, Way};
 use super::super::value::params;
 use super::super::{Column, Event, Place, Store, StoreError, StoreOptions};
 use super::{Backend, Hold, fixture};
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const TOPIC: &str = "room:shared";
 
@@ -67,11 +70,12 @@ async fn write(store: Store, writer: usize, told: Arc<Told>) -> Vec<(u64, String
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let asking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, asking).await.is_ok(), "{what}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,15 +135,15 @@ async fn a_server_that_does_not_answer_is_taken_for_gone_and_found_again() {
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
 
     proxy.set(Way::Pass);
-    let begun = Instant::now();
-    let (_, offset) = loop {
-        match store.append_next(TOPIC, "epoch", event("after".into())).await {
-            Ok(kept) => break kept,
-            Err(error) => {
-                assert!(is_outage(&error) && begun.elapsed() < Duration::from_secs(60), "{error:?}")
+    let after = async {
+        loop {
+            match store.append_next(TOPIC, "epoch", event("after".into())).await {
+                Ok((_, offset)) => break offset,
+                Err(error) => assert!(is_outage(&error), "{error:?}"),
             }
         }
     };
+    let offset = tokio::time::timeout(PATIENCE, after).await.unwrap();
     assert_eq!(offset, 2);
     let ids = store.events_after(TOPIC, "epoch", 0, 9).await.unwrap();
     assert_eq!(ids.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["before", "after"]);

@@ -59,7 +59,8 @@ async fn frames_of_a_request_that_is_undone_are_not_kept() {
     });
     let last = f.store.append_frame("web-1", 3 * DAY_MS, columns("a"), &[3.0]);
     hold.end().await;
-    (first.await.unwrap(), last.await.unwrap());
+    first.await.unwrap();
+    last.await.unwrap();
     assert_eq!(fails.await, Err(StoreError::Invalid("no".into())));
     assert_eq!(f.store.latest_frame("web-2").await.unwrap(), None);
     assert_eq!(f.store.latest_frame("web-1").await.unwrap().unwrap().values, [3.0]);
