@@ -4,6 +4,7 @@
 //! compares it with the drawing in `docs/ARCHITECTURE.md`.
 
 mod breakers;
+mod draining;
 mod heartbeat;
 mod keeper;
 mod listener;
@@ -16,20 +17,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
+use crate::engine::{EngineError, Redis};
 use crate::fault::Faults;
 use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
-use crate::protocol::codes::Close;
-use crate::protocol::server;
 use crate::rule::{DirectoryError, RuleDirectory, RuleError};
 use crate::store::{DataDirectory, Store, StoreError, StoreOptions};
 use crate::supervision::{
@@ -43,13 +42,6 @@ pub use listener::bind;
 
 /// How long a kind of actors may take to end, in milliseconds.
 const STOP_MS_MAX: u64 = 2_000;
-
-/// Batches in which connections leave, and the time between them.
-const DRAIN_BATCHES: usize = 10;
-const DRAIN_PAUSE_MS: u64 = 50;
-
-/// Clients come back after a drain within this time, spread evenly.
-const RECONNECT_SPREAD_MS: u64 = 2_000;
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -203,6 +195,8 @@ pub struct HubOptions {
     pub lab: bool,
     /// A directory of rule files that is followed.
     pub rules: Option<PathBuf>,
+    /// The Redis that hub nodes share; `None` for a hub alone.
+    pub redis_url: Option<String>,
 }
 
 /// Why a hub does not start, or stopped.
@@ -217,6 +211,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The URL of Redis is none.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Rules cannot be read or made.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -264,6 +261,8 @@ impl Hub {
             faults: faults.clone(),
             ..StoreOptions::default()
         };
+        let redis = options.redis_url.as_deref().map(|url| Redis::new(url, &options.settings.engine));
+        let redis = redis.transpose()?;
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
@@ -289,6 +288,7 @@ impl Hub {
                 address,
                 started_ms,
                 store,
+                redis,
                 breakers,
                 auth,
                 tree,
@@ -353,7 +353,7 @@ impl Hub {
         let drained = tokio::time::timeout(limit, async {
             // Before its connections are closed, which it would take for a fault.
             state.load_tests.drain().await;
-            drain_connections(&state).await;
+            draining::drain_connections(&state).await;
             handle.stop(false).await;
             if !serving.is_finished() {
                 drop(serving.await);
@@ -386,19 +386,4 @@ fn host_node(settings: &Settings) -> Result<NodeName, HubError> {
     }
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Ok(NodeName::parse(&hostname).unwrap_or_else(|_| NodeName::hub()))
-}
-
-/// Refuses new connections, tells those that are here when to come back, and closes them in batches.
-async fn drain_connections(state: &State) {
-    state.draining.send_replace(true);
-    let services = &state.services;
-    for part in 0..DRAIN_BATCHES {
-        let reconnect_after_ms = RECONNECT_SPREAD_MS * (part as u64 + 1) / DRAIN_BATCHES as u64;
-        let payload = json!({ "reconnect_after_ms": reconnect_after_ms });
-        let farewell = server::control("draining", services.clock.unix_ms(), None, &payload);
-        let closed = state.shards.close_some(part, DRAIN_BATCHES, Close::Restart, Some(&farewell)).await;
-        if closed > 0 {
-            tokio::time::sleep(Duration::from_millis(DRAIN_PAUSE_MS)).await;
-        }
-    }
 }

@@ -80,6 +80,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
     let options = HubOptions {
         settings,
         data_dir: directory.to_owned(),
+        signing_key: None,
         workers: 1,
         dev: true,
         rate_limits: false,
@@ -89,6 +90,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
         program: "infrawatch".into(),
         lab: false,
         rules: None,
+        redis_url: None,
     };
     let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let hub = Hub::start(options, listener).await.unwrap();

@@ -47,8 +47,8 @@ pub(super) struct ServeArgs {
     /// Directory of rule files (YAML, also of Prometheus), read again when one changes (docs/rules.md)
     #[arg(long, env = "INFRAWATCH_RULES", value_name = "DIR")]
     rules: Option<std::path::PathBuf>,
-    /// Redis for mailboxes and fan-out between hub nodes (not built yet: refused)
-    #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
+    /// Redis (or Valkey) that hub nodes share: redis://user:password@host:port/database [default: a hub alone]
+    #[arg(long, env = "INFRAWATCH_REDIS_URL", hide_env_values = true, value_name = "URL")]
     redis_url: Option<String>,
     /// PostgreSQL for durable state (not built yet: refused)
     #[arg(long, env = "INFRAWATCH_POSTGRES_URL", value_name = "URL")]
@@ -71,15 +71,10 @@ pub(super) fn run(arguments: &ServeArgs, file: &File, format: LogFormat) -> anyh
 }
 
 fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Result<HubOptions> {
-    for (flag, given) in [
-        ("--redis-url", arguments.redis_url.as_ref().or(file.serve.redis_url.as_ref())),
-        ("--postgres-url", arguments.postgres_url.as_ref().or(file.serve.postgres_url.as_ref())),
-    ] {
-        if given.is_some() {
-            bail!(
-                "{flag}: this part is not built yet; leave it out to run on the embedded default (SQLite, memory)"
-            );
-        }
+    if arguments.postgres_url.as_ref().or(file.serve.postgres_url.as_ref()).is_some() {
+        bail!(
+            "--postgres-url: this part is not built yet; leave it out to run on the embedded default (SQLite)"
+        );
     }
     let dev = arguments.dev.or(file.serve.dev).unwrap_or(false);
     if dev && !listen.ip().is_loopback() {
@@ -110,6 +105,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         program: std::env::current_exe().context("where this program is")?,
         lab,
         rules: arguments.rules.clone().or_else(|| file.serve.rules.clone()),
+        redis_url: arguments.redis_url.clone().or_else(|| file.serve.redis_url.clone()),
     })
 }
 

@@ -17,6 +17,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
+use crate::engine::Redis;
 use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
@@ -37,6 +38,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) started_ms: u64,
     pub(super) store: Store,
+    pub(super) redis: Option<Redis>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -48,7 +50,8 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios } = parts;
+    let Parts { clock, address, started_ms, store, redis: _, breakers, auth, tree, node, faults, scenarios } =
+        parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let (broker, rooms, documents) =
         delivery((settings.topic, settings.room, settings.sync), &tree, &store, &clock, faults.as_ref());

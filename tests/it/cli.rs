@@ -62,7 +62,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
     let (wrong_key, wrong_value) = (wrong_key.to_str().unwrap(), wrong_value.to_str().unwrap());
     let rows: [(&[&str], &[&str]); 17] = [
         (&["serve", "--dev", "--listen", "0.0.0.0:0"], &["--dev", "loopback", "0.0.0.0:0"]),
-        (&["serve", "--redis-url", "redis://127.0.0.1"], &["--redis-url", "not built yet", "leave it out"]),
+        (&["serve", "--redis-url", "http://127.0.0.1"], &["--redis-url"]),
         (&["serve", "--postgres-url", "postgres://127.0.0.1"], &["--postgres-url", "not built yet"]),
         (&["serve", "--config", wrong_key], &[wrong_key, "png_interval_ms", "ping_interval_ms"]),
         (&["check", "--config", wrong_key], &[wrong_key, "png_interval_ms"]),

@@ -91,6 +91,7 @@ impl Scene {
             program: "no-engine".into(),
             lab: false,
             rules: None,
+            redis_url: None,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

@@ -60,6 +60,7 @@ impl Inside {
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
             lab: true,
             rules: None,
+            redis_url: None,
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();

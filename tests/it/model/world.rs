@@ -80,6 +80,7 @@ impl World {
             program: env!("CARGO_BIN_EXE_infrawatch").into(),
             lab: true,
             rules: None,
+            redis_url: None,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();
