@@ -2,11 +2,21 @@
 //!
 //! - [`redis`]: connections to it, each question with a deadline
 //! - [`advice`]: which settings of the servers break a promise (pure)
+//! - [`carrier`]: carries messages of topics between nodes; `line` is the connection on which Redis pushes
+//! - [`carried`]: a message as it travels (pure)
+//! - [`order`]: each offset once and in order, whatever comes how often (pure)
 //! - [`error`]: how it fails
 
 pub mod advice;
+pub mod carried;
+pub mod carrier;
 pub mod error;
+mod line;
+pub mod order;
 pub mod redis;
 
+pub use carried::{Arrival, Carried, Found};
+pub use carrier::{Carrier, Stream, Way};
 pub use error::EngineError;
+pub use order::Order;
 pub use redis::Redis;

@@ -73,6 +73,9 @@ rows! {
         RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
+        EngineOutages = "engine_outages", None, "Times that Redis was gone";
+        EngineReconnects = "engine_reconnects", None, "Times that the connection on which Redis pushes broke";
+        EngineGaps = "engine_gaps", Some("outcome"), "Messages of other nodes that did not come by themselves: read in Redis, or lost";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         InboxRefused = "supervision_inbox_refused", Some("kind"), "Messages refused because an actor's mailbox was full, by kind";
         Restarts = "supervision_restarts", Some("kind"), "Actor restarts after a crash, by kind";
@@ -97,6 +100,7 @@ rows! {
         Actors = "supervision_actors", Some("kind"), "Running actors, by kind";
         MailboxDepth = "supervision_mailbox_depth", Some("kind"), "Messages waiting in actor mailboxes, by kind";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
+        EngineUp = "engine_up", None, "Whether the way through Redis and back is good, of a hub that has one: 0 or 1";
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
         ResidentBytes = "process_resident_memory_bytes", None, "Resident memory of the hub";
