@@ -5,6 +5,7 @@
 
 mod breakers;
 mod draining;
+mod engine;
 mod heartbeat;
 mod keeper;
 mod listener;
@@ -23,7 +24,7 @@ use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
-use crate::engine::{EngineError, Redis};
+use crate::engine::{Carrier, EngineError, Redis};
 use crate::fault::Faults;
 use crate::http::State;
 use crate::ids::NodeName;
@@ -56,6 +57,10 @@ pub fn table() -> Vec<ChildSpec> {
             "forgets what ran out, writes sessions, trims kept topics, misses heartbeats",
         ),
         row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
+        ChildSpec {
+            placement: Placement::Arbiter("engine"),
+            ..row("engine", None, "delivery", "the way to other nodes through Redis: its line and its probe")
+        },
         ChildSpec {
             placement: Placement::Arbiter("lab"),
             // Without it nothing goes wrong on purpose, which is no harm to anybody.
@@ -263,6 +268,8 @@ impl Hub {
         };
         let redis = options.redis_url.as_deref().map(|url| Redis::new(url, &options.settings.engine));
         let redis = redis.transpose()?;
+        let engine = options.settings.engine.clone();
+        let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
         let store = Store::open(&directory.database(), &store_options, started_ms)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
@@ -288,7 +295,7 @@ impl Hub {
                 address,
                 started_ms,
                 store,
-                redis,
+                carrier,
                 breakers,
                 auth,
                 tree,

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::followers::Followers;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::TopicName;
 use crate::protocol::priority::Priority;
@@ -29,6 +30,8 @@ pub struct BrokerArgs {
     pub store: Store,
     /// Bounds.
     pub settings: Arc<TopicSection>,
+    /// Carries messages of topics in memory to other nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Time.
     pub clock: Clock,
     /// What is to go wrong on purpose.
@@ -123,6 +126,7 @@ impl Broker {
             former: Arc::new(Mutex::new(self.0.former.lock().remove(name))),
             store: self.0.args.store.clone(),
             settings: self.0.args.settings.clone(),
+            carrier: self.0.args.carrier.clone(),
             clock: self.0.args.clock.clone(),
             faults: self.0.args.faults.clone(),
         };

@@ -30,7 +30,7 @@ impl<'a> Guarded<'a> {
                 }
             }
             // The store's failure is no verdict on what goes through it.
-            Err(TopicError::Store(_)) => {}
+            Err(TopicError::Store(_) | TopicError::Engine(_)) => {}
             Ok(_) => {
                 if let Some(own) = own {
                     own.succeeded();

@@ -66,7 +66,7 @@ pub struct Way {
 /// Tells a topic; `false` when it cannot be told now.
 pub type Tell = Box<dyn Fn(Arrival) -> bool + Send + Sync>;
 
-pub(super) struct Seat {
+pub(super) struct Place {
     number: u64,
     tell: Arc<Tell>,
     /// What is published to the topic is wanted.
@@ -92,7 +92,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// Tells this process from all others.
     pub(super) instance: String,
-    pub(super) seats: Mutex<HashMap<Arc<str>, Seat>>,
+    pub(super) seats: Mutex<HashMap<Arc<str>, Place>>,
     pub(super) way: watch::Sender<Way>,
     /// When the newest probe came back, monotonic milliseconds.
     pub(super) heard_ms: AtomicU64,
@@ -240,11 +240,11 @@ impl Carrier {
     }
 
     /// Tells a topic from now on what becomes of Redis, until the seat is dropped.
-    pub fn seat(&self, name: Arc<str>, tell: Tell) -> Taken {
+    pub fn seat(&self, name: Arc<str>, tell: Tell) -> Seat {
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
-        let seat = Seat { number, tell: Arc::new(tell), follows: false, missed: false };
-        self.0.seats.lock().insert(name.clone(), seat);
-        Taken { carrier: self.clone(), name, number }
+        let place = Place { number, tell: Arc::new(tell), follows: false, missed: false };
+        self.0.seats.lock().insert(name.clone(), place);
+        Seat { carrier: self.clone(), name, number }
     }
 
     /// What is published to the topic is told from now on.
@@ -253,11 +253,7 @@ impl Carrier {
     ///
     /// An outage when Redis is gone.
     pub async fn follow(&self, stream: &Stream) -> Result<(), EngineError> {
-        let is_new = match self.0.seats.lock().get_mut(&stream.name) {
-            Some(seat) => !std::mem::replace(&mut seat.follows, true),
-            None => false,
-        };
-        if !is_new {
+        if self.set_follows(&stream.name, true) {
             return Ok(());
         }
         let mut ways = self.ways();
@@ -268,7 +264,8 @@ impl Carrier {
             tokio::select! {
                 done = asked => if done { return Ok(()) },
                 _ = ways.wait_for(|way| !way.is_up) => {
-                    // A connection that is made later subscribes to it.
+                    // Asked for again, it is waited for again.
+                    self.set_follows(&stream.name, false);
                     return Err(EngineError::Unreachable("it is gone".to_owned()));
                 }
             }
@@ -278,10 +275,15 @@ impl Carrier {
 
     /// What is published to the topic is of no interest here any more.
     pub fn leave(&self, stream: &Stream) {
-        if let Some(seat) = self.0.seats.lock().get_mut(&stream.name) {
-            seat.follows = false;
+        if self.set_follows(&stream.name, false) {
+            self.unsubscribe(stream.key("live"));
         }
-        self.unsubscribe(stream.key("live"));
+    }
+
+    /// Returns whether it followed before.
+    fn set_follows(&self, name: &str, follows: bool) -> bool {
+        let mut seats = self.0.seats.lock();
+        seats.get_mut(name).is_some_and(|seat| std::mem::replace(&mut seat.follows, follows))
     }
 
     fn unsubscribe(&self, channel: String) {
@@ -347,13 +349,13 @@ fn fresh_epoch() -> String {
 }
 
 /// A topic's place with the carrier; given back on drop.
-pub struct Taken {
+pub struct Seat {
     carrier: Carrier,
     name: Arc<str>,
     number: u64,
 }
 
-impl Drop for Taken {
+impl Drop for Seat {
     fn drop(&mut self) {
         let mut seats = self.carrier.0.seats.lock();
         if seats.get(&self.name).is_some_and(|seat| seat.number == self.number)

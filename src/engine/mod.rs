@@ -16,7 +16,7 @@ pub mod order;
 pub mod redis;
 
 pub use carried::{Arrival, Carried, Found};
-pub use carrier::{Carrier, Stream, Way};
+pub use carrier::{Carrier, Seat, Stream, Tell, Way};
 pub use error::EngineError;
 pub use order::Order;
 pub use redis::Redis;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::HubOptions;
 use super::breakers::{BreakersActor, BreakersArgs};
+use super::engine::{EngineActor, EngineArgs};
 use super::keeper::{KeeperActor, KeeperArgs};
 use crate::alert::heartbeats::Heartbeats;
 use crate::alert::{Alerts, AlertsArgs};
@@ -17,7 +18,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::engine::Redis;
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
@@ -38,7 +39,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) started_ms: u64,
     pub(super) store: Store,
-    pub(super) redis: Option<Redis>,
+    pub(super) carrier: Option<Carrier>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -50,11 +51,11 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, redis: _, breakers, auth, tree, node, faults, scenarios } =
+    let Parts { clock, address, started_ms, store, carrier, breakers, auth, tree, node, faults, scenarios } =
         parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let (broker, rooms, documents) =
-        delivery((settings.topic, settings.room, settings.sync), &tree, &store, &clock, faults.as_ref());
+        delivery((settings.topic, settings.room, settings.sync), &tree, &store, carrier.as_ref(), &clock, faults.as_ref());
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {
@@ -94,6 +95,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         shards,
         fleet,
         store,
+        carrier,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -114,6 +116,7 @@ fn delivery(
     (topic, room, sync): (TopicSection, RoomSection, SyncSection),
     tree: &Tree,
     store: &Store,
+    carrier: Option<&Carrier>,
     clock: &Clock,
     faults: Option<&Arc<Faults>>,
 ) -> (Broker, Rooms, Documents) {
@@ -122,6 +125,7 @@ fn delivery(
         tree: tree.clone(),
         store: store.clone(),
         settings: Arc::new(topic),
+        carrier: carrier.cloned(),
         clock: clock.clone(),
         faults: faults.cloned(),
     });
@@ -194,6 +198,9 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     tree.start("keeper", KeeperActor::new(keeper), None);
     let breakers = BreakersArgs { state: Arc::downgrade(state) };
     tree.start("breakers", BreakersActor::new(breakers), None);
+    if state.carrier.is_some() {
+        tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
+    }
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);
     }

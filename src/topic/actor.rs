@@ -14,6 +14,7 @@ use actix::prelude::*;
 use parking_lot::Mutex;
 
 use super::TopicError;
+use super::carrying::Carriage;
 use super::coalesce::Coalescer;
 use super::handle::{Interest, TopicId};
 use super::keeping::Uncommitted;
@@ -26,6 +27,7 @@ use super::pulse::Pulse;
 use super::sending::Head;
 use crate::clock::Clock;
 use crate::config::TopicSection;
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::{MessageId, TopicName};
 use crate::protocol::frame::SharedFrame;
@@ -50,10 +52,18 @@ pub struct TopicArgs {
     pub store: Store,
     /// Bounds of history.
     pub settings: Arc<TopicSection>,
+    /// Carries messages of topics in memory to other nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Time.
     pub clock: Clock,
     /// What is to go wrong on purpose.
     pub faults: Option<Arc<Faults>>,
+}
+
+/// An epoch that nobody has seen.
+pub(super) fn fresh_epoch() -> Arc<str> {
+    let epoch = uuid::Uuid::new_v4().simple().to_string();
+    epoch.get(..12).unwrap_or(&epoch).into()
 }
 
 /// One topic.
@@ -61,7 +71,7 @@ pub struct TopicActor {
     pub(super) log: Log,
     pub(super) kind: Kind,
     /// Taken in, not yet sent out.
-    pub(super) waiting: Coalescer<(Stored, Permit)>,
+    pub(super) waiting: Coalescer<(Stored, Option<Permit>)>,
     pulse: Pulse,
     /// Ends the wait of what waits; `None` while nothing does.
     flush_timer: Option<(u64, SpawnHandle)>,
@@ -69,6 +79,8 @@ pub struct TopicActor {
     pub(super) uncommitted: VecDeque<Uncommitted>,
     /// Why the store's part of the topic is not known yet.
     pub(super) unread: Option<String>,
+    /// Of a topic that nodes share.
+    pub(super) carriage: Option<Box<Carriage>>,
     pub(super) stamper: Stamper,
     pub(super) args: TopicArgs,
 }
@@ -77,10 +89,11 @@ impl TopicActor {
     /// A topic before its first message.
     pub fn new(args: TopicArgs) -> Self {
         let kind = Kind::under(&args.name, &args.settings);
-        let epoch = uuid::Uuid::new_v4().simple().to_string();
+        let epoch = fresh_epoch();
         let bounds = Bounds::of(&args.name, &args.settings);
         Self {
-            log: Log::new(kind.class, bounds, epoch.get(..12).unwrap_or(&epoch).into()),
+            carriage: Carriage::of(&args, kind, &epoch).map(Box::new),
+            log: Log::new(kind.class, bounds, epoch),
             kind,
             waiting: Coalescer::new(kind.class, Pace::of(&args.name, &args.settings)),
             pulse: Pulse::default(),
@@ -93,14 +106,14 @@ impl TopicActor {
     }
 
     /// Takes a message in for good: answers, remembers, and sends it out now or with others.
-    pub(super) fn take_in(&mut self, message: Stored, permit: Permit, reply: Owed, ctx: &mut Context<Self>) {
+    pub(super) fn take_in(&mut self, message: Stored, permit: Option<Permit>, reply: Owed, ctx: &mut Context<Self>) {
         let now_ms = self.args.clock.monotonic_ms();
         Counter::Published.add(1);
         self.pulse.note(now_ms, message.bytes());
         self.log.remember(message.clone());
         if message.priority == Priority::Critical && self.waiting.waiting() == 0 {
             // On its way before its publisher knows.
-            self.send(vec![message.clone()], Priority::Critical, vec![permit]);
+            self.send(vec![message.clone()], Priority::Critical, permit.into_iter().collect());
             return self.answer(reply.pay(), Ok(&message));
         }
         self.answer(reply.pay(), Ok(&message));
@@ -134,8 +147,8 @@ impl TopicActor {
         }
         let Some(flush) = self.waiting.flush() else { return };
         Counter::Conflated.add_for("topic", flush.conflated);
-        let (messages, permits) = flush.messages.into_iter().unzip();
-        self.send(messages, flush.priority, permits);
+        let (messages, permits): (_, Vec<_>) = flush.messages.into_iter().unzip();
+        self.send(messages, flush.priority, permits.into_iter().flatten().collect());
     }
 }
 
@@ -155,6 +168,7 @@ impl Actor for TopicActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.kind.kept {
             Kept::Store => self.read_store(ctx),
+            Kept::Memory if self.carriage.is_some() => self.start_shared(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
                 match former {
@@ -170,10 +184,15 @@ impl Handler<Queued<Publish>> for TopicActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
-        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
-        if let (Some(faults), Some(key)) = (&self.args.faults, &key) {
+        if let (Some(faults), Some(key)) = (&self.args.faults, &queued.msg.key) {
             assert!(!faults.is_poison(key), "fault scenario poison_message");
         }
+        if self.carriage.is_some() {
+            let now_ms = self.args.clock.unix_ms();
+            self.args.interest.touched_ms.store(now_ms, Ordering::Relaxed);
+            return self.submit(queued, now_ms, ctx);
+        }
+        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply.pay(), Err(error));
@@ -191,7 +210,7 @@ impl Handler<Queued<Publish>> for TopicActor {
         };
         let message = self.encode(head, payload.get());
         match self.kind.kept {
-            Kept::Memory => self.take_in(message, permit, reply, ctx),
+            Kept::Memory => self.take_in(message, Some(permit), reply, ctx),
             Kept::Store => self.commit(message, permit, reply, ctx),
         }
     }
@@ -228,7 +247,9 @@ impl Handler<Queued<TopicSnapshot>> for TopicActor {
             messages: self.log.tail(queued.msg.limit),
             subscribers: self.args.interest.members(),
             held: self.log.held(),
-            waiting: self.waiting.waiting() + self.uncommitted.len(),
+            waiting: self.waiting.waiting()
+                + self.uncommitted.len()
+                + self.carriage.as_ref().map_or(0, |carriage| carriage.waiting()),
             newest_ms: self.log.newest_ms(),
             per_second: self.pulse.per_second(self.args.clock.monotonic_ms()),
         }

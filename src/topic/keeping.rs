@@ -112,7 +112,11 @@ impl TopicActor {
     pub(super) fn record(&self) -> TopicRecord {
         TopicRecord {
             name: self.args.name.to_string(),
-            head: TopicHead { epoch: self.log.epoch().to_string(), last_offset: self.log.offset() },
+            head: TopicHead {
+                epoch: self.log.epoch().to_string(),
+                // What nodes share is with Redis.
+                last_offset: if self.carriage.is_some() { 0 } else { self.log.offset() },
+            },
             events: self.log.tail(usize::MAX).iter().map(|message| self.event(message)).collect(),
         }
     }
@@ -146,7 +150,7 @@ impl TopicActor {
                     });
                     self.answer(reply.pay(), Err(error));
                 }
-                _ => self.take_in(message, permit, reply, ctx),
+                _ => self.take_in(message, Some(permit), reply, ctx),
             }
         }
         if self.unread.is_some() && self.uncommitted.is_empty() {

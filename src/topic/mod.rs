@@ -9,7 +9,8 @@
 //! - [`inbox`]: what waits for a session in a personal topic (pure)
 //! - [`bundle`]: messages that leave together
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
-//! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and down
+//! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and
+//!   down, `carrying` the one to other nodes
 //! - `owed`: answers that are given even when the actor crashes
 //! - [`handle`]: what other modules see
 
@@ -19,6 +20,7 @@ pub mod coalesce;
 pub mod filter;
 pub mod handle;
 pub mod inbox;
+mod carrying;
 mod keeping;
 pub mod kind;
 pub mod log;
@@ -73,6 +75,9 @@ pub enum TopicError {
     /// A topic that is kept in the store, and the store does not answer.
     #[error("the store cannot be reached: {0}")]
     Store(String),
+    /// A topic that nodes share, and Redis refused the message.
+    #[error("Redis refused the message: {0}")]
+    Engine(String),
     /// The key is too long.
     #[error("`key` may have at most {bytes_max} bytes, not {bytes}")]
     KeyTooLong {
@@ -95,7 +100,7 @@ impl TopicError {
         match self {
             Self::Overloaded | Self::TooManyTopics { .. } => Code::Overloaded,
             Self::Failed => Code::Internal,
-            Self::Store(_) => Code::StoreUnavailable,
+            Self::Store(_) | Self::Engine(_) => Code::StoreUnavailable,
             Self::KeyTooLong { .. } => Code::InvalidField,
         }
     }

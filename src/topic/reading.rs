@@ -185,6 +185,7 @@ impl Handler<Queued<ForgetKey>> for TopicActor {
     fn handle(&mut self, queued: Queued<ForgetKey>, ctx: &mut Self::Context) {
         self.flush(ctx);
         self.log.forget_key(&queued.msg.key);
+        self.forget_everywhere(&queued.msg.key, ctx);
     }
 }
 

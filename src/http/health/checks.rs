@@ -1,6 +1,8 @@
 //! What is checked, and from when on it is degraded or unhealthy. Judging is pure.
 
 use super::{Finding, Probe, Status};
+use crate::engine::Way;
+use crate::clock::rfc3339;
 use crate::breaker::{Change, State as Position, View};
 use crate::http::state::State;
 use crate::supervision::{KindSnapshot, KindState};
@@ -35,14 +37,26 @@ const LAG_UNHEALTHY_MS: u64 = 2_000;
 /// The hub's checks. `refused_before` is how many messages mailboxes had refused at the check before.
 pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
     let rows = state.services.tree.snapshot();
-    vec![
+    let mut probes: Vec<Probe<'_>> = vec![
         (STORE, Box::pin(store(state))),
         ("disk_space", Box::pin(disk_space(state))),
         ("memory", Box::pin(async { judge_memory(system::memory()) })),
         ("mailboxes", Box::pin(async move { judge_mailboxes(&rows, refused_before) })),
         ("event_loop", Box::pin(async { event_loop(state) })),
         ("breakers", Box::pin(async { judge_breakers(&state.services.breakers.views()) })),
-    ]
+    ];
+    if let Some(carrier) = &state.carrier {
+        probes.push(("engine", Box::pin(async { judge_engine(carrier.way()) })));
+    }
+    probes
+}
+
+fn judge_engine(way: Way) -> Finding {
+    let since = rfc3339(way.since_ms);
+    if way.is_up {
+        return finding(Status::Healthy, format!("a probe went through Redis and back; so since {since}"));
+    }
+    finding(Status::Degraded, format!("Redis is gone since {since}: topics in memory are this node's own"))
 }
 
 async fn store(state: &State) -> Finding {
