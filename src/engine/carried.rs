@@ -157,7 +157,9 @@ pub(super) mod tests {
     fn a_push_is_cut_by_bytes() {
         let (one, two) = (carried("\"ä\""), carried("2"));
         let push = format!("e1 7 {},{}\n{}{}", one.text().len(), two.text().len(), one.text(), two.text());
-        let Some(Arrival::Messages { epoch, first, messages }) = Arrival::parse(&push) else { panic!("{push}") };
+        let Some(Arrival::Messages { epoch, first, messages }) = Arrival::parse(&push) else {
+            panic!("{push}")
+        };
         assert_eq!((&*epoch, first, messages), ("e1", 7, vec![one, two]));
         assert!(matches!(Arrival::parse("-web-1"), Some(Arrival::Forgotten(key)) if &*key == "web-1"));
         for wrong in ["e1 7 5\n", "e1 x 0\n", "e1 7 1\nä", ""] {

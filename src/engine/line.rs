@@ -120,7 +120,8 @@ impl Carrier {
     async fn keep_looking(&self) {
         loop {
             sleep(Duration::from_millis(LOOK_MS)).await;
-            let silent_ms = self.0.clock.monotonic_ms().saturating_sub(self.0.heard_ms.load(Ordering::Relaxed));
+            let silent_ms =
+                self.0.clock.monotonic_ms().saturating_sub(self.0.heard_ms.load(Ordering::Relaxed));
             if silent_ms > self.0.settings.probe_ms * 2 {
                 self.judge(false);
             }

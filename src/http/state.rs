@@ -9,10 +9,10 @@ use super::desk::Desk;
 use crate::alert::heartbeats::Heartbeats;
 use crate::config::{AlertSection, HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
+use crate::engine::Carrier;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
-use crate::engine::Carrier;
 use crate::store::Store;
 
 /// Shared by all routes.

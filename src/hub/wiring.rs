@@ -54,8 +54,14 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts { clock, address, started_ms, store, carrier, breakers, auth, tree, node, faults, scenarios } =
         parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
-    let (broker, rooms, documents) =
-        delivery((settings.topic, settings.room, settings.sync), &tree, &store, carrier.as_ref(), &clock, faults.as_ref());
+    let (broker, rooms, documents) = delivery(
+        (settings.topic, settings.room, settings.sync),
+        &tree,
+        &store,
+        carrier.as_ref(),
+        &clock,
+        faults.as_ref(),
+    );
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
     let fleet = Fleet::new(FleetArgs {

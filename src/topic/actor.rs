@@ -106,7 +106,13 @@ impl TopicActor {
     }
 
     /// Takes a message in for good: answers, remembers, and sends it out now or with others.
-    pub(super) fn take_in(&mut self, message: Stored, permit: Option<Permit>, reply: Owed, ctx: &mut Context<Self>) {
+    pub(super) fn take_in(
+        &mut self,
+        message: Stored,
+        permit: Option<Permit>,
+        reply: Owed,
+        ctx: &mut Context<Self>,
+    ) {
         let now_ms = self.args.clock.monotonic_ms();
         Counter::Published.add(1);
         self.pulse.note(now_ms, message.bytes());

@@ -1,15 +1,15 @@
 //! What other modules see of a topic.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::actor::{TopicActor, TopicArgs};
-use super::inbox::Taken;
 use super::carrying;
+use super::inbox::Taken;
 use super::kind::{Kept, Kind};
 use super::messages::{
     Announce, FindMessages, ForgetKey, ForgetMessages, InboxView, Join, Leave, Publish, Read, ReadInbox,

@@ -10,17 +10,18 @@
 //! - [`bundle`]: messages that leave together
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
 //! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and
-//!   down, `carrying` the one to other nodes
+//!   down, `carrying` and `following` those to and from other nodes
 //! - `owed`: answers that are given even when the actor crashes
 //! - [`handle`]: what other modules see
 
 pub mod actor;
 pub mod bundle;
+mod carrying;
 pub mod coalesce;
 pub mod filter;
+mod following;
 pub mod handle;
 pub mod inbox;
-mod carrying;
 mod keeping;
 pub mod kind;
 pub mod log;

@@ -15,6 +15,8 @@ mod bad_input;
 mod breakers;
 /// The command line: what each command answers, and how it complains.
 mod cli;
+/// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
+mod cluster;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.

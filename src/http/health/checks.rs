@@ -1,9 +1,9 @@
 //! What is checked, and from when on it is degraded or unhealthy. Judging is pure.
 
 use super::{Finding, Probe, Status};
-use crate::engine::Way;
-use crate::clock::rfc3339;
 use crate::breaker::{Change, State as Position, View};
+use crate::clock::rfc3339;
+use crate::engine::Way;
 use crate::http::state::State;
 use crate::supervision::{KindSnapshot, KindState};
 use crate::telemetry::system::{self, Disk, Memory};

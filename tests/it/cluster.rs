@@ -1,0 +1,225 @@
+//! Hub nodes on one Redis: a topic in memory is one topic, whichever node one is connected to, whatever breaks.
+
+use std::collections::{HashSet, VecDeque};
+
+use infrawatch_servers::{Proxy, Redis, Way};
+use serde_json::{Value, json};
+
+use crate::hub::{Client, Hub, RawSocket, until, within};
+
+const TOPIC: &str = "orders:eu";
+
+fn node(url: &str) -> Hub {
+    Hub::with_arguments(&["--redis-url", url, "--limits", "off"], |settings| {
+        settings.engine.probe_ms = 500;
+        settings.engine.call_ms_max = 500;
+    })
+}
+
+async fn subscriber(hub: &Hub, client_id: &str) -> Client {
+    let mut client = Client::open_as(hub, client_id, "admin").await;
+    client.subscribe(TOPIC).await;
+    client
+}
+
+/// The next message of the topic: its frame's metadata and payload.
+async fn heard(client: &mut Client) -> (u64, Value) {
+    let message = client.message().await;
+    assert_eq!(message.topic, TOPIC);
+    (message.offset, message.payload)
+}
+
+async fn publish(client: &mut Client, data: Value) -> (String, u64) {
+    let payload = client.publish(TOPIC, data).await;
+    (payload["epoch"].as_str().unwrap().to_owned(), payload["offset"].as_u64().unwrap())
+}
+
+async fn engine_is(hub: &Hub, status: &str) {
+    until(&format!("engine is {status}"), async || {
+        let report: Value = serde_json::from_str(&RawSocket::get(hub, "/api/health").await.body).unwrap();
+        (report["checks"]["engine"]["status"] == status).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_reaches_the_subscribers_of_all_nodes_once_and_as_the_same_frame() {
+    let redis = Redis::start();
+    let nodes = [node(&redis.url()), node(&redis.url()), node(&redis.url())];
+    let mut clients = Vec::new();
+    for (number, hub) in nodes.iter().enumerate() {
+        clients.push(subscriber(hub, &format!("c{number}")).await);
+    }
+    for number in 1..=6u64 {
+        let from = (number % 3) as usize;
+        let request = json!({"topic": TOPIC, "data": {"n": number}, "key": format!("k{number}"), "priority": "critical"});
+        let answer = clients[from].ask("publish", request).await;
+        assert_eq!(answer["payload"]["offset"], number, "{answer}");
+        let mut frames = Vec::new();
+        for client in &mut clients {
+            frames.push(client.next_of("message").await);
+        }
+        assert_eq!(frames[0]["metadata"]["epoch"], answer["payload"]["epoch"]);
+        assert_eq!(frames[0]["metadata"]["offset"], number);
+        assert!(frames.iter().all(|frame| *frame == frames[0]), "{frames:#?}");
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_messages_of_three_nodes_come_in_the_same_order_everywhere() {
+    const EACH: u64 = 3_334;
+    let redis = Redis::start();
+    let nodes = [node(&redis.url()), node(&redis.url()), node(&redis.url())];
+    let (mut readers, mut writers) = (Vec::new(), Vec::new());
+    for (number, hub) in nodes.iter().enumerate() {
+        let mut reader = subscriber(hub, &format!("r{number}")).await;
+        let mut writer = Client::open_as(hub, &format!("w{number}"), "admin").await;
+        readers.push(tokio::spawn(async move {
+            let mut all = Vec::new();
+            while (all.len() as u64) < EACH * 3 {
+                all.push(heard(&mut reader).await);
+            }
+            all
+        }));
+        writers.push(tokio::spawn(async move {
+            let mut under_way = VecDeque::new();
+            for n in 0..EACH {
+                under_way
+                    .push_back(writer.send("publish", json!({"topic": TOPIC, "data": [number, n]})).await);
+                if under_way.len() == 64 {
+                    let answer = writer.answer_to(&under_way.pop_front().unwrap()).await;
+                    assert_eq!(answer["type"], "published", "{answer}");
+                }
+            }
+            for id in under_way {
+                assert_eq!(writer.answer_to(&id).await["type"], "published");
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let mut orders = Vec::new();
+    for reader in readers {
+        orders.push(reader.await.unwrap());
+    }
+    let offsets: Vec<u64> = orders[0].iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(offsets, (1..=EACH * 3).collect::<Vec<_>>());
+    assert!(orders[1] == orders[0] && orders[2] == orders[0]);
+    for writer in 0..3 {
+        let own =
+            orders[0].iter().filter(|(_, data)| data[0] == writer).map(|(_, data)| data[1].as_u64().unwrap());
+        assert_eq!(own.collect::<Vec<_>>(), (0..EACH).collect::<Vec<_>>(), "of writer {writer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_a_killed_node_goes_on_at_another() {
+    let redis = Redis::start();
+    let (mut first, second) = (node(&redis.url()), node(&redis.url()));
+    let mut reader = subscriber(&first, "reader").await;
+    let mut writer = Client::open_as(&second, "writer", "admin").await;
+    let mut epoch = String::new();
+    for n in 1..=5u64 {
+        epoch = publish(&mut writer, json!(n)).await.0;
+        assert_eq!(heard(&mut reader).await, (n, json!(n)));
+    }
+    first.process.kill();
+    for n in 6..=9u64 {
+        publish(&mut writer, json!(n)).await;
+    }
+    let mut reader = Client::open_as(&second, "reader", "admin").await;
+    let recover = json!({"topics": [{"topic": TOPIC, "recover": {"epoch": epoch, "offset": 5}}]});
+    let answer = reader.ask("subscribe", recover).await;
+    assert_eq!(answer["type"], "subscribed", "{answer}");
+    assert!(answer.to_string().contains("\"recovered\":true"), "{answer}");
+    publish(&mut writer, json!(10)).await;
+    for n in 6..=10u64 {
+        assert_eq!(heard(&mut reader).await, (n, json!(n)));
+    }
+    first.start_again();
+    let mut reader = Client::open_as(&first, "reader-2", "admin").await;
+    let recover = json!({"topics": [{"topic": TOPIC, "recover": {"epoch": epoch, "offset": 8}}]});
+    assert!(reader.ask("subscribe", recover).await.to_string().contains("\"recovered\":true"));
+    assert_eq!(heard(&mut reader).await, (9, json!(9)));
+}
+
+#[tokio::test]
+async fn after_a_broken_line_to_redis_nothing_is_missing() {
+    let redis = Redis::start();
+    let proxy = Proxy::before(redis.port());
+    let (behind, beside) = (node(&format!("redis://127.0.0.1:{}", proxy.port())), node(&redis.url()));
+    let mut reader = subscriber(&behind, "reader").await;
+    let mut writer = Client::open_as(&beside, "writer", "admin").await;
+    for n in 1..=30u64 {
+        if n % 10 == 5 {
+            proxy.set(Way::Reset);
+        }
+        publish(&mut writer, json!(n)).await;
+        if n % 10 == 7 {
+            proxy.set(Way::Pass);
+        }
+    }
+    for n in 1..=30u64 {
+        assert_eq!(heard(&mut reader).await, (n, json!(n)), "without another epoch");
+    }
+    assert!(behind.metric("infrawatch_engine_reconnects_total").await >= 1);
+    assert_eq!(behind.metric("infrawatch_engine_outages_total").await, 0);
+}
+
+/// Redis goes and comes back; meanwhile and afterwards all goes on, and no place is given twice.
+async fn outage(mut redis: Redis, go: impl FnOnce(&mut Redis), come: impl FnOnce(&mut Redis)) {
+    let nodes = [node(&redis.url()), node(&redis.url())];
+    let mut watcher = Client::open_as(&nodes[0], "watcher", "admin").await;
+    watcher.subscribe("system").await;
+    let mut clients = [subscriber(&nodes[0], "a").await, subscriber(&nodes[1], "b").await];
+    let mut places = HashSet::new();
+    let shared = publish(&mut clients[0], json!("shared")).await;
+    for client in &mut clients {
+        assert_eq!(heard(client).await.1, json!("shared"));
+    }
+    go(&mut redis);
+    // One that meets the outage, before anybody knows.
+    let own = publish(&mut clients[0], json!("own")).await;
+    assert_ne!(own.0, shared.0, "continuity is not faked");
+    assert_eq!(heard(&mut clients[0]).await, (own.1, json!("own")));
+    let told = watcher.message().await;
+    assert_eq!((&told.payload["event"], &told.payload["subsystem"]), (&json!("degraded"), &json!("engine")));
+    engine_is(&nodes[0], "degraded").await;
+    engine_is(&nodes[1], "degraded").await;
+    come(&mut redis);
+    engine_is(&nodes[0], "healthy").await;
+    engine_is(&nodes[1], "healthy").await;
+    let back = publish(&mut clients[1], json!("back")).await;
+    assert_ne!(back.0, own.0);
+    for client in &mut clients {
+        let last = within("the message after the outage", async {
+            loop {
+                let (offset, data) = heard(client).await;
+                if data == json!("back") {
+                    break offset;
+                }
+            }
+        });
+        assert_eq!(last.await, back.1);
+    }
+    for place in [shared, own, back] {
+        assert!(places.insert(place.clone()), "{place:?} was given twice");
+    }
+}
+
+#[tokio::test]
+async fn redis_is_killed_and_comes_back_empty() {
+    outage(Redis::start(), Redis::kill, Redis::resume).await;
+}
+
+#[tokio::test]
+async fn redis_is_killed_and_comes_back_with_what_it_had() {
+    let redis = Redis::start_with(infrawatch_servers::Persistence::Always);
+    outage(redis, Redis::kill, Redis::resume).await;
+}
+
+#[tokio::test]
+async fn redis_is_stopped_and_goes_on() {
+    outage(Redis::start(), |redis| redis.pause(), |redis| redis.go_on()).await;
+}
