@@ -10,7 +10,6 @@ use super::carrying::{LINGER_MS, Mode};
 use super::kind::{Bounds, Class};
 use super::log::Log;
 use super::messages::Join;
-use super::messages::Reply;
 use super::outlet::Permit;
 use super::owed::Owed;
 use crate::engine::order::{Came, is_lost};
