@@ -5,6 +5,7 @@
 
 mod breakers;
 mod draining;
+mod engine;
 mod heartbeat;
 mod keeper;
 mod listener;
@@ -57,16 +58,15 @@ pub fn table() -> Vec<ChildSpec> {
         ),
         row("breakers", None, "hub", "tells of breakers, releases what was queued and spilled"),
         ChildSpec {
+            placement: Placement::Arbiter("engine"),
+            ..row("engine", None, "delivery", "the way to other nodes through Redis: its line and its probe")
+        },
+        ChildSpec {
             placement: Placement::Arbiter("lab"),
             // Without it nothing goes wrong on purpose, which is no harm to anybody.
             on_give_up: OnGiveUp::Contain,
             queue_bound: 64,
             ..row("lab_faults", None, "lab", "turns fault scenarios on, and off when their time is over")
-        },
-        ChildSpec {
-            placement: Placement::Arbiter("engine"),
-            queue_bound: 8,
-            ..row("engine", None, "delivery", "the line to Redis: what other hub nodes publish")
         },
         ChildSpec {
             placement: Placement::Arbiter("topics"),
@@ -207,7 +207,7 @@ pub struct HubOptions {
     pub lab: bool,
     /// A directory of rule files that is followed.
     pub rules: Option<PathBuf>,
-    /// The Redis that this hub shares with other nodes.
+    /// The Redis that hub nodes share; `None` for a hub alone.
     pub redis_url: Option<String>,
 }
 
@@ -223,6 +223,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The URL of Redis is none.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Rules cannot be read or made.
     #[error(transparent)]
     Rules(#[from] RuleError),
@@ -232,9 +235,6 @@ pub enum HubError {
     /// Load tests of the hub's former life cannot be marked.
     #[error(transparent)]
     LoadTests(#[from] RunError),
-    /// Redis cannot be used.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
     /// The address cannot be listened on, or the server failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -272,6 +272,10 @@ impl Hub {
         let store_options =
             StoreOptions { queue_requests_max, faults: faults.clone(), ..StoreOptions::default() };
         let store = Store::open(directory.store_place(options.store.as_ref()), &store_options, started_ms)?;
+        let redis = options.redis_url.as_deref().map(|url| Redis::new(url, &options.settings.engine));
+        let redis = redis.transpose()?;
+        let engine = options.settings.engine.clone();
+        let carrier = redis.clone().map(|redis| Carrier::new(redis, engine, clock.clone()));
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
         let given = options.signing_key.as_deref();
@@ -282,9 +286,6 @@ impl Hub {
         let on_root_failure = Arc::new(move |failure| drop(failed.try_send(failure)));
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
-        let redis =
-            options.redis_url.as_ref().map(|url| Redis::new(url, &options.settings.engine)).transpose()?;
-        let carrier = redis.clone().map(|redis| Carrier::new(redis, options.settings.engine.probe_ms));
         let address = listener.local_addr()?;
         let (has_seeds, mut rule_files) =
             (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
@@ -295,6 +296,7 @@ impl Hub {
                 address,
                 started_ms,
                 store,
+                carrier,
                 breakers,
                 auth,
                 tree,
@@ -302,7 +304,6 @@ impl Hub {
                 faults,
                 scenarios,
                 redis,
-                carrier,
             },
         );
         state.services.broker.recall_memory_topics().await?;

@@ -30,12 +30,12 @@ pub struct BrokerArgs {
     pub store: Store,
     /// Bounds.
     pub settings: Arc<TopicSection>,
+    /// Carries messages of topics in memory to other nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Time.
     pub clock: Clock,
     /// What is to go wrong on purpose.
     pub faults: Option<Arc<Faults>>,
-    /// Other hub nodes, which share topics in memory.
-    pub carrier: Option<Carrier>,
 }
 
 /// A message before it has a place.
@@ -126,9 +126,9 @@ impl Broker {
             former: Arc::new(Mutex::new(self.0.former.lock().remove(name))),
             store: self.0.args.store.clone(),
             settings: self.0.args.settings.clone(),
+            carrier: self.0.args.carrier.clone(),
             clock: self.0.args.clock.clone(),
             faults: self.0.args.faults.clone(),
-            carrier: self.0.args.carrier.clone(),
         };
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);

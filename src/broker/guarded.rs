@@ -29,7 +29,7 @@ impl<'a> Guarded<'a> {
                     own.failed();
                 }
             }
-            // The failure of the store, or of Redis, is no verdict on what goes through it.
+            // The store's failure is no verdict on what goes through it.
             Err(TopicError::Store(_) | TopicError::Engine(_)) => {}
             Ok(_) => {
                 if let Some(own) = own {

@@ -63,8 +63,11 @@ impl Broker {
         (topics.keys().filter(named).take(names_max).cloned().collect(), openings)
     }
 
-    /// Whether a topic that is not open goes on where it was when it is opened: the store has it, or a drain kept it.
+    /// Whether a topic that is not open goes on where it was when it is opened: the store has it, nodes share
+    /// it, or a drain kept it.
     pub fn outlives_memory(&self, name: &TopicName) -> bool {
-        self.kind(name).kept == Kept::Store || self.0.former.lock().contains_key(name)
+        self.kind(name).kept == Kept::Store
+            || self.0.args.carrier.is_some()
+            || self.0.former.lock().contains_key(name)
     }
 }

@@ -47,8 +47,8 @@ pub(super) struct ServeArgs {
     /// Directory of rule files (YAML, also of Prometheus), read again when one changes (docs/rules.md)
     #[arg(long, env = "INFRAWATCH_RULES", value_name = "DIR")]
     rules: Option<std::path::PathBuf>,
-    /// Redis that several hub nodes share: topics in memory are theirs together (docs/operations.md)
-    #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
+    /// Redis (or Valkey) that hub nodes share: redis://user:password@host:port/database [default: a hub alone]
+    #[arg(long, env = "INFRAWATCH_REDIS_URL", hide_env_values = true, value_name = "URL")]
     redis_url: Option<String>,
     #[command(flatten)]
     store: StorePlace,

@@ -1,18 +1,22 @@
 //! What several hub nodes share beside the store: Redis.
 //!
 //! - [`redis`]: connections to it, each question with a deadline
-//! - [`actor`]: keeps the line to Redis
 //! - [`advice`]: which settings of the servers break a promise (pure)
-//! - [`carrier`]: topics that hub nodes share
+//! - [`carrier`]: carries messages of topics between nodes; `line` is the connection on which Redis pushes
+//! - [`carried`]: a message as it travels (pure)
+//! - [`order`]: each offset once and in order, whatever comes how often (pure)
 //! - [`error`]: how it fails
 
-pub mod actor;
 pub mod advice;
+pub mod carried;
 pub mod carrier;
 pub mod error;
+mod line;
+pub mod order;
 pub mod redis;
 
-pub use actor::EngineActor;
-pub use carrier::Carrier;
+pub use carried::{Arrival, Carried, Found};
+pub use carrier::{Carrier, Seat, Stream, Tell, Way};
 pub use error::EngineError;
+pub use order::Order;
 pub use redis::Redis;

@@ -3,8 +3,6 @@
 //! A question has a deadline. A connection that did not answer is not used again.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection};
@@ -24,8 +22,6 @@ pub struct Redis {
     pool: Pool<Lines>,
     client: Client,
     call: Duration,
-    /// Connections of an earlier one are not used again.
-    generation: Arc<AtomicU64>,
 }
 
 impl Redis {
@@ -42,7 +38,7 @@ impl Redis {
             .connection_timeout(call)
             .test_on_check_out(false)
             .build_unchecked(Lines);
-        Ok(Self { pool, client, call, generation: Arc::default() })
+        Ok(Self { pool, client, call })
     }
 
     /// Asks with a script: one round trip, and a second one the first time.
@@ -82,22 +78,6 @@ impl Redis {
         }
     }
 
-    /// A connection has broken: the others that stood at that time are not trusted any more.
-    pub fn distrust(&self) {
-        self.generation.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Waits for what Redis was asked on a connection of the caller's own.
-    pub(super) async fn in_time<T>(
-        &self,
-        asked: impl Future<Output = Result<T, RedisError>>,
-    ) -> Result<T, EngineError> {
-        match timeout(self.call, asked).await {
-            Ok(answer) => answer.map_err(|error| EngineError::of_command(&error)),
-            Err(_elapsed) => Err(EngineError::NoAnswer(self.late())),
-        }
-    }
-
     async fn on_a_line<T>(
         &self,
         ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
@@ -106,7 +86,10 @@ impl Redis {
         let Some(connection) = &mut line.connection else {
             return Err(EngineError::Unreachable(self.late()));
         };
-        let answer = self.in_time(ask(connection)).await;
+        let answer = match timeout(self.call, ask(connection)).await {
+            Ok(answer) => answer.map_err(|error| EngineError::of_command(&error)),
+            Err(_elapsed) => Err(EngineError::NoAnswer(self.late())),
+        };
         if answer.as_ref().is_err_and(EngineError::is_outage) {
             line.connection = None;
         }
@@ -119,10 +102,7 @@ impl Redis {
         let free = self.pool.get().await;
         let mut line =
             free.map_err(|_elapsed| EngineError::Unreachable("all connections are in use".to_owned()))?;
-        let generation = self.generation.load(Ordering::Relaxed);
-        if line.connection.is_none() || line.generation != generation {
-            line.connection = None;
-            line.generation = generation;
+        if line.connection.is_none() {
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(self.call))
                 .set_response_timeout(Some(self.call));
@@ -146,7 +126,6 @@ struct Lines;
 #[derive(Default)]
 struct Line {
     connection: Option<MultiplexedConnection>,
-    generation: u64,
 }
 
 impl ManageConnection for Lines {

@@ -27,6 +27,8 @@ pub struct State {
     pub fleet: Fleet,
     /// Durable state.
     pub store: Store,
+    /// The way to other nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Doors.
     pub settings: HttpSection,
     /// The hub's own sampler.
@@ -49,8 +51,6 @@ pub struct State {
     pub heartbeats: Heartbeats,
     /// Fault scenarios; `None` without `--lab`.
     pub scenarios: Option<Scenarios>,
-    /// Other hub nodes.
-    pub carrier: Option<Carrier>,
     /// What the routes keep between requests.
     pub desk: Desk,
     /// True when the hub stops: new connections are refused, what waits is told.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::HubOptions;
 use super::breakers::{BreakersActor, BreakersArgs};
+use super::engine::{EngineActor, EngineArgs};
 use super::keeper::{KeeperActor, KeeperArgs};
 use crate::alert::heartbeats::Heartbeats;
 use crate::alert::{Alerts, AlertsArgs};
@@ -17,7 +18,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::engine::{Carrier, EngineActor, Redis};
+use crate::engine::{Carrier, Redis};
 use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
@@ -39,6 +40,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) started_ms: u64,
     pub(super) store: Store,
+    pub(super) carrier: Option<Carrier>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -47,7 +49,6 @@ pub(super) struct Parts {
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) scenarios: Option<Scenarios>,
     pub(super) redis: Option<Redis>,
-    pub(super) carrier: Option<Carrier>,
 }
 
 /// Makes every part know those below it.
@@ -111,6 +112,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         shards,
         fleet,
         store,
+        carrier,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -122,7 +124,6 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         alert_settings: settings.alert,
         heartbeats,
         scenarios,
-        carrier,
         desk,
         draining: watch::Sender::new(false),
     })
@@ -142,9 +143,9 @@ fn delivery(
         tree: tree.clone(),
         store: store.clone(),
         settings: Arc::new(topic),
+        carrier: carrier.cloned(),
         clock: clock.clone(),
         faults: faults.cloned(),
-        carrier: carrier.cloned(),
     });
     let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
     let documents = Documents::new(DocumentsArgs {
@@ -215,11 +216,11 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     tree.start("keeper", KeeperActor::new(keeper), None);
     let breakers = BreakersArgs { state: Arc::downgrade(state) };
     tree.start("breakers", BreakersActor::new(breakers), None);
+    if state.carrier.is_some() {
+        tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
+    }
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);
-    }
-    if let Some(carrier) = &state.carrier {
-        tree.start("engine", EngineActor::new(carrier.clone()), None);
     }
     tree.start("broker", BrokerActor::new(services.broker.clone()), None);
     tree.start("webhooks", WebhooksActor::new(services.webhooks.clone()), None);

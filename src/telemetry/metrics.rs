@@ -65,8 +65,6 @@ rows! {
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
         StoreCommits = "store_commits", None, "Transactions committed by the store's writer";
         StoreRefused = "store_refused", None, "Requests refused because the store's queue was full";
-        EngineOutages = "engine_outages", None, "Times that Redis was gone";
-        SharedRead = "shared_messages_read", None, "Messages of shared topics that were read from Redis because their push was missing";
         StoreFailures = "store_failures", None, "Store transactions that failed";
         BreakerOpened = "breaker_opened", Some("subsystem"), "Breakers opened, by subsystem";
         BreakerRefused = "breaker_refused", Some("subsystem"), "Calls that a breaker did not let through, by subsystem";
@@ -76,6 +74,9 @@ rows! {
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
         Webhooks = "webhooks", Some("outcome"), "Events for webhooks: delivered, retried, given up as dead letters, dropped because too many waited for their mailbox";
+        EngineOutages = "engine_outages", None, "Times that Redis was gone";
+        EngineReconnects = "engine_reconnects", None, "Times that the connection on which Redis pushes broke";
+        EngineGaps = "engine_gaps", Some("outcome"), "Messages of other nodes that did not come by themselves: read in Redis, or lost";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         MailboxRefused = "mailbox_refused", Some("mailbox"), "Items that a full mailbox refused, by mailbox";
         MailboxDead = "mailbox_dead", Some("mailbox"), "Items that became dead letters, by mailbox";
@@ -95,7 +96,6 @@ rows! {
         ConnectionsByFormat = "connections_by_format", Some("format"), "Open WebSocket connections, by encoding and compression";
         PollsWaiting = "polls_waiting", None, "Long polls that wait for messages";
         SseStreams = "sse_streams", None, "Open streams of Server-Sent Events";
-        EngineUp = "engine_up", None, "Whether Redis carries between hub nodes: 1 it does, 0 each node delivers its own";
         Topics = "topics", None, "Topics that exist";
         AlertsOpen = "alerts_open", None, "Alerts that are not resolved, pending ones included";
         Rules = "rules", None, "Rules that are evaluated";
@@ -106,6 +106,7 @@ rows! {
         MailboxWaiting = "mailbox_waiting", Some("lane"), "Items that wait in mailboxes for a worker, by mailbox and priority";
         MailboxDeadLetters = "mailbox_dead_letters", Some("mailbox"), "Dead letters that are kept, by mailbox";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
+        EngineUp = "engine_up", None, "Whether the way through Redis and back is good, of a hub that has one: 0 or 1";
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
         ResidentBytes = "process_resident_memory_bytes", None, "Resident memory of the hub";

@@ -14,6 +14,7 @@ use actix::prelude::*;
 use parking_lot::Mutex;
 
 use super::TopicError;
+use super::carrying::Carriage;
 use super::coalesce::Coalescer;
 use super::handle::{Interest, TopicId};
 use super::keeping::Uncommitted;
@@ -24,11 +25,9 @@ use super::outlet::{Delivery, Permit};
 use super::owed::Owed;
 use super::pulse::Pulse;
 use super::sending::Head;
-use super::sharing::Sharing;
 use crate::clock::Clock;
 use crate::config::TopicSection;
 use crate::engine::Carrier;
-use crate::engine::carrier::Entry;
 use crate::fault::Faults;
 use crate::ids::{MessageId, TopicName};
 use crate::protocol::frame::SharedFrame;
@@ -53,12 +52,18 @@ pub struct TopicArgs {
     pub store: Store,
     /// Bounds of history.
     pub settings: Arc<TopicSection>,
+    /// Carries messages of topics in memory to other nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Time.
     pub clock: Clock,
     /// What is to go wrong on purpose.
     pub faults: Option<Arc<Faults>>,
-    /// Other hub nodes, which share topics in memory.
-    pub carrier: Option<Carrier>,
+}
+
+/// An epoch that nobody has seen.
+pub(super) fn fresh_epoch() -> Arc<str> {
+    let epoch = uuid::Uuid::new_v4().simple().to_string();
+    epoch.get(..12).unwrap_or(&epoch).into()
 }
 
 /// One topic.
@@ -74,8 +79,8 @@ pub struct TopicActor {
     pub(super) uncommitted: VecDeque<Uncommitted>,
     /// Why the store's part of the topic is not known yet.
     pub(super) unread: Option<String>,
-    /// Other nodes have it too.
-    pub(super) sharing: Option<Box<Sharing>>,
+    /// Of a topic that nodes share.
+    pub(super) carriage: Option<Box<Carriage>>,
     pub(super) stamper: Stamper,
     pub(super) args: TopicArgs,
 }
@@ -84,24 +89,23 @@ impl TopicActor {
     /// A topic before its first message.
     pub fn new(args: TopicArgs) -> Self {
         let kind = Kind::under(&args.name, &args.settings);
-        let epoch = uuid::Uuid::new_v4().simple().to_string();
+        let epoch = fresh_epoch();
         let bounds = Bounds::of(&args.name, &args.settings);
         Self {
-            log: Log::new(kind.class, bounds, epoch.get(..12).unwrap_or(&epoch).into()),
+            carriage: Carriage::of(&args, kind, &epoch).map(Box::new),
+            log: Log::new(kind.class, bounds, epoch),
             kind,
             waiting: Coalescer::new(kind.class, Pace::of(&args.name, &args.settings)),
             pulse: Pulse::default(),
             flush_timer: None,
             uncommitted: VecDeque::new(),
             unread: None,
-            sharing: None,
             stamper: Stamper::default(),
             args,
         }
     }
 
     /// Takes a message in for good: answers, remembers, and sends it out now or with others.
-    /// Without a permit it was published on another node.
     pub(super) fn take_in(
         &mut self,
         message: Stored,
@@ -110,7 +114,7 @@ impl TopicActor {
         ctx: &mut Context<Self>,
     ) {
         let now_ms = self.args.clock.monotonic_ms();
-        Counter::Published.add(u64::from(permit.is_some()));
+        Counter::Published.add(1);
         self.pulse.note(now_ms, message.bytes());
         self.log.remember(message.clone());
         if message.priority == Priority::Critical && self.waiting.waiting() == 0 {
@@ -149,7 +153,7 @@ impl TopicActor {
         }
         let Some(flush) = self.waiting.flush() else { return };
         Counter::Conflated.add_for("topic", flush.conflated);
-        let (messages, permits): (Vec<_>, Vec<_>) = flush.messages.into_iter().unzip();
+        let (messages, permits): (_, Vec<_>) = flush.messages.into_iter().unzip();
         self.send(messages, flush.priority, permits.into_iter().flatten().collect());
     }
 }
@@ -170,14 +174,12 @@ impl Actor for TopicActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.kind.kept {
             Kept::Store => self.read_store(ctx),
+            Kept::Memory if self.carriage.is_some() => self.start_shared(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
-                match (self.args.carrier.clone(), former) {
-                    (Some(carrier), _) => self.begin_sharing(carrier, ctx),
-                    (None, Some(TopicRecord { head, events, .. })) => {
-                        self.resume((Some(head), events, Vec::new()));
-                    }
-                    (None, None) => self.args.interest.began(0),
+                match former {
+                    Some(TopicRecord { head, events, .. }) => self.resume((Some(head), events, Vec::new())),
+                    None => self.args.interest.began(0),
                 }
             }
         }
@@ -188,28 +190,26 @@ impl Handler<Queued<Publish>> for TopicActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Publish>, ctx: &mut Self::Context) {
-        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
-        if let (Some(faults), Some(key)) = (&self.args.faults, &key) {
+        if let (Some(faults), Some(key)) = (&self.args.faults, &queued.msg.key) {
             assert!(!faults.is_poison(key), "fault scenario poison_message");
         }
+        if self.carriage.is_some() {
+            let now_ms = self.args.clock.unix_ms();
+            self.args.interest.touched_ms.store(now_ms, Ordering::Relaxed);
+            return self.submit(queued, now_ms, ctx);
+        }
+        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply.pay(), Err(error));
         }
         let now_ms = self.args.clock.unix_ms();
         self.args.interest.touched_ms.store(now_ms, Ordering::Relaxed);
-        let priority = priority.unwrap_or(self.kind.priority);
-        if self.is_shared() {
-            let correlation_id = queued.cause.shared();
-            let id = MessageId::at(now_ms);
-            let entry = Entry { id, unix_ms: now_ms, priority, key, event_type, correlation_id, payload };
-            return self.share(entry, permit, reply, ctx);
-        }
         let head = Head {
             id: MessageId::at(now_ms),
             unix_ms: now_ms,
             offset: self.log.assign(),
-            priority,
+            priority: priority.unwrap_or(self.kind.priority),
             key,
             event_type,
             correlation_id: queued.cause.shared(),
@@ -253,7 +253,9 @@ impl Handler<Queued<TopicSnapshot>> for TopicActor {
             messages: self.log.tail(queued.msg.limit),
             subscribers: self.args.interest.members(),
             held: self.log.held(),
-            waiting: self.waiting.waiting() + self.uncommitted.len(),
+            waiting: self.waiting.waiting()
+                + self.uncommitted.len()
+                + self.carriage.as_ref().map_or(0, |carriage| carriage.waiting()),
             newest_ms: self.log.newest_ms(),
             per_second: self.pulse.per_second(self.args.clock.monotonic_ms()),
         }

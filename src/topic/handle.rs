@@ -1,23 +1,25 @@
 //! What other modules see of a topic.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::actor::{TopicActor, TopicArgs};
+use super::carrying;
 use super::inbox::Taken;
-use super::kind::Kind;
+use super::kind::{Kept, Kind};
 use super::messages::{
-    Announce, FindMessages, ForgetKey, ForgetMessages, InboxView, Leave, Publish, Read, ReadInbox,
+    Announce, FindMessages, ForgetKey, ForgetMessages, InboxView, Join, Leave, Publish, Read, ReadInbox,
     RecordTopic, Reply, Subscribe, TopicSnapshot, TopicView,
 };
 use super::outlet::Outlet;
 use super::owed::{Owed, OwedSubscriber};
 use super::position::{Page, Position};
 use super::{Published, TopicError};
+use crate::engine::Seat;
 use crate::ids::{MessageId, TopicName};
 use crate::store::TopicRecord;
 use crate::supervision::{AskError, Inbox, Tree};
@@ -52,6 +54,8 @@ pub struct Interest {
     sent: AtomicU64,
     /// Offset of the topic when this process began with it, or its epoch or its owner did.
     started: AtomicU64,
+    /// The epoch that `sent` counts in, of a topic that nodes share.
+    epoch: Mutex<Option<Arc<str>>>,
     /// Counts flushes, for readers that wait for something new.
     flushes: watch::Sender<u64>,
 }
@@ -65,6 +69,7 @@ impl Default for Interest {
             touched_ms: AtomicU64::new(0),
             sent: AtomicU64::new(NOT_KNOWN),
             started: AtomicU64::new(0),
+            epoch: Mutex::default(),
             flushes: watch::Sender::new(0),
         }
     }
@@ -92,6 +97,22 @@ impl Interest {
     /// Offset of the topic when this process began with it, or its epoch or its owner did.
     pub fn started(&self) -> u64 {
         self.started.load(Ordering::Relaxed)
+    }
+
+    /// Offset of the last message of that epoch that was sent out.
+    pub(super) fn sent_in(&self, epoch: &str) -> Option<u64> {
+        self.sent().filter(|_| self.epoch.lock().as_deref() == Some(epoch))
+    }
+
+    /// Nothing of `epoch` after `offset` was sent out.
+    pub(super) fn counts_in(&self, epoch: &Arc<str>, offset: u64) {
+        *self.epoch.lock() = Some(epoch.clone());
+        self.sent.store(offset, Ordering::Relaxed);
+    }
+
+    /// Somebody subscribes to it, or waits for what comes.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.members() > 0 || self.flushes.receiver_count() > 0
     }
 
     /// Everything up to `offset` is on its way.
@@ -138,6 +159,8 @@ struct Shared {
     kind: Kind,
     interest: Arc<Interest>,
     inbox: Inbox<TopicActor>,
+    /// Of a topic that nodes share.
+    seat: Option<Seat>,
 }
 
 impl TopicHandle {
@@ -145,8 +168,14 @@ impl TopicHandle {
     pub fn start(tree: &Tree, args: TopicArgs) -> Self {
         let (id, name, interest) = (args.id, args.name.clone(), args.interest.clone());
         let kind = Kind::under(&name, &args.settings);
+        let carrier = args.carrier.clone().filter(|_| kind.kept == Kept::Memory);
+        let place = Arc::new(OnceLock::new());
+        // Before the actor, which may follow at once.
+        let seat = carrier.map(|carrier| carrier.seat(name.shared(), carrying::tell_of(place.clone())));
         let inbox = tree.start(name.shared(), TopicActor::new(args), None);
-        Self(Arc::new(Shared { id, name, kind, interest, inbox }))
+        // Nobody else sets it.
+        _ = place.set(inbox.downgrade());
+        Self(Arc::new(Shared { id, name, kind, interest, inbox, seat }))
     }
 
     /// Number in this process.
@@ -214,8 +243,17 @@ impl TopicHandle {
         self.0.inbox.try_send(announce, cause).map_err(|_refused| TopicError::Overloaded)
     }
 
+    /// What nodes share is read before what is asked next.
+    fn join(&self) {
+        if self.0.seat.is_some() {
+            // A full inbox refuses what is asked next, too.
+            drop(self.0.inbox.try_send(Join, &Cause::own()));
+        }
+    }
+
     /// Adds a connection; the answer comes through the outlet.
     pub fn subscribe(&self, subscribe: Subscribe, cause: &Cause) -> Result<(), TopicError> {
+        self.join();
         self.0.inbox.try_send(OwedSubscriber::new(subscribe), cause).map_err(|refused| {
             // The caller answers.
             drop(refused.into_inner().pay());
@@ -243,6 +281,7 @@ impl TopicHandle {
         cause: &Cause,
     ) -> Result<Page, TopicError> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.join();
         match self.0.inbox.ask(Read { since, limit }, cause, timeout).await {
             Ok(page) => page,
             Err(AskError::Closed) => Err(TopicError::Failed),
@@ -273,6 +312,7 @@ impl TopicHandle {
     /// The epoch and the offsets of messages with these ids; `None` when none of them is held.
     pub async fn find(&self, ids: Vec<MessageId>, cause: &Cause) -> Option<(Arc<str>, Vec<u64>)> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.join();
         self.0.inbox.ask(FindMessages { ids }, cause, timeout).await.ok().flatten()
     }
 
@@ -290,6 +330,7 @@ impl TopicHandle {
     /// The state and the newest messages.
     pub async fn view(&self, limit: usize, cause: &Cause) -> Result<TopicView, TopicError> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.join();
         self.0.inbox.ask(TopicSnapshot { limit }, cause, timeout).await.map_err(|error| match error {
             AskError::Closed => TopicError::Failed,
             AskError::Full | AskError::Timeout => TopicError::Overloaded,

@@ -112,7 +112,11 @@ impl TopicActor {
     pub(super) fn record(&self) -> TopicRecord {
         TopicRecord {
             name: self.args.name.to_string(),
-            head: TopicHead { epoch: self.log.epoch().to_string(), last_offset: self.log.offset() },
+            head: TopicHead {
+                epoch: self.log.epoch().to_string(),
+                // What nodes share is with Redis.
+                last_offset: if self.carriage.is_some() { 0 } else { self.log.offset() },
+            },
             events: self.log.tail(usize::MAX).iter().map(|message| self.event(message)).collect(),
         }
     }

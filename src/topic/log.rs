@@ -194,6 +194,12 @@ impl Log {
         self.newest = HashMap::new();
     }
 
+    /// Goes on after `offset`: what is up to it is lost.
+    pub fn skip(&mut self, offset: u64) {
+        self.forget();
+        (self.top, self.floor) = (offset, offset);
+    }
+
     /// Forgets the newest value of a key.
     pub fn forget_key(&mut self, key: &str) {
         self.newest.remove(key);

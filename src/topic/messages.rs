@@ -95,6 +95,11 @@ pub struct Leave {
     pub members: u32,
 }
 
+/// Somebody wants to read the topic: one that nodes share is read before the next message is handled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Join;
+
 /// Messages after a place in the topic, or the newest where that is lost or not given.
 #[derive(Message)]
 #[rtype(result = "Result<Page, TopicError>")]

@@ -8,31 +8,30 @@
 //! - [`filter`]: what a subscription lets through (pure)
 //! - [`inbox`]: what waits for a session in a personal topic (pure)
 //! - [`bundle`]: messages that leave together
-//! - [`order`]: messages whose offsets are given elsewhere, put in order (pure)
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
-//! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and down,
-//!   `sharing` that to other hub nodes
+//! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and
+//!   down, `carrying` and `following` those to and from other nodes
 //! - `owed`: answers that are given even when the actor crashes
 //! - [`handle`]: what other modules see
 
 pub mod actor;
 pub mod bundle;
+mod carrying;
 pub mod coalesce;
 pub mod filter;
+mod following;
 pub mod handle;
 pub mod inbox;
 mod keeping;
 pub mod kind;
 pub mod log;
 pub mod messages;
-pub mod order;
 pub mod outlet;
 mod owed;
 pub mod position;
 pub mod pulse;
 mod reading;
 mod sending;
-mod sharing;
 
 use std::sync::Arc;
 
@@ -77,8 +76,8 @@ pub enum TopicError {
     /// A topic that is kept in the store, and the store does not answer.
     #[error("the store cannot be reached: {0}")]
     Store(String),
-    /// A topic that hub nodes share, and Redis refused.
-    #[error("{0}")]
+    /// A topic that nodes share, and Redis refused the message.
+    #[error("Redis refused the message: {0}")]
     Engine(String),
     /// The key is too long.
     #[error("`key` may have at most {bytes_max} bytes, not {bytes}")]

@@ -185,7 +185,7 @@ impl Handler<Queued<ForgetKey>> for TopicActor {
     fn handle(&mut self, queued: Queued<ForgetKey>, ctx: &mut Self::Context) {
         self.flush(ctx);
         self.log.forget_key(&queued.msg.key);
-        self.forget_shared_key(&queued.msg.key, ctx);
+        self.forget_everywhere(&queued.msg.key, ctx);
     }
 }
 

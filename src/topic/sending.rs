@@ -76,29 +76,35 @@ impl TopicActor {
     }
 
     pub(super) fn answer(&mut self, reply: Reply, outcome: Result<&Stored, TopicError>) {
-        let outcome = outcome.map(|message| (message.id, self.log.epoch().clone(), message.offset));
-        self.answer_at(reply, outcome);
-    }
-
-    /// Answers with identity, epoch and offset.
-    pub(super) fn answer_at(
-        &mut self,
-        reply: Reply,
-        outcome: Result<(MessageId, Arc<str>, u64), TopicError>,
-    ) {
         match (reply, outcome) {
             (Reply::Nobody, _) => {}
             (Reply::Caller(caller), outcome) => {
-                let published = outcome.map(|(id, epoch, offset)| Published {
-                    id: id.to_string(),
+                let published = outcome.map(|message| Published {
+                    id: message.id.to_string(),
                     topic: self.args.name.shared(),
-                    epoch,
-                    offset,
+                    epoch: self.log.epoch().clone(),
+                    offset: message.offset,
                 });
                 // The caller may have stopped waiting.
                 drop(caller.send(published));
             }
             (Reply::Member { outlet, member, reply_to, kind }, outcome) => {
+                let epoch = self.log.epoch().clone();
+                let outcome = outcome.map(|message| (&*epoch, message.offset));
+                let frame = self.answer_frame(kind, reply_to.as_deref(), outcome);
+                outlet.offer(Delivery::Reply { member, frame: SharedFrame::json(frame) });
+            }
+        }
+    }
+
+    /// Answers with a place that is not the log's own to give.
+    pub(super) fn answer_with(&mut self, reply: Reply, outcome: Result<Published, TopicError>) {
+        match reply {
+            Reply::Nobody => {}
+            // The caller may have stopped waiting.
+            Reply::Caller(caller) => drop(caller.send(outcome)),
+            Reply::Member { outlet, member, reply_to, kind } => {
+                let outcome = outcome.as_ref().map(|at| (&*at.epoch, at.offset)).map_err(Clone::clone);
                 let frame = self.answer_frame(kind, reply_to.as_deref(), outcome);
                 outlet.offer(Delivery::Reply { member, frame: SharedFrame::json(frame) });
             }
@@ -109,14 +115,14 @@ impl TopicActor {
         &mut self,
         kind: &str,
         reply_to: Option<&str>,
-        outcome: Result<(MessageId, Arc<str>, u64), TopicError>,
+        outcome: Result<(&str, u64), TopicError>,
     ) -> Bytes {
         let now_ms = self.args.clock.unix_ms();
         match outcome {
-            Ok((_, epoch, offset)) => {
+            Ok((epoch, offset)) => {
                 let id = MessageId::at(now_ms);
                 let stamp = self.stamper.stamp(now_ms);
-                server::published(kind, stamp, id, reply_to, self.args.name.as_str(), &epoch, offset)
+                server::published(kind, stamp, id, reply_to, self.args.name.as_str(), epoch, offset)
             }
             Err(error) => {
                 Counter::ErrorsSent.add_for(error.code().row().name, 1);

@@ -15,7 +15,7 @@ mod bad_input;
 mod breakers;
 /// The command line: what each command answers, and how it complains.
 mod cli;
-/// Several hub nodes on one Redis: one order of messages, whoever is killed, cut off or stopped.
+/// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
 mod cluster;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;

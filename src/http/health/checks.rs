@@ -2,6 +2,8 @@
 
 use super::{Finding, Probe, Status};
 use crate::breaker::{Change, State as Position, View};
+use crate::clock::rfc3339;
+use crate::engine::Way;
 use crate::http::state::State;
 use crate::supervision::{KindSnapshot, KindState};
 use crate::telemetry::system::{self, Disk, Memory};
@@ -44,16 +46,17 @@ pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
         ("breakers", Box::pin(async { judge_breakers(&state.services.breakers.views()) })),
     ];
     if let Some(carrier) = &state.carrier {
-        probes.push(("engine", Box::pin(async { judge_engine(carrier.state().is_up, &carrier.reason()) })));
+        probes.push(("engine", Box::pin(async { judge_engine(carrier.way()) })));
     }
     probes
 }
 
-fn judge_engine(is_up: bool, reason: &str) -> Finding {
-    if is_up {
-        return finding(Status::Healthy, "Redis carries between the hub nodes".to_owned());
+fn judge_engine(way: Way) -> Finding {
+    let since = rfc3339(way.since_ms);
+    if way.is_up {
+        return finding(Status::Healthy, format!("a probe went through Redis and back; so since {since}"));
     }
-    finding(Status::Degraded, format!("this node delivers what it takes itself, and no more: {reason}"))
+    finding(Status::Degraded, format!("Redis is gone since {since}: topics in memory are this node's own"))
 }
 
 async fn store(state: &State) -> Finding {

@@ -18,6 +18,7 @@ fn victim(kind: &str) -> &'static str {
     match kind {
         "keeper" => "keeper",
         "breakers" => "breakers",
+        "engine" => "engine",
         "lab_faults" => "lab_faults",
         "broker" => "broker",
         "topic" => "bench:a",
@@ -157,7 +158,9 @@ async fn answered(client: &mut Client, ids: &[String], kind: &str) -> bool {
 
 /// Crashes the row's victim in a phase while clients work, and looks at what became of everybody.
 async fn crash_row(kind: &'static str, phase: Phase) {
-    let hub = Inside::start();
+    // A hub alone has no way to other nodes.
+    let redis = (kind == "engine").then(infrawatch_servers::Redis::start);
+    let hub = Inside::with(|options| options.redis_url = redis.as_ref().map(infrawatch_servers::Redis::url));
     let mut cast = Cast::gather(&hub).await;
     let before = look(&hub).await;
     let (mut alices, mut carols) = send_load(&mut cast, 0).await;

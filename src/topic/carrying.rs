@@ -1,0 +1,251 @@
+//! A topic in memory that hub nodes share: Redis gives its offsets and keeps its history.
+//!
+//! What is published goes to Redis in batches, one under way. What comes back, as the answer or over pub/sub, is taken in by offset:
+//! each once and in order; what did not come is read. Nodes without subscribers and readers only publish. While Redis
+//! is gone the topic is this node's own, in an epoch of its own.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::actor::TopicActor;
+use super::kind::{Bounds, Class, Kept, Kind};
+use super::log::Stored;
+use super::messages::Publish;
+use super::outlet::Permit;
+use super::owed::Owed;
+use super::sending::Head;
+use super::{Published, TopicError};
+use crate::engine::order::Came;
+use crate::engine::{Carried, Carrier, EngineError, Order, Stream, Tell};
+use crate::ids::MessageId;
+use crate::supervision::{Queued, WeakInbox};
+use crate::telemetry::{Cause, Counter};
+
+/// Messages and bytes of one batch to Redis.
+const BATCH_MESSAGES_MAX: usize = 256;
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+/// Messages that wait for their batch.
+const OUTBOUND_MAX: usize = 8_192;
+
+/// A topic that nobody subscribes to and reads is followed so much longer, in milliseconds.
+pub(super) const LINGER_MS: u64 = 30_000;
+
+/// Whose the topic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// All nodes'; this one does not follow it.
+    Apart,
+    /// All nodes', and what is published to it comes here.
+    Following,
+    /// This node's own, until Redis is back.
+    Own,
+}
+
+/// A message on its way to Redis.
+struct Outbound {
+    message: Carried,
+    permit: Permit,
+    reply: Owed,
+}
+
+/// What a shared topic is beside its log.
+pub(super) struct Carriage {
+    pub(super) carrier: Carrier,
+    pub(super) stream: Stream,
+    pub(super) mode: Mode,
+    pub(super) order: Order<(Carried, Option<Permit>)>,
+    outbound: VecDeque<Outbound>,
+    /// A batch is on its way.
+    under_way: bool,
+    /// A gap is being looked at.
+    pub(super) filling: bool,
+    /// When somebody last wanted to read it, monotonic milliseconds.
+    pub(super) wanted_ms: u64,
+}
+
+impl Carriage {
+    /// The carriage of a topic that is shared; `None` of one that is not.
+    pub(super) fn of(args: &super::TopicArgs, kind: Kind, epoch: &Arc<str>) -> Option<Self> {
+        let carrier = args.carrier.clone().filter(|_| kind.kept == Kept::Memory)?;
+        let bounds = Bounds::of(&args.name, &args.settings);
+        let stream = Stream {
+            name: args.name.shared(),
+            is_latest: kind.class == Class::Latest,
+            messages_max: bounds.messages_max,
+            age_ms_max: bounds.age_ms_max,
+        };
+        Some(Self {
+            carrier,
+            stream,
+            mode: Mode::Apart,
+            order: Order::new(epoch.clone(), 0),
+            outbound: VecDeque::new(),
+            under_way: false,
+            filling: false,
+            wanted_ms: 0,
+        })
+    }
+
+    /// Messages that wait for Redis.
+    pub(super) fn waiting(&self) -> usize {
+        self.outbound.len()
+    }
+}
+
+impl TopicActor {
+    /// Begins to live as a shared topic.
+    pub(super) fn start_shared(&mut self, ctx: &mut Context<Self>) {
+        self.args.interest.began(0);
+        ctx.run_interval(Duration::from_millis(LINGER_MS), |actor, _ctx| actor.leave_unwanted());
+        if let Some(carriage) = self.carriage.as_ref().filter(|_| !self.args.interest.is_wanted()) {
+            carriage.carrier.leave(&carriage.stream);
+        }
+        if self.args.interest.members() > 0 {
+            // A former life crashed; its subscribers are still there.
+            self.join(ctx);
+        }
+    }
+
+    /// Takes a message to Redis, or in for good where the topic is this node's own.
+    pub(super) fn submit(&mut self, queued: Queued<Publish>, now_ms: u64, ctx: &mut Context<Self>) {
+        let Some(carriage) = &mut self.carriage else { return };
+        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
+        if carriage.outbound.len() >= OUTBOUND_MAX {
+            return self.answer_with(reply.pay(), Err(TopicError::Overloaded));
+        }
+        carriage.outbound.push_back(Outbound {
+            message: Carried {
+                id: MessageId::at(now_ms),
+                unix_ms: now_ms,
+                priority: priority.unwrap_or(self.kind.priority),
+                key,
+                event_type,
+                correlation_id: queued.cause.shared(),
+                payload: payload.into(),
+            },
+            permit,
+            reply,
+        });
+        if carriage.mode == Mode::Own && carriage.carrier.way().is_up {
+            return self.join(ctx);
+        }
+        self.hand_over(ctx);
+    }
+
+    /// Sends the next batch on its way, if none is.
+    pub(super) fn hand_over(&mut self, ctx: &mut Context<Self>) {
+        let Some(carriage) = &mut self.carriage else { return };
+        if carriage.under_way || carriage.outbound.is_empty() {
+            return;
+        }
+        if carriage.mode == Mode::Own {
+            let all = carriage.outbound.drain(..).collect();
+            return self.take_as_own(all, ctx);
+        }
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = carriage.outbound.front() {
+            bytes += next.message.payload.len();
+            if !batch.is_empty() && (batch.len() >= BATCH_MESSAGES_MAX || bytes > BATCH_BYTES_MAX) {
+                break;
+            }
+            batch.extend(carriage.outbound.pop_front());
+        }
+        carriage.under_way = true;
+        let (carrier, stream) = (carriage.carrier.clone(), carriage.stream.clone());
+        let published = async move {
+            let messages: Vec<Carried> = batch.iter().map(|outbound| outbound.message.clone()).collect();
+            let placed = carrier.publish(&stream, carrier.token(), &messages).await;
+            (batch, placed)
+        };
+        ctx.spawn(published.into_actor(self).map(|(batch, placed), actor, ctx| {
+            if let Some(carriage) = &mut actor.carriage {
+                carriage.under_way = false;
+            }
+            actor.placed(batch, placed, ctx);
+            actor.hand_over(ctx);
+        }));
+    }
+
+    /// Redis has answered for a batch, or is gone.
+    fn placed(
+        &mut self,
+        batch: Vec<Outbound>,
+        placed: Result<(Arc<str>, u64), EngineError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let is_own = self.carriage.as_ref().is_some_and(|carriage| carriage.mode == Mode::Own);
+        match placed {
+            Ok((epoch, first)) if !is_own => {
+                let mut is_elsewhere = false;
+                for (outbound, offset) in batch.into_iter().zip(first..) {
+                    let Outbound { message, permit, reply } = outbound;
+                    let published = Published {
+                        id: message.id.to_string(),
+                        topic: self.args.name.shared(),
+                        epoch: epoch.clone(),
+                        offset,
+                    };
+                    self.answer_with(reply.pay(), Ok(published));
+                    match self.arrive(&epoch, offset, message, Some(permit)) {
+                        None => Counter::Published.add(1),
+                        came => is_elsewhere |= came == Some(Came::Elsewhere),
+                    }
+                }
+                if is_elsewhere {
+                    self.join(ctx);
+                }
+                self.take_in_ready(ctx);
+            }
+            Err(error) if !error.is_outage() => {
+                tracing::error!(topic = %self.args.name, %error, "Redis refused messages");
+                for outbound in batch {
+                    self.answer_with(outbound.reply.pay(), Err(TopicError::Engine(error.to_string())));
+                }
+            }
+            // Whether Redis has them or not: nobody was told that it does, and here they are for everybody to see.
+            Ok(_) | Err(_) => {
+                self.part(ctx);
+                self.take_as_own(batch, ctx);
+            }
+        }
+    }
+
+    pub(super) fn encode_carried(&mut self, message: Carried, offset: u64) -> Stored {
+        let Carried { id, unix_ms, priority, key, event_type, correlation_id, payload } = message;
+        self.encode(Head { id, unix_ms, offset, priority, key, event_type, correlation_id }, &payload)
+    }
+
+    fn take_as_own(&mut self, batch: Vec<Outbound>, ctx: &mut Context<Self>) {
+        for Outbound { message, permit, reply } in batch {
+            let offset = self.log.assign();
+            let stored = self.encode_carried(message, offset);
+            self.take_in(stored, Some(permit), reply, ctx);
+        }
+    }
+
+    /// Forgets the newest value of a key on every node.
+    pub(super) fn forget_everywhere(&mut self, key: &Arc<str>, ctx: &mut Context<Self>) {
+        let Some(carriage) = self.carriage.as_ref().filter(|carriage| carriage.mode != Mode::Own) else {
+            return;
+        };
+        let (carrier, stream, key) = (carriage.carrier.clone(), carriage.stream.clone(), key.clone());
+        let forgotten = async move { carrier.forget(&stream, &key).await };
+        ctx.spawn(forgotten.into_actor(self).map(|forgotten, actor, _ctx| {
+            if let Err(error) = forgotten {
+                tracing::warn!(topic = %actor.args.name, %error, "a newest value is not forgotten");
+            }
+        }));
+    }
+}
+
+/// Tells the topic's actor what becomes of Redis.
+pub(super) fn tell_of(place: Arc<OnceLock<WeakInbox<TopicActor>>>) -> Tell {
+    Box::new(move |arrival| match place.get() {
+        None => false,
+        Some(inbox) => inbox.upgrade().is_none_or(|inbox| inbox.try_send(arrival, &Cause::own()).is_ok()),
+    })
+}
