@@ -63,6 +63,8 @@ pub(super) struct Carriage {
     under_way: bool,
     /// A gap is being looked at.
     pub(super) filling: bool,
+    /// Something may not have come since that began.
+    pub(super) again: bool,
     /// When somebody last wanted to read it, monotonic milliseconds.
     pub(super) wanted_ms: u64,
 }
@@ -86,6 +88,7 @@ impl Carriage {
             outbound: VecDeque::new(),
             under_way: false,
             filling: false,
+            again: false,
             wanted_ms: 0,
         })
     }

@@ -53,7 +53,8 @@ impl TopicActor {
             ctx.run_later(Duration::from_millis(GAP_MS), move |actor, ctx| {
                 let Some(carriage) = &mut actor.carriage else { return };
                 carriage.filling = false;
-                if carriage.order.top() == top && carriage.order.has_gap() {
+                let is_still = carriage.order.top() == top && carriage.order.has_gap();
+                if std::mem::take(&mut carriage.again) || is_still {
                     actor.fill(ctx);
                 } else {
                     // It moved; what is missing now has only just begun to be.
@@ -70,6 +71,7 @@ impl TopicActor {
             return;
         };
         if std::mem::replace(&mut carriage.filling, true) {
+            carriage.again = true;
             return;
         }
         let (carrier, stream) = (carriage.carrier.clone(), carriage.stream.clone());
@@ -78,11 +80,15 @@ impl TopicActor {
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
             let Some(carriage) = &mut actor.carriage else { return };
             carriage.filling = false;
+            let again = std::mem::take(&mut carriage.again);
             match read {
                 Ok(found) if carriage.mode == Mode::Following => actor.found(found, false, ctx),
                 Ok(_) => {}
                 // Gone: the topic is told, or was. Refused: the next message that comes asks again.
                 Err(error) => tracing::warn!(topic = %actor.args.name, %error, "messages are missing"),
+            }
+            if again {
+                actor.fill(ctx);
             }
         }));
     }

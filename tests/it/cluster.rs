@@ -70,9 +70,11 @@ async fn ten_thousand_messages_of_three_nodes_come_in_the_same_order_everywhere(
     const EACH: u64 = 3_334;
     let redis = Redis::start();
     let nodes = [node(&redis.url()), node(&redis.url()), node(&redis.url())];
-    let (mut readers, mut writers) = (Vec::new(), Vec::new());
+    let (mut subscribers, mut readers, mut writers) = (Vec::new(), Vec::new(), Vec::new());
     for (number, hub) in nodes.iter().enumerate() {
-        let mut reader = subscriber(hub, &format!("r{number}")).await;
+        subscribers.push(subscriber(hub, &format!("r{number}")).await);
+    }
+    for ((number, hub), mut reader) in nodes.iter().enumerate().zip(subscribers) {
         let mut writer = Client::open_as(hub, &format!("w{number}"), "admin").await;
         readers.push(tokio::spawn(async move {
             let mut all = Vec::new();

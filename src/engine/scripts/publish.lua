@@ -3,7 +3,8 @@
 -- ttl of the token, then key and message in turn. A batch that is sent again is answered as before.
 local epoch, offset = standing(ARGV[1], ARGV[2])
 local last = redis.call('HMGET', KEYS[4], 'token', 'epoch', 'first')
-if last[1] == ARGV[7] and last[2] == epoch then
+if last[1] and last[2] == epoch and tonumber(ARGV[7]) <= tonumber(last[1]) then
+  -- A try that was given up and came behind the batch after it is done, too: nobody waits for its answer.
   return {epoch, tonumber(last[3])}
 end
 local is_latest, kept = ARGV[3] == 'latest', tonumber(ARGV[4])
