@@ -225,3 +225,46 @@ async fn redis_is_killed_and_comes_back_with_what_it_had() {
 async fn redis_is_stopped_and_goes_on() {
     outage(Redis::start(), |redis| redis.pause(), |redis| redis.go_on()).await;
 }
+
+#[tokio::test]
+async fn the_newest_values_of_a_node_are_everywhere() {
+    let redis = Redis::start();
+    let (a, b) = (node(&redis.url()), node(&redis.url()));
+    let mut watching = Client::open_as(&b, "watching", "viewer").await;
+    watching.subscribe("metrics_update").await;
+    let mut agent = Client::open(&a, "agent", &a.agent_token("web-1")).await;
+    let sample = json!({ "node": "web-1", "names": ["load1"], "values": [0.5] });
+    agent.request("metrics", sample, "metrics_ack").await;
+    let message = watching.message().await;
+    assert_eq!((message.key.as_deref(), &message.payload["metrics"]["load1"]), (Some("web-1"), &json!(0.5)));
+    let mut late = Client::open_as(&b, "late", "viewer").await;
+    late.subscribe("metrics_update").await;
+    assert_eq!(late.message().await.payload["metrics"]["load1"], 0.5);
+}
+
+/// Redis neither answers nor ends (SIGSTOP) while messages are published: each is answered with the place at which it is
+/// delivered.
+#[tokio::test]
+async fn what_is_answered_while_redis_hangs_is_delivered_where_the_answer_says() {
+    let redis = Redis::start();
+    let hub = node(&redis.url());
+    let mut client = subscriber(&hub, "client").await;
+    client.whole_batches = false;
+    redis.pause();
+    let mut asked = Vec::new();
+    for n in 0..20 {
+        asked.push(client.send("publish", json!({ "topic": TOPIC, "data": n })).await);
+    }
+    let mut answered = Vec::new();
+    for id in asked {
+        let answer = client.answer_to(&id).await;
+        assert_eq!(answer["type"], "published", "{answer}");
+        answered.push(answer["payload"]["offset"].as_u64().unwrap());
+    }
+    for (n, offset) in answered.into_iter().enumerate() {
+        assert_eq!(heard(&mut client).await, (offset, json!(n)));
+    }
+    engine_is(&hub, "degraded").await;
+    redis.go_on();
+    engine_is(&hub, "healthy").await;
+}
