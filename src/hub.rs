@@ -275,7 +275,7 @@ impl Hub {
         let redis = options.redis_url.as_deref().map(|url| Redis::new(url, &options.settings.engine));
         let redis = redis.transpose()?;
         let engine = options.settings.engine.clone();
-        let carrier = redis.clone().map(|redis| Carrier::new(redis, engine, clock.clone()));
+        let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
         let given = options.signing_key.as_deref();
@@ -303,7 +303,6 @@ impl Hub {
                 node: node.clone(),
                 faults,
                 scenarios,
-                redis,
             },
         );
         state.services.broker.recall_memory_topics().await?;

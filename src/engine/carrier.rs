@@ -109,6 +109,11 @@ fn script(body: &str) -> Script {
 }
 
 impl Carrier {
+    /// The Redis that carries.
+    pub fn redis(&self) -> &Redis {
+        &self.0.redis
+    }
+
     /// A carrier over that Redis. It is taken to be there until a probe did not come back.
     pub fn new(redis: Redis, settings: EngineSection, clock: Clock) -> Self {
         let (wishes, wished) = mpsc::channel(WISHES_MAX);

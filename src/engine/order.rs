@@ -75,7 +75,7 @@ impl<T> Order<T> {
     }
 
     /// Takes the next message that is due.
-    pub fn next(&mut self) -> Option<(u64, T)> {
+    pub fn pop(&mut self) -> Option<(u64, T)> {
         self.ready.pop_front()
     }
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn taken(order: &mut Order<u64>, into: &mut Vec<u64>) {
-        while let Some((offset, message)) = order.next() {
+        while let Some((offset, message)) = order.pop() {
             assert_eq!(offset, message);
             into.push(offset);
         }
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(order.offer("b", 4, 4), Came::Elsewhere);
         assert_eq!(order.offer("a", 3, 3), Came::Again);
         assert_eq!(order.offer("a", 5, 5), Came::Early);
-        assert!(order.has_gap() && order.next().is_none());
+        assert!(order.has_gap() && order.pop().is_none());
         assert_eq!(order.offer("a", 4, 4), Came::Next);
         let mut out = Vec::new();
         taken(&mut order, &mut out);

@@ -18,7 +18,7 @@ use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
 use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
-use crate::engine::{Carrier, Redis};
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
@@ -48,27 +48,19 @@ pub(super) struct Parts {
     pub(super) node: NodeName,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) scenarios: Option<Scenarios>,
-    pub(super) redis: Option<Redis>,
 }
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts {
-        clock,
-        address,
-        started_ms,
-        store,
-        breakers,
-        auth,
-        tree,
-        node,
-        faults,
-        scenarios,
-        redis,
-        carrier,
-    } = parts;
+    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios, carrier } =
+        parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
-    let webhooks = Webhooks::new(settings.webhook, redis.as_ref(), node.to_string(), clock.clone());
+    let webhooks = Webhooks::new(
+        settings.webhook,
+        carrier.as_ref().map(Carrier::redis),
+        node.to_string(),
+        clock.clone(),
+    );
     let sections = (settings.topic, settings.room, settings.sync);
     let (broker, rooms, documents) =
         delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());

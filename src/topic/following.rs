@@ -42,7 +42,7 @@ impl TopicActor {
 
     /// Takes in what is due, and looks at what is missing before the rest.
     pub(super) fn take_in_ready(&mut self, ctx: &mut Context<Self>) {
-        while let Some((offset, (message, permit))) = self.carriage.as_mut().and_then(|c| c.order.next()) {
+        while let Some((offset, (message, permit))) = self.carriage.as_mut().and_then(|c| c.order.pop()) {
             let stored = self.encode_carried(message, offset);
             self.take_in(stored, permit, Owed::new(super::Reply::Nobody), ctx);
         }

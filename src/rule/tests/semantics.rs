@@ -137,6 +137,17 @@ fn the_end_of_a_series() {
                 &[S(1, 90.0), S(62, 90.0)],
                 &["1 ok>pending", "61 pending>ok", "62 ok>pending"],
             ),
+            ("infinity is ignored", json!({}), &[S(1, f64::INFINITY)], &[]),
+        ],
+        rule,
+    );
+}
+
+#[test]
+fn silence_as_an_alert() {
+    let with = |no_data: &str| json!({"no_data": no_data, "no_data_seconds": 60, "for_duration_seconds": 10});
+    check(
+        &[
             (
                 "alert, silent",
                 with("alert"),
@@ -188,7 +199,6 @@ fn the_end_of_a_series() {
                 &[T(1), S(1, 90.0), T(500), T(900), S(901, 1.0), T(961)],
                 &["1 ok>firing", "61 silent", "101 firing>ok", "161 silence over", "961 silent"],
             ),
-            ("infinity is ignored", json!({}), &[S(1, f64::INFINITY)], &[]),
         ],
         rule,
     );

@@ -11,8 +11,7 @@ use crate::hub::until;
 /// A sample of Prometheus' metrics.
 async fn metric(scene: &Scene, name: &str) -> Option<u64> {
     let text = reqwest::get(scene.hub.url("/metrics")).await.unwrap().text().await.unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    line
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
 #[tokio::test]
