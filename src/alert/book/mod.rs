@@ -211,11 +211,12 @@ impl Book {
             }
             (News::Firing(text), None) => {
                 let repeat_ms = self.terms.timing.repeat_interval_ms;
-                if self
-                    .closed_by_hand
-                    .get(&fingerprint)
-                    .is_some_and(|last| !reopens(last, false, now_ms, repeat_ms))
-                {
+                let lasts = |last: &Alert| {
+                    // A breach that began later is another one: its end before that was not heard in a crash.
+                    let good_since = since_ms > last.started_at_ms;
+                    !reopens(last, good_since, now_ms, repeat_ms)
+                };
+                if self.closed_by_hand.get(&fingerprint).is_some_and(lasts) {
                     return true;
                 }
                 self.comes_or_goes(&origin, &fingerprint, now_ms);

@@ -50,6 +50,16 @@ fn coming_and_going_counts_from_pending_too() {
 }
 
 #[test]
+fn a_breach_that_began_after_the_one_that_was_resolved_by_hand_is_another() {
+    let (mut desk, rule) = (Desk::new(), origin("cpu"));
+    let since = |since_ms| Signal { since_ms, ..signal(&rule, "web-1", News::Firing) };
+    desk.tell(since(7));
+    desk.by_hand(resolve()).unwrap();
+    assert_eq!(desk.tell(since(7)), [], "it holds on");
+    assert_eq!(desk.tell(since(8)), [(None, State::Firing)], "its end was not heard");
+}
+
+#[test]
 fn what_was_resolved_by_hand_is_forgotten_when_it_matters_no_more() {
     let (mut desk, rule) = (Desk::new(), origin("cpu"));
     desk.tell(signal(&rule, "web-1", News::Firing));
