@@ -55,6 +55,7 @@ fn a_breach_that_began_after_the_one_that_was_resolved_by_hand_is_another() {
     let since = |since_ms| Signal { since_ms, ..signal(&rule, "web-1", News::Firing) };
     desk.tell(since(7));
     desk.by_hand(resolve()).unwrap();
+    desk.out.clear();
     assert_eq!(desk.tell(since(7)), [], "it holds on");
     assert_eq!(desk.tell(since(8)), [(None, State::Firing)], "its end was not heard");
 }
