@@ -114,7 +114,7 @@ pub(super) struct CheckArgs {
     #[command(flatten)]
     store: StorePlace,
     /// Also check this Redis: its version, persistence, eviction, limits
-    #[arg(long, env = "INFRAWATCH_REDIS_URL", value_name = "URL")]
+    #[arg(long, env = "INFRAWATCH_REDIS_URL", hide_env_values = true, value_name = "URL")]
     redis_url: Option<String>,
 }
 
@@ -307,7 +307,7 @@ pub(super) fn check(arguments: &CheckArgs, file: &File) -> anyhow::Result<()> {
         bail!("store: the file is damaged: {}", report.problems.join("; "));
     }
     answer(&format!("store: schema up to date, {sound}"));
-    Ok(())
+    if server.is_some() { super::servers::check_postgres(&report.settings) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 
-use super::answer;
+use super::{answer, http_agent};
 
 /// Longer than all steps of a check may take together.
 const TIMEOUT_S: u64 = 60;
@@ -84,12 +84,7 @@ pub(super) fn run(arguments: &EndToEndArgs) -> anyhow::Result<()> {
 fn ask(arguments: &EndToEndArgs) -> Result<String, EndToEndError> {
     let url = format!("{}/api/v1/operations/e2e", arguments.url.trim_end_matches('/'));
     let not_checked = |error: &dyn std::fmt::Display| EndToEndError::NotChecked(format!("{url}: {error}"));
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(TIMEOUT_S)))
-        // A refusal has a body that says why.
-        .http_status_as_error(false)
-        .build()
-        .new_agent();
+    let agent = http_agent(Duration::from_secs(TIMEOUT_S));
     let mut request = agent.post(&url);
     if let Some(token) = &arguments.token {
         request = request.header("Authorization", format!("Bearer {token}"));

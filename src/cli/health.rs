@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 
-use super::answer;
+use super::{answer, http_agent};
 
 /// A hub that takes longer is not well.
 const TIMEOUT_S: u64 = 5;
@@ -20,12 +20,7 @@ pub(super) struct HealthArgs {
 
 pub(super) fn run(arguments: &HealthArgs) -> anyhow::Result<()> {
     let url = format!("{}/readyz", arguments.url.trim_end_matches('/'));
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(TIMEOUT_S)))
-        // A refusal has a body that says why.
-        .http_status_as_error(false)
-        .build()
-        .new_agent();
+    let agent = http_agent(Duration::from_secs(TIMEOUT_S));
     let mut response = agent.get(&url).call().map_err(|error| anyhow::anyhow!("{url}: {error}"))?;
     let text = response.body_mut().read_to_string()?;
     if response.status() != 200 {

@@ -13,6 +13,7 @@ mod servers;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -176,6 +177,12 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "the one place that answers on stdout")]
 fn answer(text: &str) {
     println!("{text}");
+}
+
+/// Asks a hub; a refusal is an answer, with a body that says why.
+fn http_agent(timeout: Duration) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().timeout_global(Some(timeout));
+    config.http_status_as_error(false).build().new_agent()
 }
 
 /// Resolves on SIGINT or SIGTERM.

@@ -5,7 +5,7 @@ use anyhow::bail;
 use super::answer;
 use crate::config::EngineSection;
 use crate::engine::Redis;
-use crate::engine::advice::{self, Advice};
+use crate::engine::advice::{self, Advice, ServerSettings};
 
 /// Asks a Redis for its settings and says what to change.
 pub(super) fn check_redis(url: &str, settings: &EngineSection) -> anyhow::Result<()> {
@@ -14,6 +14,12 @@ pub(super) fn check_redis(url: &str, settings: &EngineSection) -> anyhow::Result
     let version = told.get("redis_version").map_or("of an unknown version", String::as_str);
     let about = if told.len() > 1 { "" } else { " (it hides its settings: check them with its provider)" };
     report(&format!("Redis {version}{about}"), &advice::of_redis(&told))
+}
+
+/// Says what to change in a PostgreSQL with these settings.
+pub(super) fn check_postgres(told: &ServerSettings) -> anyhow::Result<()> {
+    let version = told.get("server_version").map_or("of an unknown version", String::as_str);
+    report(&format!("PostgreSQL {version}"), &advice::of_postgres(told))
 }
 
 /// One line a finding; problems are an error of the command.

@@ -1,10 +1,12 @@
 //! The schema: numbered migrations, each applied once, in order, in a transaction of its own.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use super::place::{Kind, Place};
 use super::session::{Dialect, Session};
-use super::value::params;
+use super::value::{Row, params};
 use super::{StoreError, postgres};
 
 /// One step of the schema. `sql` never changes once it is released: its checksum is in every database.
@@ -68,6 +70,8 @@ pub struct SchemaReport {
     pub pending: Vec<String>,
     /// What SQLite's quick check found wrong; empty when the file is sound.
     pub problems: Vec<String>,
+    /// Settings of a PostgreSQL server, as it tells them; none of a file.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// Makes the file when it is missing and brings its schema up to date. Returns what was applied,
@@ -85,7 +89,8 @@ pub fn migrate(place: impl Into<Place>, now_ms: u64) -> Result<Vec<String>, Stor
 pub fn check(place: impl Into<Place>) -> Result<SchemaReport, StoreError> {
     let place = place.into();
     if matches!(place.kind(), Kind::File(path) if !path.exists()) {
-        return Ok(SchemaReport { pending: MIGRATIONS.iter().map(label).collect(), problems: Vec::new() });
+        let pending = MIGRATIONS.iter().map(label).collect();
+        return Ok(SchemaReport { pending, problems: Vec::new(), settings: BTreeMap::new() });
     }
     let report = postgres::aside(|| {
         let session = place.open_read_only()?;
@@ -95,7 +100,15 @@ pub fn check(place: impl Into<Place>) -> Result<SchemaReport, StoreError> {
             // The server sees to it.
             Dialect::Postgres => Vec::new(),
         };
+        let settings = match session.dialect() {
+            Dialect::Sqlite => BTreeMap::new(),
+            Dialect::Postgres => {
+                let read = |row: Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                session.query("SELECT name, setting FROM pg_settings", params![], read)?
+            }
+        };
         Ok(SchemaReport {
+            settings,
             pending: pending.iter().map(label).collect(),
             problems: problems.into_iter().filter(|problem| problem != "ok").collect(),
         })

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::migration::{label, migrate_session};
 use super::super::value::params;
-use super::super::{MIGRATIONS, Migration, Place, SchemaReport, StoreError, check, migrate, postgres};
+use super::super::{MIGRATIONS, Migration, Place, StoreError, check, migrate, postgres};
 use super::{Backend, Empty, empty, on_each};
 
 on_each!(
@@ -30,7 +30,8 @@ async fn a_new_database_gets_every_migration_once(backend: Backend) {
     assert_eq!(check(place.clone()).unwrap().pending.len(), MIGRATIONS.len());
     assert_eq!(migrate(place.clone(), 7).unwrap().first().unwrap(), "0001_samples");
     assert_eq!(migrate(place.clone(), 8).unwrap(), Vec::<String>::new());
-    assert_eq!(check(place.clone()).unwrap(), SchemaReport { pending: vec![], problems: vec![] });
+    let report = check(place.clone()).unwrap();
+    assert_eq!((report.pending, report.problems), (vec![], vec![]));
     let (count, at_ms): (u64, u64) = postgres::aside(|| {
         let sql = "SELECT count(*), max(applied_at_ms) FROM schema_migrations";
         place.open_read_only()?.one(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -65,12 +65,6 @@ impl Postgres {
     pub fn resume(&mut self) {
         let log = self.directory.path().join("log");
         let (port, data) = (self.port.to_string(), self.directory.path().join("data"));
-        let is_ready = || {
-            let asked = Command::new(postgres_program("pg_isready"))
-                .args(["-q", "-h", "127.0.0.1", "-p", &port, "-d", DATABASE, "-U", USER])
-                .status();
-            asked.is_ok_and(|status| status.success())
-        };
         for _ in 0..100 {
             // Left by a server that was killed; its children may still hold the memory that it names.
             if !data.join("postmaster.pid").exists() || !has_children(&data) {
@@ -87,7 +81,7 @@ impl Postgres {
                 .stdout(Stdio::null())
                 .stderr(File::create(&log).expect("a log file")),
             &log,
-            is_ready,
+            || is_ready(&port),
         );
         self.process = Some(process);
     }
@@ -120,6 +114,14 @@ impl Drop for Postgres {
             let _ended = process.wait();
         }
     }
+}
+
+/// Whether a server answers there.
+fn is_ready(port: &str) -> bool {
+    let asked = Command::new(postgres_program("pg_isready"))
+        .args(["-q", "-t", "1", "-h", "127.0.0.1", "-p", port, "-d", DATABASE, "-U", USER])
+        .status();
+    asked.is_ok_and(|status| status.success())
 }
 
 /// Processes that work in the data directory.
@@ -208,10 +210,14 @@ mod tests {
     #[test]
     fn it_answers_is_killed_and_answers_again() {
         let mut postgres = Postgres::start();
+        let port = postgres.port().to_string();
         postgres.kill();
+        assert!(!is_ready(&port));
         postgres.resume();
+        assert!(is_ready(&port));
         postgres.pause();
+        assert!(!is_ready(&port), "it takes connections and does not answer");
         postgres.go_on();
-        assert!(postgres.url().contains(&postgres.port().to_string()));
+        assert!(is_ready(&port));
     }
 }
