@@ -21,6 +21,7 @@
 //! broker · topic                  which topic · order, history, fan-out
 //! webhook                         other programs are told what happens
 //! mailbox                         what waits for a worker, by urgency
+//! ownership                       which hub node does what only one may do
 //! store · auth · engine           durable state · who may · what hub nodes share
 //! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
@@ -45,6 +46,7 @@ pub mod ingest;
 pub mod lab;
 pub mod mailbox;
 pub mod node;
+pub mod ownership;
 pub mod protocol;
 pub mod room;
 pub mod rule;
