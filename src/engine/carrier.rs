@@ -184,6 +184,19 @@ impl Carrier {
         .map(|(epoch, first)| (epoch.into(), first))
     }
 
+    /// Tells other nodes of messages that have their places, the first at `first`. Tried once: who was not told finds them
+    /// where they are kept.
+    pub async fn push(
+        &self,
+        stream: &Stream,
+        epoch: &str,
+        first: u64,
+        messages: &[Carried],
+    ) -> Result<(), EngineError> {
+        let text = Arrival::text(epoch, first, messages);
+        self.0.redis.ask(pipe().cmd("PUBLISH").arg(stream.key("live")).arg(text).ignore()).await
+    }
+
     /// All that Redis has after a place; all of the topic where that is of another epoch.
     pub async fn after(&self, stream: &Stream, epoch: &str, offset: u64) -> Result<Found, EngineError> {
         let (mut epoch, mut offset): (Arc<str>, u64) = (epoch.into(), offset);

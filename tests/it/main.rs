@@ -17,6 +17,8 @@ mod breakers;
 mod cli;
 /// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
 mod cluster;
+/// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
+mod cluster_kept;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.
