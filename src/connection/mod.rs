@@ -34,6 +34,7 @@ pub mod session;
 pub mod shard;
 pub mod shard_actor;
 mod shards;
+mod sharing;
 pub mod socket;
 pub mod socket_task;
 pub mod stream;

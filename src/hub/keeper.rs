@@ -18,6 +18,9 @@ use crate::topic::Kept;
 /// Time between writes of sessions, in milliseconds.
 const SESSIONS_INTERVAL_MS: u64 = 5_000;
 
+/// The same where other hub nodes may ask for them at once.
+const SHARED_SESSIONS_INTERVAL_MS: u64 = 250;
+
 /// Time between sweeps of the store, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
 
@@ -113,7 +116,11 @@ impl Actor for KeeperActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        let mut sessions_ms = SESSIONS_INTERVAL_MS;
         if let Some(state) = self.args.state.upgrade() {
+            if state.services.broker.shares_store() {
+                sessions_ms = SHARED_SESSIONS_INTERVAL_MS;
+            }
             // A former life may have taken changes that it did not write.
             state.services.clients.all_changed();
             let settings = &state.alert_settings;
@@ -121,7 +128,7 @@ impl Actor for KeeperActor {
                 ctx.run_interval(Duration::from_millis(settings.heartbeat_interval_ms), Self::beat);
             }
         }
-        ctx.run_interval(Duration::from_millis(SESSIONS_INTERVAL_MS), Self::write_sessions);
+        ctx.run_interval(Duration::from_millis(sessions_ms), Self::write_sessions);
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), Self::sweep);
         ctx.run_interval(Duration::from_millis(HEARTBEATS_INTERVAL_MS), Self::check_heartbeats);
     }

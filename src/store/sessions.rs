@@ -83,6 +83,18 @@ impl Store {
         .await
     }
 
+    /// Sessions of a subject, the newest first, at most `limit`.
+    pub async fn sessions_of(&self, subject: &str, limit: usize) -> Result<Vec<SessionRecord>, StoreError> {
+        let subject = subject.to_owned();
+        self.read(move |session| {
+            let sql = format!(
+                "SELECT {SESSION_COLUMNS} FROM sessions WHERE subject = ?1 ORDER BY connected_at_ms DESC LIMIT ?2"
+            );
+            session.query(&sql, params![subject, limit], read_session)
+        })
+        .await
+    }
+
     /// Sessions by client id, at most `limit`, those behind `after` when it is given.
     pub async fn sessions(
         &self,

@@ -46,7 +46,7 @@ impl Client {
             left_ms: Some(record.disconnected_at_ms.unwrap_or(now_ms)),
             reconnects: u32::try_from(record.reconnects).unwrap_or(u32::MAX),
             session,
-            arrived: Arrived(0),
+            arrived: Arrived::NEVER,
             place: None,
         };
         Some((id, client))
@@ -62,6 +62,18 @@ impl Clients {
     /// Whose a client id is.
     pub fn subject(&self, id: &ClientId) -> Option<Arc<str>> {
         self.known.lock().clients.get(id).map(|client| client.subject.clone())
+    }
+
+    /// Whether a personal topic is the queue of a session that is known here.
+    pub fn has_queue(&self, topic: &TopicName) -> bool {
+        let known = self.known.lock();
+        match Personal::of(topic.as_str()) {
+            None => false,
+            Some((Personal::Client, owner)) => {
+                ClientId::parse(owner).is_ok_and(|id| known.clients.contains_key(&id))
+            }
+            Some((Personal::User, owner)) => known.subjects.contains_key(owner),
+        }
     }
 
     /// Whether somebody has a session whose queue this personal topic is; `true` for any other topic. Then the
