@@ -13,6 +13,7 @@ use crate::engine::Carrier;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
+use crate::ownership::Leasing;
 use crate::store::Store;
 
 /// Shared by all routes.
@@ -29,6 +30,8 @@ pub struct State {
     pub store: Store,
     /// The way to other nodes; `None` for a hub alone.
     pub carrier: Option<Carrier>,
+    /// Its part among hub nodes on one store; `None` for a hub alone.
+    pub leasing: Option<Leasing>,
     /// Doors.
     pub settings: HttpSection,
     /// The hub's own sampler.

@@ -27,6 +27,7 @@ use crate::ingest::{Ingest, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
+use crate::ownership::{Leasing, Ownership, OwnershipActor};
 use crate::room::{Rooms, RoomsActor};
 use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
@@ -41,6 +42,7 @@ pub(super) struct Parts {
     pub(super) started_ms: u64,
     pub(super) store: Store,
     pub(super) carrier: Option<Carrier>,
+    pub(super) leasing: Option<Leasing>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -52,8 +54,21 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios, carrier } =
-        parts;
+    let Parts {
+        clock,
+        address,
+        started_ms,
+        store,
+        breakers,
+        auth,
+        tree,
+        node,
+        faults,
+        scenarios,
+        carrier,
+        leasing,
+    } = parts;
+    let ownership = leasing.as_ref().map_or_else(Ownership::alone, Leasing::ownership);
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let webhooks = Webhooks::new(
         settings.webhook,
@@ -93,6 +108,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         tree,
         settings: settings.connection,
         rate_limits,
+        ownership,
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
         faults,
@@ -105,6 +121,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         fleet,
         store,
         carrier,
+        leasing,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -210,6 +227,9 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     tree.start("breakers", BreakersActor::new(breakers), None);
     if state.carrier.is_some() {
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
+    }
+    if let Some(leasing) = &state.leasing {
+        tree.start("ownership", OwnershipActor::new(leasing.clone()), None);
     }
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);
