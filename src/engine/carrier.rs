@@ -139,6 +139,11 @@ impl Carrier {
         }))
     }
 
+    /// Tells this life of the hub from all others.
+    pub fn instance(&self) -> &str {
+        &self.0.instance
+    }
+
     /// Whether the way through Redis is good.
     pub fn way(&self) -> Way {
         *self.0.way.borrow()

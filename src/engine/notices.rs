@@ -34,14 +34,28 @@ impl Carrier {
         self.0.redis.ask(pipe().cmd("PUBLISH").arg(channel(kind)).arg(said).ignore()).await
     }
 
+    /// Gives a notice to one node; false when it is not there.
+    pub async fn notify_node(
+        &self,
+        instance: &str,
+        kind: &'static str,
+        text: &str,
+    ) -> Result<bool, EngineError> {
+        let (channel, said) = (channel_of(instance, kind), format!("{}\n{text}", self.0.instance));
+        let (heard,): (u64,) = self.0.redis.ask(pipe().cmd("PUBLISH").arg(channel).arg(said)).await?;
+        Ok(heard > 0)
+    }
+
     /// Channels of what is heard here.
     pub(super) fn notice_channels(&self) -> Vec<String> {
-        self.0.hearers.read().keys().map(|kind| channel(kind)).collect()
+        let hearers = self.0.hearers.read();
+        hearers.keys().flat_map(|kind| [channel(kind), channel_of(&self.0.instance, kind)]).collect()
     }
 
     /// Whether what came on a channel was a notice.
     pub(super) fn noticed(&self, of_channel: &str, text: &str) -> bool {
         let Some(kind) = of_channel.strip_prefix(CHANNELS) else { return false };
+        let (kind, _to) = kind.split_once('@').unwrap_or((kind, ""));
         if let (Some(hearer), Some((instance, said))) =
             (self.0.hearers.read().get(kind), text.split_once('\n'))
             && instance != self.0.instance
@@ -61,6 +75,10 @@ impl Carrier {
 
 fn channel(kind: &str) -> String {
     format!("{CHANNELS}{kind}")
+}
+
+fn channel_of(instance: &str, kind: &str) -> String {
+    format!("{CHANNELS}{kind}@{instance}")
 }
 
 #[cfg(test)]
@@ -112,6 +130,9 @@ mod tests {
         other.notify("words", "back").await.unwrap();
         assert_eq!(next(&mut told_other).await, "of\ntwo lines");
         assert_eq!(next(&mut told_one).await, "back", "nobody hears itself");
+        assert!(one.notify_node(other.instance(), "words", "for you").await.unwrap());
+        assert_eq!(next(&mut told_other).await, "for you");
+        assert!(!one.notify_node("nobody", "words", "x").await.unwrap());
         server.kill();
         assert!(one.notify("words", "lost").await.unwrap_err().is_outage());
         server.resume();
