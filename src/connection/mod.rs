@@ -57,6 +57,7 @@ use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
+use crate::ownership::Ownership;
 use crate::room::Rooms;
 use crate::rule::Rules;
 use crate::store::Store;
@@ -106,6 +107,8 @@ pub struct Services {
     pub settings: ConnectionSection,
     /// Whether rate limits hold (`--limits off` ends them, never size limits).
     pub rate_limits: bool,
+    /// What only one hub node may do: whether this one does.
+    pub ownership: Ownership,
     /// Version and node of the hub, told in `connected`.
     pub hub: HubInfo,
     /// Time.

@@ -28,6 +28,7 @@ use crate::ingest::{Ingest, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
+use crate::ownership::{Leasing, Ownership, OwnershipActor};
 use crate::room::{Rooms, RoomsActor};
 use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
@@ -42,6 +43,7 @@ pub(super) struct Parts {
     pub(super) started_ms: u64,
     pub(super) store: Store,
     pub(super) carrier: Option<Carrier>,
+    pub(super) leasing: Option<Leasing>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -53,8 +55,21 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios, carrier } =
-        parts;
+    let Parts {
+        clock,
+        address,
+        started_ms,
+        store,
+        breakers,
+        auth,
+        tree,
+        node,
+        faults,
+        scenarios,
+        carrier,
+        leasing,
+    } = parts;
+    let ownership = leasing.as_ref().map_or_else(Ownership::alone, Leasing::ownership);
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let webhooks = Webhooks::new(
         settings.webhook,
@@ -96,6 +111,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         tree,
         settings: settings.connection,
         rate_limits,
+        ownership,
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
         faults,
@@ -107,6 +123,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         shards,
         fleet,
         store,
+        leasing,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -216,6 +233,9 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
             elsewhere::hear_of_clients(state, carrier);
         }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
+    }
+    if let Some(leasing) = &state.leasing {
+        tree.start("ownership", OwnershipActor::new(leasing.clone()), None);
     }
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);
