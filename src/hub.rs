@@ -30,6 +30,7 @@ use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
+use crate::ownership::{Ownership, Unit};
 use crate::rule::{DirectoryError, RuleDirectory, RuleError};
 use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
 use crate::supervision::{
@@ -278,6 +279,9 @@ impl Hub {
         let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
+        if store.is_new() && options.settings.alert.seeds {
+            seeds::sow(&store, options.settings.alert.rules_max, started_ms).await?;
+        }
         let given = options.signing_key.as_deref();
         let tokens = given.map_or_else(|| Tokens::open(directory.path()), Tokens::open_given)?;
         let auth = Auth::open(tokens, store.clone(), started_ms).await?.with_faults(faults.clone());
@@ -287,8 +291,7 @@ impl Hub {
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let address = listener.local_addr()?;
-        let (has_seeds, mut rule_files) =
-            (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
+        let mut rule_files = options.rules.clone().map(RuleDirectory::new);
         let state = wire(
             options,
             Parts {
@@ -303,19 +306,19 @@ impl Hub {
                 node: node.clone(),
                 faults,
                 scenarios,
+                ownership: Ownership::alone(),
             },
         );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
-        state.heartbeats.recall().await?;
         start_singletons(&state, node, rule_files.clone());
-        state.services.rules.recall().await?;
-        if state.store.is_new() && has_seeds {
-            seeds::sow(&state).await?;
-        }
-        if let Some(files) = &mut rule_files {
-            state.services.rules.follow(files).await?;
+        if let Some(fence) = state.services.ownership.held(Unit::Alerts) {
+            state.services.rules.begin(fence).await?;
+            state.heartbeats.begin().await.map_err(RuleError::Alerts)?;
+            if let Some(files) = &mut rule_files {
+                state.services.rules.follow(files).await?;
+            }
         }
         Ok(Self { state, listener, root_failures, _lock: lock })
     }

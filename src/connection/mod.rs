@@ -54,6 +54,7 @@ use crate::config::ConnectionSection;
 use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
+use crate::ownership::Ownership;
 use crate::room::Rooms;
 use crate::rule::Rules;
 use crate::store::Store;
@@ -107,6 +108,8 @@ pub struct Services {
     pub clock: Clock,
     /// What is to go wrong on purpose; `None` without `--lab`.
     pub faults: Option<Arc<Faults>>,
+    /// What this hub node alone does.
+    pub ownership: Ownership,
 }
 
 /// Who the hub is.

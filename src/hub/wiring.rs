@@ -16,7 +16,7 @@ use crate::auth::Auth;
 use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
-use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
+use crate::config::{LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::engine::Carrier;
 use crate::fault::Faults;
@@ -27,6 +27,7 @@ use crate::ingest::{Ingest, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
+use crate::ownership::Ownership;
 use crate::room::{Rooms, RoomsActor};
 use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
@@ -48,12 +49,25 @@ pub(super) struct Parts {
     pub(super) node: NodeName,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) scenarios: Option<Scenarios>,
+    pub(super) ownership: Ownership,
 }
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios, carrier } =
-        parts;
+    let Parts {
+        clock,
+        address,
+        started_ms,
+        store,
+        breakers,
+        auth,
+        tree,
+        node,
+        faults,
+        scenarios,
+        carrier,
+        ownership,
+    } = parts;
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let webhooks = Webhooks::new(
         settings.webhook,
@@ -64,8 +78,15 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let sections = (settings.topic, settings.room, settings.sync);
     let (broker, rooms, documents) =
         delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
-    let (own_alerts, rules) =
-        alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
+    let (own_alerts, rules) = alerts_and_rules(AlertsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        breakers: breakers.clone(),
+        settings: settings.alert.clone(),
+        ownership: ownership.clone(),
+        clock: clock.clone(),
+    });
     let fleet = Fleet::new(FleetArgs {
         tree: tree.clone(),
         broker: broker.clone(),
@@ -96,6 +117,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
         faults,
+        ownership,
     });
     let heartbeats = Heartbeats::new(services.alerts.clone(), store.clone(), services.clock.clone());
     Arc::new(State {
@@ -152,30 +174,11 @@ fn delivery(
     (broker, rooms, documents)
 }
 
-fn alerts_and_rules(
-    tree: &Tree,
-    store: &Store,
-    broker: &Broker,
-    breakers: &Breakers,
-    settings: AlertSection,
-    clock: &Clock,
-) -> (Alerts, Rules) {
-    let rules_max = settings.rules_max;
-    let alerts = Alerts::new(AlertsArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        broker: broker.clone(),
-        breakers: breakers.clone(),
-        settings,
-        clock: clock.clone(),
-    });
-    let rules = Rules::new(RulesArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        alerts: alerts.clone(),
-        rules_max,
-        clock: clock.clone(),
-    });
+fn alerts_and_rules(args: AlertsArgs) -> (Alerts, Rules) {
+    let (tree, store, clock) = (args.tree.clone(), args.store.clone(), args.clock.clone());
+    let rules_max = args.settings.rules_max;
+    let alerts = Alerts::new(args);
+    let rules = Rules::new(RulesArgs { tree, store, alerts: alerts.clone(), rules_max, clock });
     (alerts, rules)
 }
 

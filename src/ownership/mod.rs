@@ -47,6 +47,16 @@ impl Ownership {
         Self(Arc::new(Shared { held: Unit::ALL.map(|_| watch::Sender::new(Some(Fence::Alone))) }))
     }
 
+    /// That of one hub of several, which owns nothing yet.
+    pub fn of_several() -> Self {
+        Self(Arc::new(Shared { held: Unit::ALL.map(|_| watch::Sender::new(None)) }))
+    }
+
+    /// Takes note that this hub owns the unit from now on, or does not any more.
+    pub fn hold(&self, unit: Unit, fence: Option<Fence>) {
+        self.0.held[unit as usize].send_if_modified(|held| std::mem::replace(held, fence) != fence);
+    }
+
     /// The fence under which this hub owns the unit; `None` while another does, or nobody.
     pub fn held(&self, unit: Unit) -> Option<Fence> {
         *self.0.held[unit as usize].borrow()
