@@ -47,9 +47,9 @@ impl Ownership {
         Self(Arc::new(Shared { held: Unit::ALL.map(|_| watch::Sender::new(Some(Fence::Alone))) }))
     }
 
-    /// That of one hub of several, which owns nothing yet.
-    pub fn of_several() -> Self {
-        Self(Arc::new(Shared { held: Unit::ALL.map(|_| watch::Sender::new(None)) }))
+    /// Whether there can be no other hub node.
+    pub fn is_alone(&self) -> bool {
+        true
     }
 
     /// Takes note that this hub owns the unit from now on, or does not any more.

@@ -48,7 +48,10 @@ pub(super) struct Samples {
 /// Time passed.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Tick;
+pub(super) struct Tick {
+    /// Silence counts from then on, Unix milliseconds.
+    pub(super) heard_ms: u64,
+}
 
 /// Where all series are.
 #[derive(Message)]
@@ -329,8 +332,9 @@ impl Handler<Queued<Samples>> for RuleActor {
 impl Handler<Queued<Tick>> for RuleActor {
     type Result = ();
 
-    fn handle(&mut self, _queued: Queued<Tick>, ctx: &mut Self::Context) {
+    fn handle(&mut self, queued: Queued<Tick>, ctx: &mut Self::Context) {
         if !self.is_retired {
+            self.evaluator.hear_from(queued.msg.heard_ms);
             self.tick(ctx);
         }
     }

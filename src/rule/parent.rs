@@ -109,6 +109,12 @@ impl Actor for RulesActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.follow(ctx);
+        if let Some(handover) = self.rules.handover() {
+            let (rules, sending) = (self.rules.clone(), handover.clone());
+            ctx.spawn(async move { sending.send(&rules).await }.into_actor(self));
+            let rules = self.rules.clone();
+            ctx.spawn(async move { handover.read(&rules).await }.into_actor(self));
+        }
         ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
         ctx.run_interval(Duration::from_millis(LOOK_MS), Self::look);
     }

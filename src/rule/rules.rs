@@ -18,6 +18,7 @@ use super::actor::{Explain, RuleActor, Samples, Tenure, Tick};
 use super::checked::Rule;
 use super::definition::Definition;
 use super::feed::Feed;
+use super::handover::Handover;
 use super::index::Index;
 use super::step::Explanation;
 use super::view::{RuleView, Standing};
@@ -25,7 +26,7 @@ use crate::alert::Alerts;
 use crate::clock::Clock;
 use crate::ids::NodeName;
 use crate::store::{Column, RuleRecord, Store};
-use crate::supervision::{Inbox, Tree};
+use crate::supervision::{Inbox, Refused, Tree};
 use crate::telemetry::{Cause, Counter};
 
 /// How long a question to a rule may take, in milliseconds.
@@ -39,6 +40,8 @@ pub struct RulesArgs {
     pub store: Store,
     /// Is told what they say.
     pub alerts: Alerts,
+    /// How samples reach the hub node that evaluates them; `None` for a hub alone.
+    pub handover: Option<Handover>,
     /// Most rules.
     pub rules_max: usize,
     /// Time.
@@ -57,6 +60,8 @@ struct Shared {
     watched: RwLock<Arc<Watched>>,
     /// `None`: another hub node evaluates rules. Changed with the entries locked.
     tenure: RwLock<Option<Arc<Tenure>>>,
+    /// Silence counts from then on, Unix milliseconds: before, samples of other hub nodes were not heard.
+    heard_ms: AtomicU64,
     /// Held while rules are written: what is in force is what was written last.
     writing: tokio::sync::Mutex<()>,
     args: RulesArgs,
@@ -94,6 +99,7 @@ impl Rules {
             generation: AtomicU64::new(0),
             watched: RwLock::default(),
             tenure: RwLock::default(),
+            heard_ms: AtomicU64::new(0),
             writing: tokio::sync::Mutex::default(),
             args,
         }))
@@ -146,19 +152,37 @@ impl Rules {
         asked.map_err(|_silent| RuleError::Overloaded)
     }
 
-    /// Hands the samples of one moment of a node to the rules that want them. Waits for nobody: what a full mailbox
-    /// does not take is dropped and counted. `feed` belongs to the node; NaN is no sample.
+    /// Hands the samples of one moment of a node to the rules that want them, on whichever hub node they are evaluated.
+    /// Waits for nobody: what a full mailbox does not take is dropped and counted. `feed` belongs to the node; NaN is no
+    /// sample.
     pub fn offer(
+        &self,
+        feed: &mut Feed,
+        source: (&NodeName, &BTreeMap<String, String>),
+        moment: (u64, &Arc<[Column]>, &[f64]),
+        cause: &Cause,
+    ) {
+        let handover = self.0.args.handover.as_ref();
+        let (at_ms, columns, values) = moment;
+        if handover.is_none_or(|handover| handover.hand_over(source, (at_ms, columns, values))) {
+            self.evaluate(feed, source, moment, cause, true);
+        }
+    }
+
+    /// Hands them to the rules that are evaluated here. `false`: a mailbox was full, which is counted when that is wished.
+    pub(super) fn evaluate(
         &self,
         feed: &mut Feed,
         (node, labels): (&NodeName, &BTreeMap<String, String>),
         (at_ms, columns, values): (u64, &Arc<[Column]>, &[f64]),
         cause: &Cause,
-    ) {
+        is_counted: bool,
+    ) -> bool {
         let watched = self.watched();
         if watched.rules.is_empty() {
-            return;
+            return true;
         }
+        let mut is_taken = true;
         let arrived_us = self.0.args.clock.monotonic_us();
         let plan = feed.plan((watched.generation, &watched.index), node.as_str(), labels, columns);
         for (number, wanted) in plan.iter() {
@@ -168,11 +192,27 @@ impl Rules {
             });
             let values: Vec<_> = sampled.collect();
             let count = values.len() as u64;
-            if count > 0 && inbox.try_send(Samples { at_ms, values, arrived_us }, cause).is_err() {
-                standing.dropped.fetch_add(count, Ordering::Relaxed);
-                Counter::RuleSamplesDropped.add(count);
+            if count == 0 {
+                continue;
+            }
+            match inbox.try_send(Samples { at_ms, values, arrived_us }, cause) {
+                // One that ended is not waited for.
+                Ok(()) | Err(Refused::Closed(_)) => {}
+                Err(Refused::Full(_)) => {
+                    is_taken = false;
+                    if is_counted {
+                        standing.dropped.fetch_add(count, Ordering::Relaxed);
+                        Counter::RuleSamplesDropped.add(count);
+                    }
+                }
             }
         }
+        is_taken
+    }
+
+    /// Silence counts from now on only: samples of other hub nodes are not heard.
+    pub(super) fn hears_from(&self, now_ms: u64) {
+        self.0.heard_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 
     fn watched(&self) -> Arc<Watched> {
@@ -200,9 +240,10 @@ impl Rules {
     /// Lets time pass for the rules for which it matters.
     pub(super) fn tick(&self) {
         let (watched, now_ms) = (self.watched(), self.0.args.clock.unix_ms());
+        let heard_ms = self.0.heard_ms.load(Ordering::Relaxed);
         for (inbox, standing) in &watched.rules {
             if standing.due_ms.load(Ordering::Relaxed) <= now_ms
-                && let Err(error) = inbox.try_send(Tick, &Cause::own())
+                && let Err(error) = inbox.try_send(Tick { heard_ms }, &Cause::own())
             {
                 tracing::debug!(rule = ?inbox, %error, "rule not told that time passed");
             }

@@ -19,6 +19,9 @@ use crate::telemetry::Cause;
 /// Time before an unreachable store is asked again, in milliseconds.
 const READ_RETRY_MS: u64 = 500;
 
+/// Alerts that ended so long before a tenure are not opened again by samples that come again, in milliseconds.
+const OVER_MS: u64 = 600_000;
+
 impl AlertsActor {
     /// Follows who owns alerts, from now on.
     pub(super) fn follow(&mut self, ctx: &mut Context<Self>) {
@@ -55,9 +58,12 @@ impl AlertsActor {
         let shared = self.shared.clone();
         let read = async move {
             let repeat_ms = shared.args.settings.repeat_interval_ms;
-            let since_ms = shared.args.clock.unix_ms().saturating_sub(repeat_ms);
+            let now_ms = shared.args.clock.unix_ms();
+            let since_ms = now_ms.saturating_sub(repeat_ms);
+            // Samples that the former owner had evaluated come again.
+            let over_since_ms = (fence != Fence::Alone).then(|| now_ms.saturating_sub(OVER_MS));
             while shared.args.ownership.held(Unit::Alerts) == Some(fence) {
-                match recall(&shared.args.store, since_ms).await {
+                match recall(&shared.args.store, since_ms, over_since_ms).await {
                     Ok(read) => return Some(read),
                     Err(error) => tracing::warn!(%error, "alerts not read from the store; tried again"),
                 }
@@ -72,11 +78,12 @@ impl AlertsActor {
     }
 
     fn begin(&mut self, recalled: Recalled, ctx: &mut Context<Self>) {
-        let Recalled { open, closed, policies } = recalled;
+        let Recalled { open, closed, over, policies } = recalled;
         let now_ms = self.shared.args.clock.unix_ms();
         self.book = Book::new(self.shared.terms());
         open.into_iter().for_each(|alert| self.book.resume(alert));
         closed.into_iter().for_each(|alert| self.book.resume_closed(alert));
+        self.book.resume_over(over, now_ms);
         let mut changes = Vec::new();
         self.book.lay_down(policies, now_ms, &mut changes);
         self.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);

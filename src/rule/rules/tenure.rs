@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 use super::super::RuleError;
 use super::super::actor::{Tenure, unpacked};
+use super::super::handover::Handover;
 use super::Rules;
+use crate::clock::Clock;
 use crate::ownership::Fence;
 use crate::store::RuleState;
 use crate::telemetry::Gauge;
@@ -100,6 +102,21 @@ impl Rules {
     /// Changes with it.
     pub(in super::super) fn duties(&self) -> watch::Receiver<Option<Fence>> {
         self.0.args.alerts.duties()
+    }
+
+    /// The same, when all rules are known.
+    pub(in super::super) fn serves_ready(&self) -> Option<Fence> {
+        self.served().ok().map(|tenure| tenure.fence)
+    }
+
+    /// The way of samples between hub nodes, if there are several.
+    pub(in super::super) fn handover(&self) -> Option<Handover> {
+        self.0.args.handover.clone()
+    }
+
+    /// The time.
+    pub(in super::super) fn clock(&self) -> &Clock {
+        &self.0.args.clock
     }
 
     /// The tenure that all rules are known in.
