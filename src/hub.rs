@@ -5,6 +5,7 @@
 
 mod breakers;
 mod draining;
+mod elsewhere;
 mod engine;
 mod heartbeat;
 mod keeper;

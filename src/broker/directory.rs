@@ -30,7 +30,7 @@ pub struct BrokerArgs {
     pub store: Store,
     /// Bounds.
     pub settings: Arc<TopicSection>,
-    /// Carries messages of topics in memory to other nodes; `None` for a hub alone.
+    /// Carries messages to other nodes; `None` for a hub alone.
     pub carrier: Option<Carrier>,
     /// Time.
     pub clock: Clock,

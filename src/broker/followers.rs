@@ -108,6 +108,11 @@ impl Broker {
         followers.asleep.extend(in_store);
     }
 
+    /// The store has these personal topics.
+    pub fn has_mail(&self, topics: impl Iterator<Item = TopicName>) {
+        self.0.followers.write().asleep.extend(topics);
+    }
+
     /// Whether a personal topic may have messages: it is open, or the store has it.
     pub fn may_have_mail(&self, topic: &TopicName) -> bool {
         self.find(topic).is_some() || self.0.followers.read().asleep.contains(topic)

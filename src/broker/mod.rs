@@ -7,6 +7,7 @@ pub mod actor;
 pub mod directory;
 mod followers;
 pub mod guarded;
+mod heads;
 mod openings;
 mod restart;
 

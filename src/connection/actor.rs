@@ -54,6 +54,8 @@ pub struct ConnectionActor {
     reading: usize,
     /// When the client was last told to slow down, monotonic milliseconds.
     flow_told_ms: Option<u64>,
+    /// What comes next waits for an answer of the store.
+    waits: bool,
     /// Follows whether senders of samples are to be slow.
     follows_pace: bool,
     limiter: Option<Box<DefaultDirectRateLimiter>>,
@@ -98,6 +100,7 @@ impl ConnectionActor {
             unacked_metrics: 0,
             reading: 0,
             flow_told_ms: None,
+            waits: false,
             follows_pace: false,
             limiter,
         }
@@ -109,7 +112,7 @@ impl ConnectionActor {
 
     fn take_turn(&mut self, ctx: &mut Context<Self>) {
         for _ in 0..FRAMES_PER_TURN {
-            if self.seat.socket.phase() != Phase::Open {
+            if self.seat.socket.phase() != Phase::Open || self.waits {
                 return;
             }
             match (self.seat.socket.take_inbound(), self.seat.socket.format.encoding) {
@@ -144,14 +147,17 @@ impl ConnectionActor {
         let cause = reply_to.and_then(Cause::from_outside).unwrap_or_default();
         match self.on_frame(&frame, &cause, ctx) {
             Ok(()) => self.bad_frames = 0,
-            Err(Failure { code, message }) => {
-                tracing::debug!(client = %self.seat.identity.borrow().client_id, cause = %cause, kind = frame.kind.as_str(), code = code.row().name, message, "request failed");
-                if matches!(code, Code::MissingField | Code::InvalidField | Code::InvalidJson) {
-                    self.bad(code, &message, reply_to);
-                } else {
-                    self.seat.error(code, &message, reply_to, self.now_ms());
-                }
-            }
+            Err(failure) => self.tell_failure(frame.kind.as_str(), &failure, reply_to, &cause),
+        }
+    }
+
+    fn tell_failure(&mut self, kind: &str, failure: &Failure, reply_to: Option<&str>, cause: &Cause) {
+        let Failure { code, message } = failure;
+        tracing::debug!(client = %self.seat.identity.borrow().client_id, cause = %cause, kind, code = code.row().name, message, "request failed");
+        if matches!(code, Code::MissingField | Code::InvalidField | Code::InvalidJson) {
+            self.bad(*code, message, reply_to);
+        } else {
+            self.seat.error(*code, message, reply_to, self.now_ms());
         }
     }
 
@@ -189,7 +195,7 @@ impl ConnectionActor {
             FrameType::JoinRoom => self.join_room(&frame.payload()?, reply_to, cause),
             FrameType::LeaveRoom => self.leave_room(&frame.payload()?, reply_to, cause),
             FrameType::RoomMessage => self.room_message(&frame.payload()?, reply_to, cause),
-            FrameType::Publish => self.publish(frame.payload()?, reply_to, cause),
+            FrameType::Publish => self.publish(frame.payload()?, reply_to, cause, ctx),
             FrameType::Ack => self.ack(&frame.payload()?, cause, ctx),
             FrameType::History => self.history(&frame.payload()?, reply_to, cause, ctx),
             FrameType::Metrics => self.metrics(frame.payload()?, reply_to, cause, ctx),

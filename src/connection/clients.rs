@@ -62,6 +62,11 @@ impl Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived(u64);
 
+impl Arrived {
+    /// None of them: the session was read from the store.
+    const NEVER: Self = Self(0);
+}
+
 /// What came of an arrival.
 #[derive(Debug)]
 pub struct Arrival {
@@ -78,6 +83,8 @@ pub struct Arrival {
 pub struct Clients {
     known: Arc<Mutex<Known>>,
     shards: Shards,
+    /// This life of the hub, where several nodes share sessions; empty otherwise.
+    hub: Arc<str>,
 }
 
 #[derive(Default)]
@@ -106,6 +113,15 @@ impl Known {
         shared
     }
 
+    /// What is known here is newer than what was written.
+    fn is_newer(&self, record: &SessionRecord) -> bool {
+        let known = ClientId::parse(&record.client_id).ok().and_then(|id| self.clients.get(&id));
+        known.is_some_and(|client| {
+            let was_here = client.arrived != Arrived::NEVER;
+            client.place.is_some() || (was_here && client.since_ms >= record.connected_at_ms)
+        })
+    }
+
     /// One session of a subject less.
     fn release_subject(&mut self, subject: &str) {
         if let Some(sessions) = self.subjects.get_mut(subject) {
@@ -118,12 +134,23 @@ impl Known {
 }
 
 impl Clients {
-    /// An empty directory over these workers.
-    pub fn new(shards: Shards) -> Self {
-        Self { known: Arc::default(), shards }
+    /// An empty directory over these workers. `hub` tells this life of the hub from others that share its sessions.
+    pub fn new(shards: Shards, hub: &str) -> Self {
+        Self { known: Arc::default(), shards, hub: hub.into() }
+    }
+
+    /// This life of the hub.
+    pub fn hub(&self) -> &str {
+        &self.hub
+    }
+
+    /// Where the connection of a client is: worker and member.
+    pub fn place(&self, id: &ClientId) -> Option<(usize, Member)> {
+        self.known.lock().clients.get(id).and_then(Client::place)
     }
 
     /// Reserves a client id for a connection that is about to open. The caller takes the former connection's place over.
+    /// Of two connections the later one is newer by `since_ms`, too, whatever clocks say.
     pub fn arrive(
         &self,
         identity: &Identity,
@@ -150,16 +177,19 @@ impl Clients {
         known.connected += 1;
         known.peak = known.peak.max(known.connected);
         let resumed = former.is_some();
-        let (shared, session, reconnects) = match former {
-            Some(former) => (former.subject, former.session, former.reconnects + 1),
-            None => (known.shared_subject(subject), Session::begin(now_ms), 0),
+        let (shared, session, reconnects, since_ms) = match former {
+            Some(former) => {
+                let since_ms = now_ms.max(former.since_ms + 1);
+                (former.subject, former.session, former.reconnects + 1, since_ms)
+            }
+            None => (known.shared_subject(subject), Session::begin(now_ms), 0, now_ms),
         };
         known.reconnects += u64::from(resumed);
         let client = Client {
             subject: shared,
             role: identity.claims.role,
             address: identity.address,
-            since_ms: now_ms,
+            since_ms,
             left_ms: None,
             reconnects,
             session,
@@ -239,7 +269,8 @@ impl Clients {
             // After many came at once the table would stay as large as that.
             known.changed = HashSet::new();
         }
-        changed.iter().filter_map(|id| known.clients.get(id).map(|client| client.record(id))).collect()
+        let record = |id| known.clients.get(id).map(|client: &Client| client.record(id, &self.hub));
+        changed.iter().filter_map(record).collect()
     }
 
     /// All sessions are to be written: nobody knows what was.
@@ -248,17 +279,23 @@ impl Clients {
         known.changed = known.clients.keys().cloned().collect();
     }
 
-    /// Takes sessions in that a former life of the hub has written. Returns how many.
+    /// Takes sessions in that a former life of the hub has written, or another hub, unless the client was connected here
+    /// since. Returns how many are new.
     pub fn recall(&self, records: Vec<SessionRecord>, now_ms: u64) -> usize {
         let mut known = self.known.lock();
         let before = known.clients.len();
         for record in records {
+            if known.is_newer(&record) {
+                continue;
+            }
             let Some((id, client)) =
                 Client::recalled(record, now_ms, |subject| known.shared_subject(subject))
             else {
                 continue;
             };
-            known.clients.insert(id, client);
+            if let Some(former) = known.clients.insert(id, client) {
+                known.release_subject(&former.subject);
+            }
         }
         known.clients.len() - before
     }

@@ -9,6 +9,7 @@
 //! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines; [`Shards`] are all workers'
 //! - [`actor`]: one actor a connection: what the client asks for
 //! - [`session`]: what stays of a client between connections (pure)
+//! - [`sharing`]: sessions of clients that were at another hub node
 //! - [`clients`]: who is here: client ids across workers, for take-over and lists
 //!
 //! The actor never awaits the socket. A message goes from a topic to a worker once, and from the worker
@@ -34,6 +35,7 @@ pub mod session;
 pub mod shard;
 pub mod shard_actor;
 mod shards;
+pub mod sharing;
 pub mod socket;
 pub mod socket_task;
 pub mod stream;
@@ -51,6 +53,7 @@ use crate::breaker::Breakers;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::ConnectionSection;
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
@@ -96,6 +99,8 @@ pub struct Services {
     pub clients: Clients,
     /// Keeps sessions.
     pub store: Store,
+    /// The way to other hub nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Starts connection actors.
     pub tree: Tree,
     /// Bounds and times.

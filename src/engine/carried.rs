@@ -110,6 +110,13 @@ pub enum Arrival {
 }
 
 impl Arrival {
+    /// What goes on the channel of a topic for messages that have their places, the first at `first`.
+    pub fn text(epoch: &str, first: u64, messages: &[Carried]) -> String {
+        let texts: Vec<String> = messages.iter().map(Carried::text).collect();
+        let lengths: Vec<String> = texts.iter().map(|text| text.len().to_string()).collect();
+        format!("{epoch} {first} {}\n{}", lengths.join(","), texts.concat())
+    }
+
     /// Reads what came on the channel of a topic.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(key) = text.strip_prefix('-') {
@@ -157,6 +164,7 @@ pub(super) mod tests {
     fn a_push_is_cut_by_bytes() {
         let (one, two) = (carried("\"ä\""), carried("2"));
         let push = format!("e1 7 {},{}\n{}{}", one.text().len(), two.text().len(), one.text(), two.text());
+        assert_eq!(push, Arrival::text("e1", 7, &[one.clone(), two.clone()]));
         let Some(Arrival::Messages { epoch, first, messages }) = Arrival::parse(&push) else {
             panic!("{push}")
         };

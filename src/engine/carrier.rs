@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bb8_redis::redis::{Script, pipe};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::carried::{Arrival, Carried, Found};
+use super::notices::Hearer;
 use super::{EngineError, Redis};
 use crate::clock::Clock;
 use crate::config::EngineSection;
@@ -93,6 +94,7 @@ pub(super) struct Shared {
     /// Tells this process from all others.
     pub(super) instance: String,
     pub(super) seats: Mutex<HashMap<Arc<str>, Place>>,
+    pub(super) hearers: RwLock<HashMap<&'static str, Hearer>>,
     pub(super) way: watch::Sender<Way>,
     /// When the newest probe came back, monotonic milliseconds.
     pub(super) heard_ms: AtomicU64,
@@ -124,6 +126,7 @@ impl Carrier {
             settings,
             instance: uuid::Uuid::new_v4().simple().to_string(),
             seats: Mutex::default(),
+            hearers: RwLock::default(),
             way: watch::Sender::new(way),
             heard_ms: AtomicU64::new(clock.monotonic_ms()),
             clock,
@@ -134,6 +137,11 @@ impl Carrier {
             after: script(include_str!("scripts/after.lua")),
             forget: Script::new(include_str!("scripts/forget.lua")),
         }))
+    }
+
+    /// Tells this life of the hub from all others.
+    pub fn instance(&self) -> &str {
+        &self.0.instance
     }
 
     /// Whether the way through Redis is good.
@@ -182,6 +190,19 @@ impl Carrier {
         })
         .await
         .map(|(epoch, first)| (epoch.into(), first))
+    }
+
+    /// Tells other nodes of messages that have their places, the first at `first`. Tried once: who was not told finds them
+    /// where they are kept.
+    pub async fn push(
+        &self,
+        stream: &Stream,
+        epoch: &str,
+        first: u64,
+        messages: &[Carried],
+    ) -> Result<(), EngineError> {
+        let text = Arrival::text(epoch, first, messages);
+        self.0.redis.ask(pipe().cmd("PUBLISH").arg(stream.key("live")).arg(text).ignore()).await
     }
 
     /// All that Redis has after a place; all of the topic where that is of another epoch.

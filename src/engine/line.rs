@@ -42,6 +42,7 @@ impl Carrier {
                     backoff_ms = BACKOFF_MS.0;
                     // What came while nobody listened is in Redis.
                     self.tell_all(|| Arrival::CatchUp);
+                    self.notices_missed();
                     loop {
                         tokio::select! {
                             message = stream.next() => {
@@ -70,6 +71,7 @@ impl Carrier {
         let (mut sink, stream) = self.0.redis.subscriber().await?.split();
         let mut channels = self.channels();
         channels.push(self.probe_channel());
+        channels.extend(self.notice_channels());
         for some in channels.chunks(CHANNELS_MAX) {
             self.in_time(sink.subscribe(some)).await?;
         }
@@ -101,7 +103,9 @@ impl Carrier {
         if channel == self.probe_channel() {
             self.0.heard_ms.store(self.0.clock.monotonic_ms(), Ordering::Relaxed);
             self.judge(true);
-        } else if let Some(text) = text {
+        } else if let Some(text) = text
+            && !self.noticed(channel, &text)
+        {
             self.arrived(channel, &text);
         }
     }

@@ -4,6 +4,7 @@
 //! - [`advice`]: which settings of the servers break a promise (pure)
 //! - [`carrier`]: carries messages of topics between nodes; `line` is the connection on which Redis pushes
 //! - [`carried`]: a message as it travels (pure)
+//! - [`notices`]: short words to the other nodes, heard at once or not at all
 //! - [`order`]: each offset once and in order, whatever comes how often (pure)
 //! - [`error`]: how it fails
 
@@ -12,11 +13,13 @@ pub mod carried;
 pub mod carrier;
 pub mod error;
 mod line;
+pub mod notices;
 pub mod order;
 pub mod redis;
 
 pub use carried::{Arrival, Carried, Found};
 pub use carrier::{Carrier, Seat, Stream, Tell, Way};
 pub use error::EngineError;
+pub use notices::Notice;
 pub use order::Order;
 pub use redis::Redis;

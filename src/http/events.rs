@@ -89,6 +89,9 @@ pub async fn publish(
         }
     }
     let services = &state.services;
+    for topic in std::iter::once(&topic).chain(&queue) {
+        services.find_queue(topic).await;
+    }
     if !services.keep_queue_of(&topic) {
         return Err(Problem::new(
             Code::NoSession,

@@ -9,7 +9,6 @@ use super::desk::Desk;
 use crate::alert::heartbeats::Heartbeats;
 use crate::config::{AlertSection, HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
-use crate::engine::Carrier;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
@@ -27,8 +26,6 @@ pub struct State {
     pub fleet: Fleet,
     /// Durable state.
     pub store: Store,
-    /// The way to other nodes; `None` for a hub alone.
-    pub carrier: Option<Carrier>,
     /// Doors.
     pub settings: HttpSection,
     /// The hub's own sampler.

@@ -18,7 +18,7 @@ use super::origin::{is_loopback_host, origin_allowed};
 use super::port::{Doorkeeper, headers};
 use super::state::State;
 use crate::auth::Claims;
-use crate::connection::clients::Arrival as ClientArrival;
+use crate::connection::clients::{Arrival as ClientArrival, ClientError};
 use crate::connection::requests::Resumed;
 use crate::connection::session::Personal;
 use crate::connection::{self, Arrival, Identity, Shard};
@@ -75,6 +75,14 @@ impl Refusal {
     }
 }
 
+/// Who may come in, before its client id is reserved.
+struct Expected<'a> {
+    identity: Identity,
+    format: Format,
+    presets: &'static [&'static str],
+    handshake: Handshake<'a>,
+}
+
 struct Admitted {
     identity: Identity,
     arrival: ClientArrival,
@@ -87,7 +95,11 @@ impl Doorkeeper for Door {
     async fn enter(&self, request: Request, mut io: TcpStream, leftover: Vec<u8>) {
         let cause = headers(&request, "x-correlation-id").next().and_then(Cause::from_outside);
         let cause = cause.unwrap_or_else(Cause::fresh);
-        match self.judge(&request, &cause) {
+        let admitted = match self.judge(&request) {
+            Ok(expected) => self.expect(expected, &cause).await,
+            Err(refusal) => Err(refusal),
+        };
+        match admitted {
             Ok(admitted) => self.admit(io, leftover, admitted, &cause).await,
             Err(refusal) => {
                 Counter::UpgradesRefused.add_for(refusal.code.row().name, 1);
@@ -101,7 +113,7 @@ impl Doorkeeper for Door {
 }
 
 impl Door {
-    fn judge(&self, request: &Request, cause: &Cause) -> Result<Admitted, Refusal> {
+    fn judge<'a>(&self, request: &'a Request) -> Result<Expected<'a>, Refusal> {
         if self.state.is_draining() {
             return Err(Refusal::new(Code::Draining, "the hub is restarting; connect again"));
         }
@@ -145,18 +157,26 @@ impl Door {
         };
         let client_id = client_id.map_err(|error| Refusal::new(Code::InvalidName, error.to_string()))?;
         let identity = Identity { client_id, claims: Arc::new(claims), address };
-        let now_ms = self.state.services.clock.unix_ms();
-        let connections_max = self.state.services.settings.connections_max;
-        let arrival =
-            self.state.services.clients.arrive(&identity, now_ms, connections_max).map_err(|error| {
-                let code = match error {
-                    crate::connection::clients::ClientError::AnotherSubject => Code::Forbidden,
-                    crate::connection::clients::ClientError::TooMany { .. } => Code::Overloaded,
-                };
-                Refusal::new(code, error.to_string())
-            })?;
-        let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
         let presets = preset.map_or(&[][..], |(_, topics)| topics);
+        Ok(Expected { identity, format, presets, handshake })
+    }
+
+    /// Reserves the client id.
+    async fn expect(&self, expected: Expected<'_>, cause: &Cause) -> Result<Admitted, Refusal> {
+        let Expected { identity, format, presets, handshake } = expected;
+        let services = &self.state.services;
+        let elsewhere_ms = services.find_session(&identity.client_id, &identity.claims.sub).await;
+        let now_ms = services.clock.unix_ms().max(elsewhere_ms + 1);
+        let connections_max = services.settings.connections_max;
+        let arrival = services.clients.arrive(&identity, now_ms, connections_max).map_err(|error| {
+            let code = match error {
+                ClientError::AnotherSubject => Code::Forbidden,
+                ClientError::TooMany { .. } => Code::Overloaded,
+            };
+            Refusal::new(code, error.to_string())
+        })?;
+        services.keep_session(&identity.client_id).await;
+        let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
         Ok(Admitted { identity, arrival, format, presets, response })
     }
 

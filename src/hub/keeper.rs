@@ -18,6 +18,9 @@ use crate::topic::Kept;
 /// Time between writes of sessions, in milliseconds.
 const SESSIONS_INTERVAL_MS: u64 = 5_000;
 
+/// The same where other hub nodes may ask for them at once.
+const SHARED_SESSIONS_INTERVAL_MS: u64 = 250;
+
 /// Time between sweeps of the store, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
 
@@ -103,7 +106,7 @@ async fn keep_house(state: &State, now_ms: u64) -> Vec<String> {
     failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
     let ended_ms =
         state.services.clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
-    failures.extend(state.store.prune_sessions(ended_ms).await.err().map(|e| e.to_string()));
+    failures.extend(sessions::prune(state, ended_ms).await.err().map(|e| e.to_string()));
     let kept_ms = now_ms.saturating_sub(KEEP_MS);
     failures.extend(state.store.prune_answers(kept_ms, ANSWERS_PART_MAX).await.err().map(|e| e.to_string()));
     failures
@@ -123,7 +126,11 @@ impl Actor for KeeperActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        let mut sessions_ms = SESSIONS_INTERVAL_MS;
         if let Some(state) = self.args.state.upgrade() {
+            if state.services.broker.shares_store() {
+                sessions_ms = SHARED_SESSIONS_INTERVAL_MS;
+            }
             // A former life may have taken changes that it did not write.
             state.services.clients.all_changed();
             let settings = &state.alert_settings;
@@ -131,7 +138,7 @@ impl Actor for KeeperActor {
                 ctx.run_interval(Duration::from_millis(settings.heartbeat_interval_ms), Self::beat);
             }
         }
-        ctx.run_interval(Duration::from_millis(SESSIONS_INTERVAL_MS), Self::write_sessions);
+        ctx.run_interval(Duration::from_millis(sessions_ms), Self::write_sessions);
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), Self::sweep);
         ctx.run_interval(Duration::from_millis(HEARTBEATS_INTERVAL_MS), Self::check_heartbeats);
     }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::HubOptions;
 use super::breakers::{BreakersActor, BreakersArgs};
+use super::elsewhere;
 use super::engine::{EngineActor, EngineArgs};
 use super::keeper::{KeeperActor, KeeperArgs};
 use crate::alert::heartbeats::Heartbeats;
@@ -100,6 +101,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     });
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
+    let shared_by = carrier.as_ref().filter(|_| store.is_apart()).map_or("", Carrier::instance);
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Arc::new(Services {
         broker,
@@ -112,8 +114,9 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         rules,
         ingest,
         auth: Arc::new(auth),
-        clients: Clients::new(shards.clone()),
+        clients: Clients::new(shards.clone(), shared_by),
         store: store.clone(),
+        carrier,
         tree,
         settings: settings.connection,
         rate_limits,
@@ -129,7 +132,6 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         shards,
         fleet,
         store,
-        carrier,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -214,7 +216,10 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     tree.start("keeper", KeeperActor::new(keeper), None);
     let breakers = BreakersArgs { state: Arc::downgrade(state) };
     tree.start("breakers", BreakersActor::new(breakers), None);
-    if state.carrier.is_some() {
+    if let Some(carrier) = &services.carrier {
+        if services.broker.shares_store() {
+            elsewhere::hear(state, carrier);
+        }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
     }
     if let Some(scenarios) = &state.scenarios {

@@ -8,12 +8,15 @@ use bytes::Bytes;
 
 use super::request::Reply;
 use super::session::Session;
-use super::value::{Row, params};
+use super::value::{Bind, Row, params};
 use super::{Store, StoreError, event_log};
 
 /// Rows that one request deletes, or one listing looks at, at most.
 const TRIM_ROWS_MAX: u64 = 5_000;
 const SCAN_ROWS_MAX: usize = 10_000;
+
+/// Topics that one statement asks for.
+const HEADS_AT_ONCE: usize = 100;
 
 /// Where a topic stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,40 @@ impl Store {
         self.write(weight_bytes, move |database| {
             event_log::append_next(&database.session, &topic, &first_epoch, event)
         })
+    }
+
+    /// Where the topic stands, which begins with `first_epoch` if nobody knew it.
+    pub fn open_topic(&self, topic: &str, first_epoch: &str) -> Reply<TopicHead> {
+        let (topic, first_epoch) = (topic.to_owned(), first_epoch.to_owned());
+        self.write(topic.len() + 64, move |database| {
+            let sql = "INSERT INTO topics (name, epoch, last_offset) VALUES (?1, ?2, 0) ON CONFLICT (name) DO NOTHING";
+            database.session.execute(sql, params![topic, first_epoch])?;
+            let found = find_topic(&database.session, &topic)?;
+            found.map(|(_, head)| head).ok_or_else(|| StoreError::Sql("a topic was not made".into()))
+        })
+    }
+
+    /// Where these topics stand, those that there are.
+    pub async fn topic_heads(&self, topics: Vec<String>) -> Result<Vec<(String, TopicHead)>, StoreError> {
+        self.read(move |session| {
+            let mut found = Vec::new();
+            for some in topics.chunks(HEADS_AT_ONCE) {
+                // One statement for any number: the last name again and again does no harm.
+                let last = some.last();
+                let names: Vec<_> = some.iter().chain(last.into_iter().cycle()).take(HEADS_AT_ONCE).collect();
+                let binds: Vec<_> = names.iter().map(|name| name.bind()).collect();
+                let places: Vec<_> = (1..=HEADS_AT_ONCE).map(|place| format!("?{place}")).collect();
+                let sql = format!(
+                    "SELECT name, epoch, last_offset FROM topics WHERE name IN ({})",
+                    places.join(", ")
+                );
+                found.extend(session.query::<_, Vec<_>>(&sql, &binds, |row| {
+                    Ok((row.get(0)?, TopicHead { epoch: row.get(1)?, last_offset: row.get(2)? }))
+                })?);
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// Where the topic stands; `None` when nothing was ever appended.

@@ -67,7 +67,7 @@ pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
 pub use answers::{Digest, KeptAnswer};
 pub use backup::backup;
 pub use directory::{DataDirectory, DirectoryLock};
-pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
+pub use documents::{DocumentChange, DocumentHead, DocumentRow, DocumentWritten, EntryRecord, WholeDocument};
 pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};

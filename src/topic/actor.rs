@@ -52,7 +52,7 @@ pub struct TopicArgs {
     pub store: Store,
     /// Bounds of history.
     pub settings: Arc<TopicSection>,
-    /// Carries messages of topics in memory to other nodes; `None` for a hub alone.
+    /// Carries messages to other nodes; `None` for a hub alone.
     pub carrier: Option<Carrier>,
     /// Time.
     pub clock: Clock,
@@ -173,8 +173,8 @@ impl Actor for TopicActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.kind.kept {
+            _ if self.carriage.is_some() => self.start_shared(ctx),
             Kept::Store => self.read_store(ctx),
-            Kept::Memory if self.carriage.is_some() => self.start_shared(ctx),
             Kept::Memory => {
                 let former = self.args.former.lock().take();
                 match former {

@@ -1,4 +1,5 @@
-//! A topic in memory that hub nodes share: Redis gives its offsets and keeps its history.
+//! A topic that hub nodes share. Of one in memory Redis gives the offsets and keeps the history; one in the store is in
+//! `committing`.
 //!
 //! What is published goes to Redis in batches, one under way. What comes back, as the answer or over pub/sub, is taken in by offset:
 //! each once and in order; what did not come is read. Nodes without subscribers and readers only publish. While Redis
@@ -11,6 +12,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::actor::TopicActor;
+use super::committing::Committing;
 use super::kind::{Bounds, Class, Kept, Kind};
 use super::log::Stored;
 use super::messages::Publish;
@@ -21,12 +23,13 @@ use super::{Published, TopicError};
 use crate::engine::order::Came;
 use crate::engine::{Carried, Carrier, EngineError, Order, Stream, Tell};
 use crate::ids::MessageId;
+use crate::store::Store;
 use crate::supervision::{Queued, WeakInbox};
 use crate::telemetry::{Cause, Counter};
 
 /// Messages and bytes of one batch to Redis.
-const BATCH_MESSAGES_MAX: usize = 256;
-const BATCH_BYTES_MAX: usize = 1 << 20;
+pub(super) const BATCH_MESSAGES_MAX: usize = 256;
+pub(super) const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Messages that wait for their batch.
 const OUTBOUND_MAX: usize = 8_192;
@@ -45,20 +48,30 @@ pub(super) enum Mode {
     Own,
 }
 
-/// A message on its way to Redis.
-struct Outbound {
-    message: Carried,
-    permit: Permit,
-    reply: Owed,
+/// Who gives the offsets of a shared topic, and keeps its history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeper {
+    Redis,
+    Store,
+}
+
+/// A message on its way to its keeper.
+pub(super) struct Outbound {
+    pub(super) message: Carried,
+    pub(super) permit: Permit,
+    pub(super) reply: Owed,
 }
 
 /// What a shared topic is beside its log.
 pub(super) struct Carriage {
     pub(super) carrier: Carrier,
     pub(super) stream: Stream,
+    pub(super) keeper: Keeper,
     pub(super) mode: Mode,
     pub(super) order: Order<(Carried, Option<Permit>)>,
     outbound: VecDeque<Outbound>,
+    /// With the store, and on their way from there to other nodes.
+    pub(super) committing: Committing,
     /// A batch is on its way.
     under_way: bool,
     /// A gap is being looked at.
@@ -72,7 +85,8 @@ pub(super) struct Carriage {
 impl Carriage {
     /// The carriage of a topic that is shared; `None` of one that is not.
     pub(super) fn of(args: &super::TopicArgs, kind: Kind, epoch: &Arc<str>) -> Option<Self> {
-        let carrier = args.carrier.clone().filter(|_| kind.kept == Kept::Memory)?;
+        let keeper = Keeper::of(kind, &args.store)?;
+        let carrier = args.carrier.clone()?;
         let bounds = Bounds::of(&args.name, &args.settings);
         let stream = Stream {
             name: args.name.shared(),
@@ -83,9 +97,11 @@ impl Carriage {
         Some(Self {
             carrier,
             stream,
+            keeper,
             mode: Mode::Apart,
             order: Order::new(epoch.clone(), 0),
             outbound: VecDeque::new(),
+            committing: Committing::default(),
             under_way: false,
             filling: false,
             again: false,
@@ -93,9 +109,19 @@ impl Carriage {
         })
     }
 
-    /// Messages that wait for Redis.
+    /// Messages that wait for their keeper.
     pub(super) fn waiting(&self) -> usize {
-        self.outbound.len()
+        self.outbound.len() + self.committing.waiting()
+    }
+}
+
+impl Keeper {
+    /// That of a topic if several hub nodes are there; `None`: each node has its own.
+    pub(super) fn of(kind: Kind, store: &Store) -> Option<Self> {
+        match kind.kept {
+            Kept::Memory => Some(Self::Redis),
+            Kept::Store => store.is_apart().then_some(Self::Store),
+        }
     }
 }
 
@@ -117,10 +143,10 @@ impl TopicActor {
     pub(super) fn submit(&mut self, queued: Queued<Publish>, now_ms: u64, ctx: &mut Context<Self>) {
         let Some(carriage) = &mut self.carriage else { return };
         let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
-        if carriage.outbound.len() >= OUTBOUND_MAX {
+        if carriage.waiting() >= OUTBOUND_MAX {
             return self.answer_with(reply.pay(), Err(TopicError::Overloaded));
         }
-        carriage.outbound.push_back(Outbound {
+        let outbound = Outbound {
             message: Carried {
                 id: MessageId::at(now_ms),
                 unix_ms: now_ms,
@@ -132,7 +158,11 @@ impl TopicActor {
             },
             permit,
             reply,
-        });
+        };
+        if carriage.keeper == Keeper::Store {
+            return self.commit_shared(outbound, ctx);
+        }
+        carriage.outbound.push_back(outbound);
         if carriage.mode == Mode::Own && carriage.carrier.way().is_up {
             return self.join(ctx);
         }
@@ -185,18 +215,7 @@ impl TopicActor {
             Ok((epoch, first)) if !is_own => {
                 let mut is_elsewhere = false;
                 for (outbound, offset) in batch.into_iter().zip(first..) {
-                    let Outbound { message, permit, reply } = outbound;
-                    let published = Published {
-                        id: message.id.to_string(),
-                        topic: self.args.name.shared(),
-                        epoch: epoch.clone(),
-                        offset,
-                    };
-                    self.answer_with(reply.pay(), Ok(published));
-                    match self.arrive(&epoch, offset, message, Some(permit)) {
-                        None => Counter::Published.add(1),
-                        came => is_elsewhere |= came == Some(Came::Elsewhere),
-                    }
+                    is_elsewhere |= self.has_place(outbound, &epoch, offset) == Some(Came::Elsewhere);
                 }
                 if is_elsewhere {
                     self.join(ctx);
@@ -217,6 +236,23 @@ impl TopicActor {
         }
     }
 
+    /// Answers for a message that has its place, and takes it in where the topic is followed.
+    pub(super) fn has_place(&mut self, outbound: Outbound, epoch: &Arc<str>, offset: u64) -> Option<Came> {
+        let Outbound { message, permit, reply } = outbound;
+        let published = Published {
+            id: message.id.to_string(),
+            topic: self.args.name.shared(),
+            epoch: epoch.clone(),
+            offset,
+        };
+        self.answer_with(reply.pay(), Ok(published));
+        let came = self.arrive(epoch, offset, message, Some(permit));
+        if came.is_none() {
+            Counter::Published.add(1);
+        }
+        came
+    }
+
     pub(super) fn encode_carried(&mut self, message: Carried, offset: u64) -> Stored {
         let Carried { id, unix_ms, priority, key, event_type, correlation_id, payload } = message;
         self.encode(Head { id, unix_ms, offset, priority, key, event_type, correlation_id }, &payload)
@@ -232,7 +268,9 @@ impl TopicActor {
 
     /// Forgets the newest value of a key on every node.
     pub(super) fn forget_everywhere(&mut self, key: &Arc<str>, ctx: &mut Context<Self>) {
-        let Some(carriage) = self.carriage.as_ref().filter(|carriage| carriage.mode != Mode::Own) else {
+        let is_redis =
+            |carriage: &&Box<Carriage>| carriage.keeper == Keeper::Redis && carriage.mode != Mode::Own;
+        let Some(carriage) = self.carriage.as_ref().filter(is_redis) else {
             return;
         };
         let (carrier, stream, key) = (carriage.carrier.clone(), carriage.stream.clone(), key.clone());

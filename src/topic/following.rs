@@ -1,30 +1,65 @@
 //! How a shared topic follows Redis: joins, takes in what comes, reads what did not, and parts when Redis is gone.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::time::timeout;
 
+use super::TopicError;
 use super::actor::{TopicActor, fresh_epoch};
-use super::carrying::{LINGER_MS, Mode};
-use super::kind::{Bounds, Class};
+use super::carrying::{Carriage, Keeper, LINGER_MS, Mode};
+use super::committing::InStore;
+use super::kind::{Bounds, Class, Kept};
 use super::log::Log;
 use super::messages::Join;
 use super::outlet::Permit;
 use super::owed::Owed;
 use crate::engine::order::{Came, is_lost};
-use crate::engine::{Arrival, Carried, Carrier, EngineError, Found, Order, Stream};
+use crate::engine::{Arrival, Carried, Carrier, Found, Order, Stream};
 use crate::supervision::Queued;
 use crate::telemetry::Counter;
+
+/// How long a topic in the store waits to be followed, in milliseconds.
+const FOLLOW_MS_MAX: u64 = 500;
+
+/// How long a topic waits before it asks an unreachable store again, in milliseconds.
+const STORE_RETRY_MS: u64 = 1_000;
 
 /// How long a message of another node may come late, in milliseconds, before it is read.
 const GAP_MS: u64 = 50;
 
-/// Follows the topic and reads what Redis has after a place.
-async fn join(carrier: Carrier, stream: Stream, epoch: Arc<str>, top: u64) -> Result<Found, EngineError> {
-    // First the subscription: what is published while the rest is read comes behind it.
-    carrier.follow(&stream).await?;
-    carrier.after(&stream, &epoch, top).await
+/// What reads the history of a shared topic.
+enum Reader {
+    Redis(Carrier, Stream),
+    Store(InStore, Carrier, Stream),
+}
+
+impl Reader {
+    /// Follows the topic and reads what there is after a place.
+    async fn join(&self, epoch: &str, top: u64) -> Result<Found, TopicError> {
+        // First the subscription: what is published while the rest is read comes behind it.
+        match self {
+            Self::Redis(carrier, stream) => {
+                carrier.follow(stream).await.map_err(|error| TopicError::Engine(error.to_string()))?;
+            }
+            Self::Store(_, carrier, stream) => {
+                // Where nothing is pushed the store is looked at; when Redis is back it is followed again.
+                drop(timeout(Duration::from_millis(FOLLOW_MS_MAX), carrier.follow(stream)).await);
+            }
+        }
+        self.after(epoch, top).await
+    }
+
+    async fn after(&self, epoch: &str, top: u64) -> Result<Found, TopicError> {
+        match self {
+            Self::Redis(carrier, stream) => {
+                carrier.after(stream, epoch, top).await.map_err(|error| TopicError::Engine(error.to_string()))
+            }
+            Self::Store(store, ..) => {
+                store.after(epoch, top).await.map_err(|error| TopicError::Store(error.to_string()))
+            }
+        }
+    }
 }
 
 impl TopicActor {
@@ -65,7 +100,7 @@ impl TopicActor {
     }
 
     /// Reads what did not come by itself.
-    fn fill(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn fill(&mut self, ctx: &mut Context<Self>) {
         let Some(carriage) = self.carriage.as_mut().filter(|carriage| carriage.mode == Mode::Following)
         else {
             return;
@@ -74,9 +109,9 @@ impl TopicActor {
             carriage.again = true;
             return;
         }
-        let (carrier, stream) = (carriage.carrier.clone(), carriage.stream.clone());
         let (epoch, top) = (carriage.order.epoch().clone(), carriage.order.top());
-        let read = async move { carrier.after(&stream, &epoch, top).await };
+        let Some(reader) = self.reader() else { return };
+        let read = async move { reader.after(&epoch, top).await };
         ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
             let Some(carriage) = &mut actor.carriage else { return };
             carriage.filling = false;
@@ -93,19 +128,39 @@ impl TopicActor {
         }));
     }
 
+    fn reader(&self) -> Option<Reader> {
+        let carriage = self.carriage.as_ref()?;
+        let (carrier, stream) = (carriage.carrier.clone(), carriage.stream.clone());
+        Some(match carriage.keeper {
+            Keeper::Redis => Reader::Redis(carrier, stream),
+            Keeper::Store => Reader::Store(self.in_store(), carrier, stream),
+        })
+    }
+
     /// Follows the topic from now on; nothing else happens before it is read.
     pub(super) fn join(&mut self, ctx: &mut Context<Self>) {
         let Some(carriage) = &mut self.carriage else { return };
         carriage.wanted_ms = self.args.clock.monotonic_ms();
         let (epoch, top) = (carriage.order.epoch().clone(), carriage.order.top());
-        let joined = join(carriage.carrier.clone(), carriage.stream.clone(), epoch, top);
+        let Some(reader) = self.reader() else { return };
+        let joined = async move { reader.join(&epoch, top).await };
         ctx.wait(joined.into_actor(self).map(|joined, actor, ctx| {
             match joined {
                 Ok(found) => {
+                    actor.unread = None;
                     if let Some(carriage) = &mut actor.carriage {
                         carriage.mode = Mode::Following;
                     }
                     actor.found(found, true, ctx);
+                }
+                Err(TopicError::Store(reason)) => {
+                    tracing::warn!(topic = %actor.args.name, reason, "topic cannot be read from the store");
+                    actor.unread = Some(reason);
+                    ctx.run_later(Duration::from_millis(STORE_RETRY_MS), |actor, ctx| {
+                        if actor.unread.is_some() {
+                            actor.join(ctx);
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(topic = %actor.args.name, %error, "topic is this node's own");
@@ -151,6 +206,10 @@ impl TopicActor {
         self.flush(ctx);
         let Found { epoch, head, messages } = found;
         let sent = self.args.interest.sent_in(&epoch);
+        if self.kind.kept == Kept::Store && self.args.interest.sent().is_none() {
+            // What was in the store before is for sessions that are further than that, or for nobody.
+            self.args.interest.began(head);
+        }
         // Frames name the epoch: it is known before they are made.
         self.log.resume(epoch.clone(), head, Vec::new());
         let encoded: Vec<_> =
@@ -168,11 +227,11 @@ impl TopicActor {
         }
     }
 
-    /// Redis is gone: the topic goes on as this node's own, in an epoch that nobody has seen.
+    /// Redis is gone: a topic that it keeps goes on as this node's own, in an epoch that nobody has seen.
     pub(super) fn part(&mut self, ctx: &mut Context<Self>) {
-        let Some(carriage) = self.carriage.as_mut().filter(|carriage| carriage.mode != Mode::Own) else {
-            return;
-        };
+        let is_shared =
+            |carriage: &&mut Box<Carriage>| carriage.keeper == Keeper::Redis && carriage.mode != Mode::Own;
+        let Some(carriage) = self.carriage.as_mut().filter(is_shared) else { return };
         carriage.mode = Mode::Own;
         let epoch = fresh_epoch();
         carriage.order = Order::new(epoch.clone(), 0);
@@ -235,8 +294,11 @@ impl Handler<Queued<Arrival>> for TopicActor {
                 self.hand_over(ctx);
             }
             Arrival::Up => {
-                let was_own = self.carriage.as_ref().is_some_and(|carriage| carriage.mode == Mode::Own);
-                if was_own {
+                let is_due = |carriage: &Carriage| match carriage.keeper {
+                    Keeper::Redis => carriage.mode == Mode::Own,
+                    Keeper::Store => carriage.mode == Mode::Following,
+                };
+                if self.carriage.as_ref().is_some_and(|carriage| is_due(carriage)) {
                     self.join(ctx);
                 }
             }

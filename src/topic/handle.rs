@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::actor::{TopicActor, TopicArgs};
-use super::carrying;
+use super::carrying::{self, Keeper};
 use super::inbox::Taken;
 use super::kind::{Kept, Kind};
 use super::messages::{
     Announce, FindMessages, ForgetKey, ForgetMessages, InboxView, Join, Leave, Publish, Read, ReadInbox,
-    RecordTopic, Reply, Subscribe, TopicSnapshot, TopicView,
+    RecordTopic, Reply, StoreHead, Subscribe, TopicSnapshot, TopicView,
 };
 use super::outlet::Outlet;
 use super::owed::{Owed, OwedSubscriber};
@@ -21,7 +21,7 @@ use super::position::{Page, Position};
 use super::{Published, TopicError};
 use crate::engine::Seat;
 use crate::ids::{MessageId, TopicName};
-use crate::store::TopicRecord;
+use crate::store::{TopicHead, TopicRecord};
 use crate::supervision::{AskError, Inbox, Tree};
 use crate::telemetry::Cause;
 
@@ -168,7 +168,7 @@ impl TopicHandle {
     pub fn start(tree: &Tree, args: TopicArgs) -> Self {
         let (id, name, interest) = (args.id, args.name.clone(), args.interest.clone());
         let kind = Kind::under(&name, &args.settings);
-        let carrier = args.carrier.clone().filter(|_| kind.kept == Kept::Memory);
+        let carrier = args.carrier.clone().filter(|_| Keeper::of(kind, &args.store).is_some());
         let place = Arc::new(OnceLock::new());
         // Before the actor, which may follow at once.
         let seat = carrier.map(|carrier| carrier.seat(name.shared(), carrying::tell_of(place.clone())));
@@ -292,6 +292,7 @@ impl TopicHandle {
     /// What waits for a session in this personal topic.
     pub async fn inbox(&self, taken: Taken, cause: &Cause) -> Result<InboxView, TopicError> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
+        self.join();
         match self.0.inbox.ask(ReadInbox { taken }, cause, timeout).await {
             Ok(view) => view,
             Err(AskError::Closed) => Err(TopicError::Failed),
@@ -314,6 +315,18 @@ impl TopicHandle {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
         self.join();
         self.0.inbox.ask(FindMessages { ids }, cause, timeout).await.ok().flatten()
+    }
+
+    /// Whether this node follows what hub nodes keep of it in their store.
+    pub fn follows_store(&self) -> bool {
+        self.0.seat.is_some() && self.0.kind.kept == Kept::Store && self.0.interest.is_wanted()
+    }
+
+    /// Tells where the topic stands in the store.
+    pub fn store_head(&self, head: TopicHead) {
+        let TopicHead { epoch, last_offset } = head;
+        // A full inbox is told the next time.
+        drop(self.0.inbox.try_send(StoreHead { epoch, last_offset }, &Cause::own()));
     }
 
     /// Changes whenever messages were sent out: a reader that finds nothing new waits for it.

@@ -100,6 +100,16 @@ pub struct Leave {
 #[rtype(result = "()")]
 pub struct Join;
 
+/// Where the topic stands in the store that hub nodes share: it may be further than this node has heard.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StoreHead {
+    /// The epoch.
+    pub epoch: String,
+    /// The offset given out last.
+    pub last_offset: u64,
+}
+
 /// Messages after a place in the topic, or the newest where that is lost or not given.
 #[derive(Message)]
 #[rtype(result = "Result<Page, TopicError>")]

@@ -10,7 +10,7 @@
 //! - [`bundle`]: messages that leave together
 //! - [`outlet`]: where deliveries go up: the bounded queue of a worker's connections
 //! - [`actor`]: the mailbox around the core; `sending`, `reading` and `keeping` are its ways out, in and
-//!   down, `carrying` and `following` those to and from other nodes
+//!   down, `carrying`, `committing` and `following` those to and from other nodes
 //! - `owed`: answers that are given even when the actor crashes
 //! - [`handle`]: what other modules see
 
@@ -18,6 +18,7 @@ pub mod actor;
 pub mod bundle;
 mod carrying;
 pub mod coalesce;
+mod committing;
 pub mod filter;
 mod following;
 pub mod handle;
@@ -41,6 +42,7 @@ use crate::protocol::codes::Code;
 
 pub use actor::{TopicActor, TopicArgs};
 pub use bundle::Bundle;
+pub use committing::MAIL;
 pub use filter::Filter;
 pub use handle::{TopicHandle, TopicId};
 pub use inbox::Taken;

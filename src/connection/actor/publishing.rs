@@ -25,6 +25,7 @@ impl ConnectionActor {
         publish: Publish<'_>,
         reply_to: Option<&str>,
         cause: &Cause,
+        ctx: &mut Context<Self>,
     ) -> Result<(), Failure> {
         let topic = TopicName::parse(&publish.topic)?;
         if !permission::may_publish(&self.seat.claims(), topic.as_str()) {
@@ -38,17 +39,44 @@ impl ConnectionActor {
             event_type: None,
         };
         let services = self.shard.services.clone();
-        if !services.keep_queue_of(&topic) {
+        if !services.may_be_elsewhere(&topic) {
+            return self.publish_draft(&topic, draft, reply_to, cause);
+        }
+        self.waits = true;
+        let (reply_to, cause) = (reply_to.map(str::to_owned), cause.clone());
+        let found = async move {
+            services.find_queue(&topic).await;
+            topic
+        };
+        ctx.wait(found.into_actor(self).map(move |topic, actor, _ctx| {
+            actor.waits = false;
+            if let Err(failure) = actor.publish_draft(&topic, draft, reply_to.as_deref(), &cause) {
+                actor.tell_failure("publish", &failure, reply_to.as_deref(), &cause);
+            }
+            actor.seat.wake_actor(&Cause::own());
+        }));
+        Ok(())
+    }
+
+    fn publish_draft(
+        &mut self,
+        topic: &TopicName,
+        draft: Draft,
+        reply_to: Option<&str>,
+        cause: &Cause,
+    ) -> Result<(), Failure> {
+        let services = self.shard.services.clone();
+        if !services.keep_queue_of(topic) {
             return Err(Failure::new(
                 Code::NoSession,
                 format!("{topic} is the queue of nobody who has a session"),
             ));
         }
-        let Some(guarded) = self.enter(&services, &topic, draft.priority, reply_to) else {
+        let Some(guarded) = self.enter(&services, topic, draft.priority, reply_to) else {
             return Ok(());
         };
         let reply = self.reply_route(reply_to, "published");
-        let published = services.broker.publish(&topic, draft, reply, cause);
+        let published = services.broker.publish(topic, draft, reply, cause);
         guarded.told(&published);
         if matches!(published, Err(TopicError::Overloaded)) {
             self.tell_flow(1, FLOW_PAUSE_MS, "the hub has as much on its way as it can take");

@@ -49,13 +49,16 @@ impl Asked {
     }
 
     /// A reader of these topics, when the caller may read them all.
-    pub(super) fn reader(
+    pub(super) async fn reader(
         self,
         state: &State,
         claims: &Arc<Claims>,
         cause: &Cause,
     ) -> Result<Reader, ReadError> {
         let Self { wanted, cursor, limit } = self;
+        for topic in &wanted.names {
+            state.services.find_queue(topic).await;
+        }
         let names = wanted.names.iter().map(TopicName::as_str);
         let wildcards = wanted.wildcards.iter().map(TopicPattern::as_str);
         let mut asked = names.chain(wildcards);

@@ -55,7 +55,7 @@ pub async fn poll(
     let wanted = Asked::read(&mut query);
     let wait_s = query.number("wait_s", 0..=WAIT_S_MAX, WAIT_S_DEFAULT);
     query.check()?;
-    let mut reader = wanted.reader(&state, &caller.0, &asked.0)?;
+    let mut reader = wanted.reader(&state, &caller.0, &asked.0).await?;
     if state.is_draining() {
         return Err(Problem::new(Code::Draining, "the hub is restarting; poll again"));
     }

@@ -59,7 +59,7 @@ pub async fn sse(
         }
     }
     query.check()?;
-    let mut reader = wanted.reader(&state, &caller.0, &asked.0)?;
+    let mut reader = wanted.reader(&state, &caller.0, &asked.0).await?;
     if state.is_draining() {
         return Err(Problem::new(Code::Draining, "the hub is restarting; connect again"));
     }

@@ -5,6 +5,7 @@ use super::{Backend, Fixture, fixture, on_each};
 
 on_each!(
     the_store_gives_out_offsets_when_several_write,
+    a_topic_is_begun_once_and_many_are_compared_at_once,
     a_log_is_read_from_its_end_and_after_a_position,
     offsets_are_never_given_twice,
     the_head_outlives_its_messages,
@@ -144,4 +145,22 @@ async fn the_store_gives_out_offsets_when_several_write(backend: Backend) {
     // Both ways of appending go on from each other.
     f.store.append_event("room:a", &epoch, event(41)).await.unwrap();
     assert_eq!(stores[1].append_next("room:a", "other", event(0)).await.unwrap(), (epoch, 42));
+}
+
+async fn a_topic_is_begun_once_and_many_are_compared_at_once(backend: Backend) {
+    let f = fixture(backend);
+    let other = f.again();
+    let begun = f.store.open_topic("room:a", "e1").await.unwrap();
+    assert_eq!(begun, TopicHead { epoch: "e1".into(), last_offset: 0 });
+    assert_eq!(other.open_topic("room:a", "e2").await.unwrap(), begun, "whoever came first gave the epoch");
+    assert_eq!(other.append_next("room:a", "e3", event(0)).await.unwrap(), ("e1".to_owned(), 1));
+    for n in 0..250 {
+        drop(f.store.open_topic(&format!("n{n}"), "e"));
+    }
+    f.store.settled().await.unwrap();
+    let names = (0..260).map(|n| format!("n{n}")).chain(["room:a".to_owned()]).collect();
+    let heads = f.store.topic_heads(names).await.unwrap();
+    assert_eq!(heads.len(), 251, "those that there are, each once");
+    assert!(heads.contains(&("room:a".to_owned(), TopicHead { epoch: "e1".into(), last_offset: 1 })));
+    assert_eq!(f.store.topic_heads(Vec::new()).await.unwrap(), []);
 }

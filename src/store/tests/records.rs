@@ -6,6 +6,7 @@ use super::{Backend, fixture, on_each};
 on_each!(
     nodes_keep_their_first_and_newest_sighting,
     sessions_are_replaced_ended_and_forgotten,
+    the_newest_connection_of_a_session_counts_whichever_hub_it_was_at,
     a_user_name_is_taken_once,
     of_two_rotations_at_the_same_time_one_wins_and_then_the_family_is_void,
     a_refresh_token_ends_with_its_time_and_with_its_user,
@@ -61,6 +62,7 @@ fn session(client_id: &str, disconnected_at_ms: Option<u64>) -> SessionRecord {
         disconnected_at_ms,
         reconnects: 2,
         state: r#"{"began_ms":10}"#.into(),
+        hub: "one".into(),
     }
 }
 
@@ -71,9 +73,32 @@ async fn sessions_are_replaced_ended_and_forgotten(backend: Backend) {
     assert_eq!(f.store.session("a").await.unwrap(), Some(session("a", Some(60))));
     assert_eq!(f.store.end_sessions(100).await.unwrap(), 1, "only c was open");
     assert_eq!(f.store.session("c").await.unwrap(), Some(session("c", Some(100))));
-    assert_eq!(f.store.prune_sessions(60).await.unwrap(), 1);
+    assert_eq!(f.store.prune_sessions(60).await.unwrap(), ["b"]);
     assert_eq!(f.store.sessions(Some("a"), 10).await.unwrap(), [session("c", Some(100))]);
     assert_eq!(f.store.sessions(None, 1).await.unwrap(), [session("a", Some(60))]);
+}
+
+async fn the_newest_connection_of_a_session_counts_whichever_hub_it_was_at(backend: Backend) {
+    let f = fixture(backend);
+    let put = |record: SessionRecord| f.store.put_sessions(vec![record]);
+    let at = |hub: &str, connected_at_ms: u64| SessionRecord {
+        hub: hub.into(),
+        connected_at_ms,
+        ..session("a", None)
+    };
+    put(at("one", 10)).await.unwrap();
+    put(at("two", 11)).await.unwrap();
+    put(SessionRecord { disconnected_at_ms: Some(12), ..at("one", 10) }).await.unwrap();
+    put(at("one", 11)).await.unwrap();
+    assert_eq!(f.store.session("a").await.unwrap(), Some(at("two", 11)), "the former hub comes late");
+    put(at("two", 9)).await.unwrap();
+    assert_eq!(f.store.session("a").await.unwrap(), Some(at("two", 9)), "a hub's own clock may go back");
+    f.store.put_sessions(vec![SessionRecord { hub: "three".into(), ..session("b", None) }]).await.unwrap();
+    assert_eq!(f.store.sessions_of("alice", 9).await.unwrap().len(), 2);
+    assert_eq!(f.store.sessions_of("bob", 9).await.unwrap(), []);
+    assert_eq!(f.store.end_sessions_without(vec!["two".into()], 50).await.unwrap(), 1);
+    let ended = f.store.session("b").await.unwrap().unwrap();
+    assert_eq!(ended.disconnected_at_ms, Some(50), "its hub is gone");
 }
 
 fn user(name: &str) -> UserRecord {
