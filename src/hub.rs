@@ -7,9 +7,11 @@ mod breakers;
 mod draining;
 mod elsewhere;
 mod engine;
+mod error;
 mod heartbeat;
 mod keeper;
 mod listener;
+mod owning;
 mod seeds;
 mod sessions;
 mod wiring;
@@ -21,19 +23,18 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
+use crate::auth::{Auth, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
-use crate::engine::{Carrier, EngineError, Redis};
+use crate::engine::{Carrier, Redis};
 use crate::fault::Faults;
 use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
-use crate::lab::runs::RunError;
-use crate::ownership::{Ownership, Unit};
-use crate::rule::{DirectoryError, RuleDirectory, RuleError};
-use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
+use crate::ownership::{Fence, Unit};
+use crate::rule::{RuleDirectory, RuleError};
+use crate::store::{DataDirectory, Place, Store, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
@@ -41,6 +42,7 @@ use crate::supervision::{
 
 use wiring::{Parts, start_singletons, wire};
 
+pub use error::HubError;
 pub use listener::bind;
 
 /// How long a kind of actors may take to end, in milliseconds.
@@ -62,6 +64,17 @@ pub fn table() -> Vec<ChildSpec> {
         ChildSpec {
             placement: Placement::Arbiter("engine"),
             ..row("engine", None, "delivery", "the way to other nodes through Redis: its line and its probe")
+        },
+        ChildSpec {
+            // Nothing else may make a beat late.
+            placement: Placement::Arbiter("ownership"),
+            queue_bound: 8,
+            ..row(
+                "ownership",
+                None,
+                "hub",
+                "tells the other nodes that this one lives; takes what only one may do",
+            )
         },
         ChildSpec {
             placement: Placement::Arbiter("lab"),
@@ -211,44 +224,8 @@ pub struct HubOptions {
     pub rules: Option<PathBuf>,
     /// The Redis that hub nodes share; `None` for a hub alone.
     pub redis_url: Option<String>,
-}
-
-/// Why a hub does not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    /// Durable state cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The signing key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Users or tokens cannot be read.
-    #[error(transparent)]
-    Auth(#[from] AuthError),
-    /// The URL of Redis is none.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Rules cannot be read or made.
-    #[error(transparent)]
-    Rules(#[from] RuleError),
-    /// Rule files cannot be taken.
-    #[error("rule files: {0}")]
-    RuleFiles(#[from] DirectoryError),
-    /// Load tests of the hub's former life cannot be marked.
-    #[error(transparent)]
-    LoadTests(#[from] RunError),
-    /// The address cannot be listened on, or the server failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// A setting that cannot work.
-    #[error("{0}")]
-    Setting(String),
-    /// The workers ended by themselves.
-    #[error("the workers ended: {0}")]
-    Workers(String),
-    /// An actor crashed too often, and nothing above it could be restarted.
-    #[error("{kind} {instance:?} crashed too often: {reason}", kind = .0.kind, instance = .0.instance, reason = .0.reason)]
-    Root(RootFailure),
+    /// Where other hub nodes reach this one, `host:port`; `None`: where it listens.
+    pub advertise: Option<String>,
 }
 
 /// A hub that is wired and listens, before it serves.
@@ -292,6 +269,10 @@ impl Hub {
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let address = listener.local_addr()?;
+        let leasing = owning::leasing(&options, &store, &node, address)?;
+        if let Some(leasing) = &leasing {
+            leasing.beat().await;
+        }
         let mut rule_files = options.rules.clone().map(RuleDirectory::new);
         let state = wire(
             options,
@@ -301,20 +282,21 @@ impl Hub {
                 started_ms,
                 store,
                 carrier,
+                leasing,
                 breakers,
                 auth,
                 tree,
                 node: node.clone(),
                 faults,
                 scenarios,
-                ownership: Ownership::alone(),
             },
         );
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
         start_singletons(&state, node, rule_files.clone());
-        if let Some(fence) = state.services.ownership.held(Unit::Alerts) {
+        // Of several hub nodes the owner's actors begin by themselves.
+        if let Some(fence @ Fence::Alone) = state.services.ownership.held(Unit::Alerts) {
             state.services.rules.begin(fence).await?;
             state.heartbeats.begin().await.map_err(RuleError::Alerts)?;
             if let Some(files) = &mut rule_files {
@@ -358,6 +340,9 @@ impl Hub {
             ended = &mut serving => Some(HubError::Workers(format!("{ended:?}"))),
         };
         tracing::info!("draining");
+        if let Some(leasing) = &state.leasing {
+            leasing.go();
+        }
         if let Some(scenarios) = &state.scenarios {
             scenarios.drain().await;
         }
@@ -385,6 +370,7 @@ impl Hub {
             Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
         sessions::write(&state).await;
+        owning::leave(&state).await;
         state.store.close().await;
         failure.map_or(Ok(()), Err)
     }

@@ -107,14 +107,14 @@ pub struct Services {
     pub settings: ConnectionSection,
     /// Whether rate limits hold (`--limits off` ends them, never size limits).
     pub rate_limits: bool,
+    /// What only one hub node may do: whether this one does.
+    pub ownership: Ownership,
     /// Version and node of the hub, told in `connected`.
     pub hub: HubInfo,
     /// Time.
     pub clock: Clock,
     /// What is to go wrong on purpose; `None` without `--lab`.
     pub faults: Option<Arc<Faults>>,
-    /// What this hub node alone does.
-    pub ownership: Ownership,
 }
 
 /// Who the hub is.

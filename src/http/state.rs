@@ -12,6 +12,7 @@ use crate::connection::{Services, Shards};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
+use crate::ownership::Leasing;
 use crate::store::Store;
 
 /// Shared by all routes.
@@ -26,6 +27,8 @@ pub struct State {
     pub fleet: Fleet,
     /// Durable state.
     pub store: Store,
+    /// Its part among hub nodes on one store; `None` for a hub alone.
+    pub leasing: Option<Leasing>,
     /// Doors.
     pub settings: HttpSection,
     /// The hub's own sampler.

@@ -28,7 +28,7 @@ use crate::ingest::{Ingest, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
-use crate::ownership::Ownership;
+use crate::ownership::{Leasing, Ownership, OwnershipActor};
 use crate::room::{Rooms, RoomsActor};
 use crate::rule::{Handover, RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
@@ -43,6 +43,7 @@ pub(super) struct Parts {
     pub(super) started_ms: u64,
     pub(super) store: Store,
     pub(super) carrier: Option<Carrier>,
+    pub(super) leasing: Option<Leasing>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -50,7 +51,6 @@ pub(super) struct Parts {
     pub(super) node: NodeName,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) scenarios: Option<Scenarios>,
-    pub(super) ownership: Ownership,
 }
 
 /// Makes every part know those below it.
@@ -67,8 +67,9 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         faults,
         scenarios,
         carrier,
-        ownership,
+        leasing,
     } = parts;
+    let ownership = leasing.as_ref().map_or_else(Ownership::alone, Leasing::ownership);
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let webhooks = Webhooks::new(
         settings.webhook,
@@ -80,7 +81,10 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let (broker, rooms, documents) =
         delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
     // Alone on its store a hub evaluates what it takes itself.
-    let handover = carrier.as_ref().filter(|_| !ownership.is_alone()).map(|carrier| Handover::new(carrier.redis().clone()));
+    let handover = carrier
+        .as_ref()
+        .filter(|_| !ownership.is_alone())
+        .map(|carrier| Handover::new(carrier.redis().clone()));
     let own_alerts = AlertsArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -120,10 +124,10 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         tree,
         settings: settings.connection,
         rate_limits,
+        ownership,
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
         faults,
-        ownership,
     });
     let heartbeats = Heartbeats::new(services.alerts.clone(), store.clone(), services.clock.clone());
     Arc::new(State {
@@ -132,6 +136,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         shards,
         fleet,
         store,
+        leasing,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -221,6 +226,9 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
             elsewhere::hear(state, carrier);
         }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
+    }
+    if let Some(leasing) = &state.leasing {
+        tree.start("ownership", OwnershipActor::new(leasing.clone()), None);
     }
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);

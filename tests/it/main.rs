@@ -17,6 +17,7 @@ mod breakers;
 mod cli;
 /// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
 mod cluster;
+mod cluster_alerts;
 /// Clients of several hub nodes: their sessions and queues are the same at each.
 mod cluster_clients;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.

@@ -26,7 +26,13 @@ pub(super) struct Moment {
 }
 
 #[derive(Serialize)]
-struct Written<'a>(&'a str, &'a BTreeMap<String, String>, u64, Vec<(&'a str, &'a BTreeMap<String, String>)>, &'a [f64]);
+struct Written<'a>(
+    &'a str,
+    &'a BTreeMap<String, String>,
+    u64,
+    Vec<(&'a str, &'a BTreeMap<String, String>)>,
+    &'a [f64],
+);
 
 #[derive(Deserialize)]
 struct Read(String, BTreeMap<String, String>, u64, Vec<(String, BTreeMap<String, String>)>, Vec<f64>);
@@ -47,7 +53,8 @@ pub(super) fn read(entry: &[u8]) -> Vec<Moment> {
     while rest.position() < entry.len() as u64 {
         let Ok(Read(node, labels, at_ms, columns, values)) = rmp_serde::from_read(&mut rest) else { break };
         let Ok(node) = NodeName::parse(&node) else { continue };
-        let columns: Vec<Column> = columns.into_iter().map(|(name, labels)| Column { name, labels }).collect();
+        let columns: Vec<Column> =
+            columns.into_iter().map(|(name, labels)| Column { name, labels }).collect();
         if columns.len() == values.len() {
             moments.push(Moment { node, labels, at_ms, columns, values });
         }
@@ -76,7 +83,8 @@ mod tests {
     }
 
     fn moment() -> impl Strategy<Value = Moment> {
-        let series = proptest::collection::vec((("[a-z_.]{1,20}", labels()), proptest::num::f64::NORMAL), 0..20);
+        let series =
+            proptest::collection::vec((("[a-z_.]{1,20}", labels()), proptest::num::f64::NORMAL), 0..20);
         ("[a-z][a-z0-9-]{0,20}", labels(), 0..u64::MAX, series).prop_map(|(node, labels, at_ms, series)| {
             let node = NodeName::parse(&node).unwrap();
             let (columns, values): (Vec<_>, _) = series.into_iter().unzip();

@@ -107,7 +107,15 @@ impl Handover {
 
     async fn after(&self, place: &str) -> Result<Vec<(String, Vec<u8>)>, EngineError> {
         let mut commands = pipe();
-        commands.cmd("XREAD").arg("COUNT").arg(PAGE).arg("BLOCK").arg(BLOCK_MS).arg("STREAMS").arg(STREAM).arg(place);
+        commands
+            .cmd("XREAD")
+            .arg("COUNT")
+            .arg(PAGE)
+            .arg("BLOCK")
+            .arg(BLOCK_MS)
+            .arg("STREAMS")
+            .arg(STREAM)
+            .arg(place);
         let (found,): (Found,) = self.0.redis.ask(&commands).await?;
         let entries = found.into_iter().flatten().flat_map(|(_, entries)| entries);
         Ok(entries.map(|(id, fields)| (id, fields.into_iter().nth(1).unwrap_or_default())).collect())
