@@ -302,7 +302,7 @@ impl Hub {
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let address = listener.local_addr()?;
-        let leasing = owning::leasing(&options, &store, &node, address)?;
+        let leasing = owning::leasing(&options, &store, carrier.as_ref(), &node, address)?;
         if let Some(leasing) = &leasing {
             leasing.beat().await;
         }

@@ -1,17 +1,71 @@
-//! Clients over hub nodes: one that goes on at another node, and messages for one that is connected here.
+//! What other hub nodes tell: a client goes on at one of them, messages came for one that is connected here, topics are
+//! open that somebody here waits for.
 
 use std::sync::{Arc, Weak};
 
 use super::sessions;
+use crate::auth::TopicPattern;
+use crate::broker::WANTED;
 use crate::connection::sharing::{ARRIVED, DISCONNECT};
 use crate::engine::{Carrier, Notice};
 use crate::http::State;
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Close;
-use crate::topic::MAIL;
+use crate::topic::{MAIL, OPENED, Position};
+
+/// Topics that are told to a node that wants some: as many as a connection may have.
+const TOLD_MAX: usize = 256;
+
+/// Hears what other nodes say of topics, from the start of the line to Redis on.
+pub(super) fn hear_of_topics(state: &Arc<State>, carrier: &Carrier) {
+    let hub: Weak<State> = Arc::downgrade(state);
+    carrier.hear(
+        OPENED,
+        Box::new(move |notice| {
+            let Some(state) = hub.upgrade() else { return };
+            match notice {
+                Notice::Said(text) => opened(&state, text),
+                Notice::Missed => state.services.broker.ask_for_all(),
+            }
+        }),
+    );
+    let hub: Weak<State> = Arc::downgrade(state);
+    carrier.hear(
+        WANTED,
+        Box::new(move |notice| {
+            if let (Notice::Said(text), Some(state)) = (notice, hub.upgrade()) {
+                wanted(&state, text);
+            }
+        }),
+    );
+}
+
+/// A name, and where its subscribers go on if it is known.
+fn opened(state: &State, text: &str) {
+    let mut words = text.split(' ');
+    let Some(Ok(name)) = words.next().map(TopicName::parse) else { return };
+    let since = words.next().zip(words.next().and_then(|offset| offset.parse().ok()));
+    let since = since.map(|(epoch, offset)| Position { epoch: epoch.into(), offset });
+    state.services.broker.opened_elsewhere(&name, since.as_ref());
+}
+
+fn wanted(state: &Arc<State>, text: &str) {
+    let Some((instance, pattern)) = text.split_once(' ') else { return };
+    let (Ok(pattern), Some(carrier)) = (TopicPattern::parse(pattern), state.services.carrier.clone()) else {
+        return;
+    };
+    let (names, instance) = (state.services.broker.open_for_others(&pattern, TOLD_MAX), instance.to_owned());
+    actix_rt::spawn(async move {
+        for name in names {
+            if let Err(error) = carrier.notify_node(&instance, OPENED, name.as_str()).await {
+                return tracing::debug!(%error, "a node was not told of topics");
+            }
+        }
+    });
+}
 
 /// Hears what other nodes say of clients and their queues, from the start of the line to Redis on.
-pub(super) fn hear(state: &Arc<State>, carrier: &Carrier) {
+pub(super) fn hear_of_clients(state: &Arc<State>, carrier: &Carrier) {
     let heard_by = |act: fn(Arc<State>, &str)| {
         let state: Weak<State> = Arc::downgrade(state);
         Box::new(move |notice: Notice<'_>| {

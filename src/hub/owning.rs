@@ -3,26 +3,27 @@
 use std::net::SocketAddr;
 
 use super::{HubError, HubOptions};
+use crate::engine::Carrier;
 use crate::http::State;
 use crate::ids::NodeName;
 use crate::ownership::Leasing;
-use crate::store::Store;
+use crate::store::{HubNodeRecord, Store};
 
 /// The part of this hub among those on the same PostgreSQL and Redis; `None`: it is alone.
 pub(super) fn leasing(
     options: &HubOptions,
     store: &Store,
+    carrier: Option<&Carrier>,
     node: &NodeName,
     listens: SocketAddr,
 ) -> Result<Option<Leasing>, HubError> {
-    if options.redis_url.is_none() || !store.is_apart() {
-        return Ok(None);
-    }
+    let Some(carrier) = carrier.filter(|_| store.is_apart()) else { return Ok(None) };
     let address = match &options.advertise {
         Some(given) => checked(given)?,
         None => reached_at(listens, rustix::system::uname().nodename().to_str().unwrap_or("localhost")),
     };
-    Ok(Some(Leasing::new(store, node.as_str(), address, options.settings.engine.clone())))
+    let hub = HubNodeRecord { instance: carrier.instance().to_owned(), node: node.to_string(), address };
+    Ok(Some(Leasing::new(store, hub, options.settings.engine.clone())))
 }
 
 fn checked(given: &str) -> Result<String, HubError> {

@@ -44,6 +44,11 @@ async fn recall_all(state: &State) -> Result<Vec<TopicName>, HubError> {
 
 /// Forgets sessions in the store that ended before `ended_ms`, and the queues of those that hub nodes share.
 pub(super) async fn prune(state: &State, ended_ms: u64) -> Result<(), StoreError> {
+    let live: Vec<String> = state.services.ownership.live().into_iter().map(|hub| hub.instance).collect();
+    if !live.is_empty() {
+        // Those of hub nodes that were killed.
+        state.store.end_sessions_without(live, state.services.clock.steady_unix_ms()).await?;
+    }
     let gone = state.store.prune_sessions(ended_ms).await?;
     if state.services.broker.shares_store() {
         for id in gone {

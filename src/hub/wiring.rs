@@ -228,8 +228,9 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     let breakers = BreakersArgs { state: Arc::downgrade(state) };
     tree.start("breakers", BreakersActor::new(breakers), None);
     if let Some(carrier) = &services.carrier {
+        elsewhere::hear_of_topics(state, carrier);
         if services.broker.shares_store() {
-            elsewhere::hear(state, carrier);
+            elsewhere::hear_of_clients(state, carrier);
         }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
     }

@@ -34,10 +34,9 @@ struct Shared {
 }
 
 impl Leasing {
-    /// That of a hub node which others reach at `address`, in a life of its own. It owns nothing before its first beat.
-    pub fn new(store: &Store, node: &str, address: String, settings: EngineSection) -> Self {
-        let instance = uuid::Uuid::now_v7().simple().to_string();
-        let hub = HubNodeRecord { instance: instance.clone(), node: node.to_owned(), address };
+    /// That of this hub node. It owns nothing before its first beat.
+    pub fn new(store: &Store, hub: HubNodeRecord, settings: EngineSection) -> Self {
+        let instance = hub.instance.clone();
         let ownership = Ownership::shared(peer(&hub));
         Self(Arc::new(Shared {
             leases: store.leases(),

@@ -148,8 +148,11 @@ impl TopicActor {
         let (carrier, stream) = (carriage.carrier.clone(), carriage.stream.clone());
         let is_personal = self.kind.personal;
         let pushed = async move {
-            carrier.push(&stream, &epoch, first, &messages).await?;
-            if is_personal { carrier.notify(MAIL, &stream.name).await } else { Ok(()) }
+            let pushed = carrier.push(&stream, &epoch, first, &messages).await;
+            if is_personal {
+                carrier.say(MAIL, stream.name.to_string());
+            }
+            pushed
         };
         ctx.spawn(pushed.into_actor(self).map(|pushed, actor, ctx| {
             if let Err(error) = pushed {
