@@ -78,6 +78,7 @@ rows! {
         EngineOutages = "engine_outages", None, "Times that Redis was gone";
         EngineReconnects = "engine_reconnects", None, "Times that the connection on which Redis pushes broke";
         EngineGaps = "engine_gaps", Some("outcome"), "Messages of other nodes that did not come by themselves: read in Redis, or lost";
+        RequestsForwarded = "requests_forwarded", Some("outcome"), "Requests that concern what another hub node owns: answered there, unreachable, moved meanwhile, owned by nobody";
         OwnershipBeatsFailed = "ownership_beats_failed", None, "Times that the database did not say which hub node owns what";
         OwnershipChanges = "ownership_changes", Some("unit"), "Times that this hub node began or ceased to own a unit, by unit";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
