@@ -120,7 +120,9 @@ impl AlertsActor {
         let records: Vec<_> =
             changes.iter().map(|change| change.alert.to_change(change.transition.as_ref())).collect();
         self.announcing.expect(&changes);
-        let written = (!records.is_empty()).then(|| self.shared.args.store.write_alerts(records));
+        // What is only told is told by the owner alone: without a change the fence is asked.
+        let is_asked = !decisions.is_empty() && self.fence != Some(Fence::Alone);
+        let written = (!records.is_empty() || is_asked).then(|| self.store().write_alerts(records));
         let cause = cause.clone();
         self.commits.push_back(Commit { written, changes, decisions, answer, cause, arrived_us });
         self.go_on(ctx);
@@ -179,8 +181,12 @@ impl AlertsActor {
         self.tell_figures();
     }
 
-    /// What is in memory is ahead of the store: the book begins anew.
+    /// What is in memory is ahead of the store: the book begins anew, unless it is another's by now.
     fn failed(&mut self, commit: Commit, error: &StoreError, ctx: &mut Context<Self>) {
+        if *error == StoreError::Fenced {
+            self.end();
+            return commit.answer.refuse(&AlertError::NotOwner);
+        }
         tracing::warn!(%error, "changes of alerts not committed; the book is read again");
         let failed = std::mem::take(&mut self.commits);
         self.announcing.lose_track();

@@ -140,6 +140,16 @@ impl Alerts {
         *self.0.duty.borrow()
     }
 
+    /// The store for what belongs to alerts: what is written through it is refused when this hub owns them no more.
+    ///
+    /// # Errors
+    ///
+    /// [`AlertError::NotOwner`] while another hub node owns alerts.
+    pub fn store(&self) -> Result<Store, AlertError> {
+        let duty = self.duty().ok_or(AlertError::NotOwner)?;
+        Ok(duty.guard(&self.0.args.store, Unit::Alerts))
+    }
+
     /// Changes with [`Alerts::duty`].
     pub fn duties(&self) -> watch::Receiver<Option<Fence>> {
         self.0.duty.subscribe()

@@ -170,7 +170,7 @@ impl Heartbeats {
         let _changing = self.0.changing.lock().await;
         let mut record = self.one(name).ok_or(HeartbeatError::NotFound)?;
         self.back(&mut record, &format!("the heartbeat was deleted by {by}"), cause).await?;
-        self.0.store.delete_heartbeat(name).await?;
+        self.0.alerts.store()?.delete_heartbeat(name).await?;
         self.0.known.lock().remove(name);
         Ok(())
     }
@@ -216,8 +216,8 @@ impl Heartbeats {
         Ok(())
     }
 
-    async fn keep(&self, record: HeartbeatRecord) -> Result<(), StoreError> {
-        self.0.store.put_heartbeat(record.clone()).await?;
+    async fn keep(&self, record: HeartbeatRecord) -> Result<(), AlertError> {
+        self.0.alerts.store()?.put_heartbeat(record.clone()).await?;
         self.0.known.lock().insert(record.name.clone(), record);
         Ok(())
     }

@@ -66,6 +66,8 @@ pub(super) struct Retire;
 /// The time in which this hub evaluates rules. What is left of one that ended reaches nobody.
 pub(super) struct Tenure {
     pub(super) fence: Fence,
+    /// For what belongs to rules: what is written through it later is refused.
+    pub(super) store: Store,
     /// States of rules that are to be kept, by rule, until their parent takes them.
     pub(super) unkept: Mutex<BTreeMap<String, Bytes>>,
     /// All rules are known.

@@ -43,7 +43,7 @@ impl AlertsActor {
         self.announcing.put_back(unpublished);
         self.tell_figures();
         if !steps.is_empty() {
-            let noted = self.shared.args.store.transitions_announced(steps);
+            let noted = self.store().transitions_announced(steps);
             ctx.spawn(noted.into_actor(self).map(|noted, _actor, _ctx| {
                 if let Err(error) = noted {
                     tracing::debug!(%error, "steps may be published again");
@@ -61,7 +61,7 @@ impl AlertsActor {
     fn read_owed(&mut self, ctx: &mut Context<Self>) {
         self.is_announcing = true;
         self.announcing.reads();
-        let (read, fence) = (owed(self.shared.args.store.clone(), self.is_start), self.fence);
+        let (read, fence) = (owed(self.store(), self.is_start), self.fence);
         ctx.spawn(read.into_actor(self).map(move |read, actor, ctx| {
             if actor.fence != fence {
                 return;

@@ -14,6 +14,7 @@ use super::super::book::Book;
 use super::super::recalling::{Recalled, recall};
 use super::{AlertsActor, Answer};
 use crate::ownership::{Fence, Unit};
+use crate::store::Store;
 use crate::telemetry::Cause;
 
 /// Time before an unreachable store is asked again, in milliseconds.
@@ -90,6 +91,11 @@ impl AlertsActor {
         self.shared.resume_rules();
         self.tell_figures();
         self.announce(ctx);
+    }
+
+    /// The store for what belongs to alerts, as long as they are owned here.
+    pub(super) fn store(&self) -> Store {
+        self.fence.unwrap_or(Fence::Alone).guard(&self.shared.args.store, Unit::Alerts)
     }
 
     /// Alerts are another's from now on.

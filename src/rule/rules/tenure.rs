@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::super::RuleError;
@@ -14,8 +15,8 @@ use super::super::actor::{Tenure, unpacked};
 use super::super::handover::Handover;
 use super::Rules;
 use crate::clock::Clock;
-use crate::ownership::Fence;
-use crate::store::RuleState;
+use crate::ownership::{Fence, Unit};
+use crate::store::{RuleState, Store, StoreError};
 use crate::telemetry::Gauge;
 
 /// Rules read from the store at once.
@@ -25,8 +26,9 @@ const PAGE: usize = 200;
 const KEPT_AT_ONCE: usize = 1_000;
 
 impl Tenure {
-    fn new(fence: Fence) -> Self {
-        Self { fence, unkept: parking_lot::Mutex::new(BTreeMap::new()), is_ready: AtomicBool::new(false) }
+    fn new(fence: Fence, store: &Store) -> Self {
+        let store = fence.guard(store, Unit::Alerts);
+        Self { fence, store, unkept: Mutex::new(BTreeMap::new()), is_ready: AtomicBool::new(false) }
     }
 }
 
@@ -42,7 +44,7 @@ impl Rules {
             return Ok(());
         }
         self.end();
-        let tenure = Arc::new(Tenure::new(fence));
+        let tenure = Arc::new(Tenure::new(fence, &self.0.args.store));
         *self.0.tenure.write() = Some(tenure.clone());
         let begun = match self.recall(&tenure).await {
             Ok(evaluated) => Ok(self.0.args.alerts.only_rules(fence, evaluated)?),
@@ -138,11 +140,15 @@ impl Rules {
         let now_ms = self.0.args.clock.unix_ms();
         let written: Vec<_> = left
             .chunks(KEPT_AT_ONCE)
-            .map(|part| (self.0.args.store.put_rule_states(part.to_vec(), now_ms), part.to_vec()))
+            .map(|part| (tenure.store.put_rule_states(part.to_vec(), now_ms), part.to_vec()))
             .collect();
         Some(async move {
             for (written, part) in written {
-                if let Err(error) = written.await {
+                let written = written.await;
+                // The next owner has its own.
+                if let Err(error) = written.as_ref()
+                    && *error != StoreError::Fenced
+                {
                     tracing::debug!(%error, "states of rules not kept; tried again");
                     let mut unkept = tenure.unkept.lock();
                     for RuleState { rule_id, state } in part {

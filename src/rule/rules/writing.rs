@@ -68,7 +68,7 @@ impl Rules {
         let (rules_max, now_ms) = (self.0.args.rules_max, self.0.args.clock.unix_ms());
         let _writing = self.0.writing.lock().await;
         let tenure = self.served()?;
-        match self.0.args.store.put_rules(writes.collect(), by, now_ms, rules_max).await? {
+        match tenure.store.put_rules(writes.collect(), by, now_ms, rules_max).await? {
             Written::Stale { current, .. } => Err(RuleError::Conflict { current }),
             Written::Full => Err(RuleError::TooMany { rules_max }),
             Written::Kept(records) => {
@@ -108,8 +108,8 @@ impl Rules {
     /// Forgets rules; those of them that there were.
     pub async fn delete(&self, ids: Vec<String>, by: &str) -> Result<Vec<String>, RuleError> {
         let _writing = self.0.writing.lock().await;
-        self.served()?;
-        let deleted = self.0.args.store.delete_rules(ids).await?;
+        let tenure = self.served()?;
+        let deleted = tenure.store.delete_rules(ids).await?;
         {
             let mut entries = self.0.entries.write();
             deleted.iter().for_each(|id| drop(entries.remove(id)));

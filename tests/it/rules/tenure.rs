@@ -24,14 +24,24 @@ impl Scene {
         .await;
     }
 
+    /// Takes the lease from whoever has it; its fence.
+    async fn taken_by(&self, instance: &str) -> u64 {
+        let leases = self.hub.state.store.leases();
+        leases.leave("this").await.unwrap();
+        leases.take(Unit::Alerts.as_str(), instance, HOUR_MS).await.unwrap().unwrap()
+    }
+
     /// This one does again.
-    async fn gain(&self, fence: u64) {
+    async fn gain(&self) {
         let services = &self.hub.state.services;
+        let fence = self.taken_by("this").await;
         services.ownership.hold(Unit::Alerts, Some(Fence::Number(fence)));
         until("rules begin", async || (!services.rules.find("any").is_err_and(is_not_owner)).then_some(()))
             .await;
     }
 }
+
+const HOUR_MS: u64 = 3_600_000;
 
 fn is_not_owner(error: infrawatch::rule::RuleError) -> bool {
     error == infrawatch::rule::RuleError::NotOwner
@@ -63,7 +73,7 @@ async fn what_is_pending_and_firing_goes_on_with_the_next_tenure() {
     assert!(scene.hub.state.services.rules.one(&later).is_none());
     // Nobody here is told of it.
     scene.sample(5.0).await;
-    scene.gain(3).await;
+    scene.gain().await;
     scene.sample(91.0).await;
     scene.sample(91.0).await;
     let (from, to, alert) = scene.step().await;
@@ -105,7 +115,7 @@ async fn who_asks_a_hub_that_does_not_own_alerts_is_told_to_come_back() {
         )
         .await;
     assert_eq!((made.0, &made.2["code"]), (503, &json!("no_owner")));
-    scene.gain(2).await;
+    scene.gain().await;
     let (status, _, page) = scene.hub.get("/api/v1/rules").await;
     assert_eq!(
         (status, page["items"].as_array().map(Vec::len)),
@@ -132,8 +142,25 @@ async fn what_waits_for_a_commit_when_the_tenure_ends_is_answered() {
     let taken = underway.await.unwrap();
     assert!(taken.is_new && taken.published.is_none());
     let mut scene = scene;
-    scene.gain(2).await;
+    scene.gain().await;
     let mut told = [scene.step().await.2, scene.step().await.2].map(|alert| alert["title"].clone());
     told.sort_by_key(Value::to_string);
     assert_eq!(told, ["queued", "underway"]);
+}
+
+#[tokio::test]
+async fn who_is_refused_by_the_fence_owns_alerts_no_more() {
+    let scene = Scene::start().await;
+    scene.lose().await;
+    scene.gain().await;
+    let rule = scene.rule(json!({})).await;
+    let services = &scene.hub.state.services;
+    services.alerts.post(posted("before"), "cron", &Cause::own()).await.unwrap();
+    // It does not know yet.
+    scene.taken_by("other").await;
+    let refused = services.alerts.post(posted("after"), "cron", &Cause::own()).await;
+    assert_eq!(refused.err(), Some(AlertError::NotOwner));
+    assert_eq!(services.alerts.duty(), None);
+    until("its rules end", async || services.rules.one(&rule).is_none().then_some(())).await;
+    assert_eq!(scene.alerts().await, 1);
 }
