@@ -22,6 +22,8 @@ mod cluster_alerts;
 mod cluster_clients;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
+/// Delivery over three hub nodes against a naive model, with nodes that are killed, stopped and cut off at random.
+mod cluster_model;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.
 mod cluster_sync;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
