@@ -11,9 +11,7 @@ use crate::telemetry::{Gauge, Histogram};
 impl AlertsActor {
     /// Publishes what waits, unless that is under way.
     pub(super) fn announce(&mut self, ctx: &mut Context<Self>) {
-        if self.is_announcing || self.fence.is_none() {
-            return;
-        }
+        let Some(fence) = self.fence.filter(|_| !self.is_announcing) else { return };
         if self.announcing.wants_more() {
             return self.read_owed(ctx);
         }
@@ -23,10 +21,10 @@ impl AlertsActor {
         }
         self.is_announcing = true;
         let (broker, breakers) = (self.shared.args.broker.clone(), self.shared.args.breakers.clone());
-        let (published, fence) = (publish(broker, breakers, part), self.fence);
+        let published = publish(broker, breakers, fence, part);
         ctx.spawn(published.into_actor(self).map(move |outcome, actor, ctx| {
             // Another owner may have published it too; it reads what is noted as told.
-            if actor.fence == fence {
+            if actor.fence == Some(fence) {
                 actor.announced(outcome, ctx);
             }
         }));
