@@ -21,6 +21,8 @@ mod cluster;
 mod cluster_clients;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
+/// What only one hub node may do: one does it, whichever is killed, stopped or drained, and whichever is asked.
+mod cluster_owner;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.
 mod cluster_sync;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
