@@ -41,6 +41,9 @@ const CONNECT_MS_MAX: u64 = 2_000;
 /// Longest wait for the head of an answer, and for each further part of it, milliseconds.
 const ANSWER_MS_MAX: u64 = 30_000;
 
+/// Time between looks whether it is the owner still, milliseconds.
+const LOOK_MS: u64 = 250;
+
 /// Headers that are of one connection only (RFC 9110, 7.6.1), or that whoever sends makes anew.
 const OF_A_CONNECTION: [&str; 11] = [
     "connection",
@@ -59,7 +62,7 @@ const OF_A_CONNECTION: [&str; 11] = [
 /// Where a request is answered that concerns the unit.
 pub(super) enum Place {
     Here,
-    At(Peer),
+    At(Unit, Peer),
 }
 
 /// Finds it.
@@ -71,13 +74,12 @@ pub(super) fn place(state: &State, unit: Unit, headers: &HeaderMap) -> Result<Pl
     if ownership.held(unit).is_some() {
         return Ok(Place::Here);
     }
-    let (owner, unit) = (ownership.owner(unit), unit.as_str());
-    match owner {
+    match ownership.owner(unit) {
         Some(_) if headers.contains_key(FORWARDED_BY) => {
-            Err(no_owner("moved", format!("{unit} moved to another hub node meanwhile")))
+            Err(no_owner("moved", format!("{} moved to another hub node meanwhile", unit.as_str())))
         }
-        Some(owner) => Ok(Place::At(owner)),
-        None => Err(no_owner("nobody", format!("no hub node owns {unit} at the moment"))),
+        Some(owner) => Ok(Place::At(unit, owner)),
+        None => Err(no_owner("nobody", format!("no hub node owns {} at the moment", unit.as_str()))),
     }
 }
 
@@ -92,6 +94,7 @@ fn no_owner(outcome: &'static str, detail: String) -> Problem {
 /// [`Code::NoOwner`] when it cannot be reached, or does not answer in time; what is wrong with the body.
 pub(super) async fn pass_on(
     state: &State,
+    unit: Unit,
     owner: &Peer,
     request: &mut ServiceRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -102,7 +105,11 @@ pub(super) async fn pass_on(
     let body = request.extract::<Body>().await?.into_bytes();
     let is_head = *request.method() == Method::HEAD;
     let outgoing = outgoing(state, request, body)?;
-    match send(owner, outgoing).await {
+    let answer = tokio::select! {
+        answer = send(owner, outgoing) => answer,
+        () = lost(state, unit, owner) => Err("it does not own it any more".to_owned()),
+    };
+    match answer {
         Ok(answer) => {
             Counter::RequestsForwarded.add_for("answered", 1);
             Ok(incoming(answer, is_head, permit))
@@ -151,6 +158,13 @@ async fn send(
     actix_web::rt::spawn(async move { drop(connection.await) });
     let answered = timeout(Duration::from_millis(ANSWER_MS_MAX), sender.send_request(request)).await;
     answered.map_err(|_elapsed| "no answer in time")?.map_err(|error| error.to_string())
+}
+
+/// Ready when it is not the owner any more: one that stopped keeps connections, and never answers.
+async fn lost(state: &State, unit: Unit, owner: &Peer) {
+    while state.services.ownership.owner(unit).as_ref() == Some(owner) {
+        tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+    }
 }
 
 /// The answer, whose body is read as the caller takes it.

@@ -105,7 +105,7 @@ async fn elsewhere(
     };
     let answer = match forward::place(&state, unit, request.headers()) {
         Ok(Place::Here) => return Ok(request),
-        Ok(Place::At(owner)) => forward::pass_on(&state, &owner, &mut request).await,
+        Ok(Place::At(unit, owner)) => forward::pass_on(&state, unit, &owner, &mut request).await,
         Err(problem) => Err(problem),
     };
     Err(match answer {
