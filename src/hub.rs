@@ -380,6 +380,7 @@ impl Hub {
             }
             Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
+        state.services.rooms.end().await;
         sessions::write(&state).await;
         state.store.close().await;
         failure.map_or(Ok(()), Err)

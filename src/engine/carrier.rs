@@ -111,6 +111,11 @@ fn script(body: &str) -> Script {
 }
 
 impl Carrier {
+    /// Tells this life of this node from all others.
+    pub fn instance(&self) -> &str {
+        &self.0.instance
+    }
+
     /// The Redis that carries.
     pub fn redis(&self) -> &Redis {
         &self.0.redis

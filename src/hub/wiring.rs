@@ -139,7 +139,8 @@ fn delivery(
         clock: clock.clone(),
         faults: faults.cloned(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
+    let parts = (tree.clone(), broker.clone(), webhooks.clone());
+    let rooms = Rooms::new(parts, room, carrier, clock.clone());
     let documents = Documents::new(DocumentsArgs {
         tree: tree.clone(),
         store: store.clone(),

@@ -19,6 +19,7 @@ mod cli;
 mod cluster;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
+mod cluster_people;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.

@@ -1,0 +1,3 @@
+//! People and machines of a hub of several nodes: whoever asks, at whichever node, gets the same answer.
+
+mod rooms;
