@@ -5,10 +5,12 @@
 
 mod breakers;
 mod draining;
+mod elsewhere;
 mod engine;
 mod heartbeat;
 mod keeper;
 mod listener;
+mod owning;
 mod seeds;
 mod sessions;
 mod wiring;
@@ -60,6 +62,17 @@ pub fn table() -> Vec<ChildSpec> {
         ChildSpec {
             placement: Placement::Arbiter("engine"),
             ..row("engine", None, "delivery", "the way to other nodes through Redis: its line and its probe")
+        },
+        ChildSpec {
+            // Nothing else may make a beat late.
+            placement: Placement::Arbiter("ownership"),
+            queue_bound: 8,
+            ..row(
+                "ownership",
+                None,
+                "hub",
+                "tells the other nodes that this one lives; takes what only one may do",
+            )
         },
         ChildSpec {
             placement: Placement::Arbiter("lab"),
@@ -209,6 +222,8 @@ pub struct HubOptions {
     pub rules: Option<PathBuf>,
     /// The Redis that hub nodes share; `None` for a hub alone.
     pub redis_url: Option<String>,
+    /// Where other hub nodes reach this one, `host:port`; `None`: where it listens.
+    pub advertise: Option<String>,
 }
 
 /// Why a hub does not start, or stopped.
@@ -287,6 +302,10 @@ impl Hub {
         let tree = Tree::new(table(), options.places, system_unix_ms, on_root_failure, faults.as_ref());
         let node = host_node(&options.settings)?;
         let address = listener.local_addr()?;
+        let leasing = owning::leasing(&options, &store, carrier.as_ref(), &node, address)?;
+        if let Some(leasing) = &leasing {
+            leasing.beat().await;
+        }
         let (has_seeds, mut rule_files) =
             (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
         let state = wire(
@@ -297,6 +316,7 @@ impl Hub {
                 started_ms,
                 store,
                 carrier,
+                leasing,
                 breakers,
                 auth,
                 tree,
@@ -354,6 +374,9 @@ impl Hub {
             ended = &mut serving => Some(HubError::Workers(format!("{ended:?}"))),
         };
         tracing::info!("draining");
+        if let Some(leasing) = &state.leasing {
+            leasing.go();
+        }
         if let Some(scenarios) = &state.scenarios {
             scenarios.drain().await;
         }
@@ -382,6 +405,7 @@ impl Hub {
         }
         state.services.rooms.end().await;
         sessions::write(&state).await;
+        owning::leave(&state).await;
         state.store.close().await;
         failure.map_or(Ok(()), Err)
     }

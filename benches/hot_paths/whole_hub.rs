@@ -92,6 +92,7 @@ async fn start_hub(directory: &std::path::Path) -> (Hub, Rc<Shard>) {
         lab: false,
         rules: None,
         redis_url: None,
+        advertise: None,
     };
     let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let hub = Hub::start(options, listener).await.unwrap();

@@ -20,7 +20,9 @@ use crate::supervision::Tree;
 use crate::telemetry::{Cause, Counter, Gauge};
 use crate::topic::kind::{Bounds, Kept};
 use crate::topic::outlet::Admission;
-use crate::topic::{Kind, Owed, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId};
+use crate::topic::{
+    Kind, Owed, Position, Publish, Published, Reply, TopicArgs, TopicError, TopicHandle, TopicId,
+};
 
 /// What the broker is made of.
 pub struct BrokerArgs {
@@ -101,6 +103,15 @@ impl Broker {
 
     /// The topic of that name, made when there is none.
     pub fn open(&self, name: &TopicName) -> Result<TopicHandle, TopicError> {
+        self.open_after(name, None)
+    }
+
+    /// The same; who waited for one that is made goes on after `since`.
+    pub(super) fn open_after(
+        &self,
+        name: &TopicName,
+        since: Option<&Position>,
+    ) -> Result<TopicHandle, TopicError> {
         if let Some(topic) = self.find(name) {
             return Ok(topic);
         }
@@ -133,7 +144,7 @@ impl Broker {
         let is_new = args.interest.members() == 0;
         let topic = TopicHandle::start(&self.0.args.tree, args);
         topics.insert(name.clone(), topic.clone());
-        self.0.followers.write().opened(&topic, is_new);
+        self.0.followers.write().opened(&topic, is_new, since);
         Gauge::Topics.set(topics.len() as u64);
         Ok(topic)
     }

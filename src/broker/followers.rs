@@ -9,7 +9,10 @@ use crate::auth::TopicPattern;
 use crate::ids::TopicName;
 use crate::telemetry::Cause;
 use crate::topic::outlet::UNASKED;
-use crate::topic::{Filter, Member, Outlet, Subscribe, Taken, TopicHandle};
+use crate::topic::{Filter, Member, Outlet, Position, Subscribe, Taken, TopicHandle};
+
+/// Kind of the notice that a node wants topics: its instance and a pattern.
+pub const WANTED: &str = "wanted";
 
 /// Tells who owns a personal topic and is connected: where, and what was taken out of it before.
 pub type OwnersOf = Box<dyn Fn(&TopicName) -> Vec<(Outlet, Member, Taken)> + Send + Sync>;
@@ -35,7 +38,8 @@ struct Follower {
 impl Followers {
     /// A topic begins: whoever waits for it is subscribed before its first message. One that was given up still has
     /// its subscribers.
-    pub(super) fn opened(&mut self, topic: &TopicHandle, is_new: bool) {
+    /// Those of a topic that another node opened go on after the place `since`.
+    pub(super) fn opened(&mut self, topic: &TopicHandle, is_new: bool, since: Option<&Position>) {
         self.watchers.opened(topic.name());
         if !is_new {
             return;
@@ -46,7 +50,7 @@ impl Followers {
                 outlet: outlet.clone(),
                 member,
                 request: UNASKED,
-                recover: None,
+                recover: since.cloned(),
                 taken,
                 filter,
                 history: 0,
@@ -67,6 +71,12 @@ impl Followers {
                 subscribe(&outlet, member, None, Some(Box::new(taken)));
             }
         }
+    }
+
+    /// Whether somebody waits for a topic of that name.
+    fn wants(&self, name: &TopicName) -> bool {
+        self.wildcards.iter().any(|follower| follower.pattern.covers(name.as_str()))
+            || self.watchers.wants(name)
     }
 
     /// A personal topic was closed; the store has it.
@@ -90,6 +100,7 @@ impl Broker {
         let topics = self.0.topics.read();
         let follower = Follower { pattern: pattern.clone(), outlet, member, filter };
         self.0.followers.write().wildcards.push(follower);
+        self.ask_for(pattern);
         topics.keys().filter(|name| pattern.covers(name.as_str())).cloned().collect()
     }
 
@@ -99,6 +110,41 @@ impl Broker {
             let same = follower.member == member && follower.outlet.same_as(outlet);
             !(same && pattern.is_none_or(|pattern| *pattern == follower.pattern))
         });
+    }
+
+    /// Asks other nodes for the topics that they have open.
+    pub(super) fn ask_for(&self, pattern: &TopicPattern) {
+        if let Some(carrier) = &self.0.args.carrier {
+            carrier.say(WANTED, format!("{} {pattern}", carrier.instance()));
+        }
+    }
+
+    /// Asks other nodes for all topics that are waited for: notices of them may not have come.
+    pub fn ask_for_all(&self) {
+        let wanted: HashSet<String> = {
+            let followers = self.0.followers.read();
+            let wildcards = followers.wildcards.iter().map(|follower| follower.pattern.to_string());
+            wildcards.chain(followers.watchers.patterns()).collect()
+        };
+        for pattern in wanted.iter().filter_map(|pattern| TopicPattern::parse(pattern).ok()) {
+            self.ask_for(&pattern);
+        }
+    }
+
+    /// Another node has a topic open; `since` when it published to it for the first time.
+    pub fn opened_elsewhere(&self, name: &TopicName, since: Option<&Position>) {
+        let is_wanted = self.find(name).is_none() && self.0.followers.read().wants(name);
+        if is_wanted && let Err(error) = self.open_after(name, since) {
+            tracing::warn!(topic = %name, %error, "a topic of another node was not opened");
+        }
+    }
+
+    /// Names of open topics that another node may want, `limit` at most.
+    pub fn open_for_others(&self, pattern: &TopicPattern, limit: usize) -> Vec<TopicName> {
+        let topics = self.0.topics.read();
+        let shared = topics.iter().filter(|(_, topic)| topic.is_shared() && !topic.kind().personal);
+        let named = shared.map(|(name, _)| name).filter(|name| pattern.covers(name.as_str()));
+        named.take(limit).cloned().collect()
     }
 
     /// Who is asked for the owners of a personal topic, and which of them the store has.

@@ -13,6 +13,6 @@ mod restart;
 
 pub use actor::BrokerActor;
 pub use directory::{Broker, BrokerArgs, Draft};
-pub use followers::OwnersOf;
+pub use followers::{OwnersOf, WANTED};
 pub use guarded::Guarded;
 pub use openings::Openings;

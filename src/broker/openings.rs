@@ -43,6 +43,16 @@ impl Openings {
 pub(super) struct Watchers(Vec<Weak<Openings>>);
 
 impl Watchers {
+    pub(super) fn wants(&self, name: &TopicName) -> bool {
+        let covers = |openings: Arc<Openings>| openings.patterns.iter().any(|p| p.covers(name.as_str()));
+        self.0.iter().filter_map(Weak::upgrade).any(covers)
+    }
+
+    pub(super) fn patterns(&self) -> impl Iterator<Item = String> {
+        let live = self.0.iter().filter_map(Weak::upgrade);
+        live.flat_map(|openings| openings.patterns.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
     /// A topic begins.
     pub(super) fn opened(&mut self, name: &TopicName) {
         self.0.retain(|watcher| watcher.upgrade().map(|openings| openings.note(name)).is_some());
@@ -59,6 +69,9 @@ impl Broker {
         let mut followers = self.0.followers.write();
         followers.watchers.0.retain(|watcher| watcher.strong_count() > 0);
         followers.watchers.0.push(Arc::downgrade(&openings));
+        for pattern in &openings.patterns {
+            self.ask_for(pattern);
+        }
         let named = |name: &&TopicName| openings.patterns.iter().any(|pattern| pattern.covers(name.as_str()));
         (topics.keys().filter(named).take(names_max).cloned().collect(), openings)
     }

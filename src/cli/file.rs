@@ -48,6 +48,7 @@ pub(super) struct ServeSection {
     pub(super) rules: Option<PathBuf>,
     pub(super) redis_url: Option<String>,
     pub(super) postgres_url: Option<String>,
+    pub(super) advertise: Option<String>,
 }
 
 /// `[agent]`: the flags of `infrawatch agent`.

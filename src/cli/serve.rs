@@ -52,6 +52,9 @@ pub(super) struct ServeArgs {
     redis_url: Option<String>,
     #[command(flatten)]
     store: StorePlace,
+    /// Where other hub nodes on the same PostgreSQL and Redis reach this one [default: the address it listens on]
+    #[arg(long, env = "INFRAWATCH_ADVERTISE", value_name = "HOST:PORT")]
+    advertise: Option<String>,
 }
 
 /// Most worker threads.
@@ -100,6 +103,7 @@ fn options(arguments: &ServeArgs, file: &File, listen: SocketAddr) -> anyhow::Re
         program: std::env::current_exe().context("where this program is")?,
         lab,
         rules: arguments.rules.clone().or_else(|| file.serve.rules.clone()),
+        advertise: arguments.advertise.clone().or_else(|| file.serve.advertise.clone()),
         redis_url: arguments.redis_url.clone().or_else(|| file.serve.redis_url.clone()),
     })
 }

@@ -83,6 +83,8 @@ pub struct Arrival {
 pub struct Clients {
     known: Arc<Mutex<Known>>,
     shards: Shards,
+    /// This life of the hub, where several nodes share sessions; empty otherwise.
+    hub: Arc<str>,
 }
 
 #[derive(Default)]
@@ -132,9 +134,19 @@ impl Known {
 }
 
 impl Clients {
-    /// An empty directory over these workers.
-    pub fn new(shards: Shards) -> Self {
-        Self { known: Arc::default(), shards }
+    /// An empty directory over these workers. `hub` tells this life of the hub from others that share its sessions.
+    pub fn new(shards: Shards, hub: &str) -> Self {
+        Self { known: Arc::default(), shards, hub: hub.into() }
+    }
+
+    /// This life of the hub.
+    pub fn hub(&self) -> &str {
+        &self.hub
+    }
+
+    /// Where the connection of a client is: worker and member.
+    pub fn place(&self, id: &ClientId) -> Option<(usize, Member)> {
+        self.known.lock().clients.get(id).and_then(Client::place)
     }
 
     /// Reserves a client id for a connection that is about to open. The caller takes the former connection's place over.
@@ -257,7 +269,8 @@ impl Clients {
             // After many came at once the table would stay as large as that.
             known.changed = HashSet::new();
         }
-        changed.iter().filter_map(|id| known.clients.get(id).map(|client| client.record(id))).collect()
+        let record = |id| known.clients.get(id).map(|client: &Client| client.record(id, &self.hub));
+        changed.iter().filter_map(record).collect()
     }
 
     /// All sessions are to be written: nobody knows what was.

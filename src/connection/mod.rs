@@ -9,6 +9,7 @@
 //! - [`shard`]: the connections of one worker: fan-out, heartbeat, deadlines; [`Shards`] are all workers'
 //! - [`actor`]: one actor a connection: what the client asks for
 //! - [`session`]: what stays of a client between connections (pure)
+//! - [`sharing`]: sessions of clients that were at another hub node
 //! - [`clients`]: who is here: client ids across workers, for take-over and lists
 //!
 //! The actor never awaits the socket. A message goes from a topic to a worker once, and from the worker
@@ -34,7 +35,7 @@ pub mod session;
 pub mod shard;
 pub mod shard_actor;
 mod shards;
-mod sharing;
+pub mod sharing;
 pub mod socket;
 pub mod socket_task;
 pub mod stream;
@@ -52,9 +53,11 @@ use crate::breaker::Breakers;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::ConnectionSection;
+use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::ClientId;
 use crate::ingest::Ingest;
+use crate::ownership::Ownership;
 use crate::room::Rooms;
 use crate::rule::Rules;
 use crate::store::Store;
@@ -96,12 +99,16 @@ pub struct Services {
     pub clients: Clients,
     /// Keeps sessions.
     pub store: Store,
+    /// The way to other hub nodes; `None` for a hub alone.
+    pub carrier: Option<Carrier>,
     /// Starts connection actors.
     pub tree: Tree,
     /// Bounds and times.
     pub settings: ConnectionSection,
     /// Whether rate limits hold (`--limits off` ends them, never size limits).
     pub rate_limits: bool,
+    /// What only one hub node may do: whether this one does.
+    pub ownership: Ownership,
     /// Version and node of the hub, told in `connected`.
     pub hub: HubInfo,
     /// Time.

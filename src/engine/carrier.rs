@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bb8_redis::redis::{Script, pipe};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::carried::{Arrival, Carried, Found};
-use super::notices::Hearer;
+use super::notices::Notices;
 use super::{EngineError, Redis};
 use crate::clock::Clock;
 use crate::config::EngineSection;
@@ -94,7 +94,7 @@ pub(super) struct Shared {
     /// Tells this process from all others.
     pub(super) instance: String,
     pub(super) seats: Mutex<HashMap<Arc<str>, Place>>,
-    pub(super) hearers: RwLock<HashMap<&'static str, Hearer>>,
+    pub(super) notices: Notices,
     pub(super) way: watch::Sender<Way>,
     /// When the newest probe came back, monotonic milliseconds.
     pub(super) heard_ms: AtomicU64,
@@ -111,11 +111,6 @@ fn script(body: &str) -> Script {
 }
 
 impl Carrier {
-    /// Tells this life of this node from all others.
-    pub fn instance(&self) -> &str {
-        &self.0.instance
-    }
-
     /// The Redis that carries.
     pub fn redis(&self) -> &Redis {
         &self.0.redis
@@ -131,7 +126,7 @@ impl Carrier {
             settings,
             instance: uuid::Uuid::new_v4().simple().to_string(),
             seats: Mutex::default(),
-            hearers: RwLock::default(),
+            notices: Notices::default(),
             way: watch::Sender::new(way),
             heard_ms: AtomicU64::new(clock.monotonic_ms()),
             clock,
@@ -142,6 +137,11 @@ impl Carrier {
             after: script(include_str!("scripts/after.lua")),
             forget: Script::new(include_str!("scripts/forget.lua")),
         }))
+    }
+
+    /// Tells this life of the hub from all others.
+    pub fn instance(&self) -> &str {
+        &self.0.instance
     }
 
     /// Whether the way through Redis is good.

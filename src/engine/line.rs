@@ -30,7 +30,7 @@ const CHANNELS_MAX: usize = 256;
 impl Carrier {
     /// Keeps the connection and probes, for ever. One caller at a time.
     pub async fn run(&self) {
-        tokio::join!(self.keep_line(), self.keep_probing(), self.keep_looking());
+        tokio::join!(self.keep_line(), self.keep_probing(), self.keep_looking(), self.keep_saying());
     }
 
     async fn keep_line(&self) {

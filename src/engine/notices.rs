@@ -1,14 +1,23 @@
 //! Notices between hub nodes: short words that are heard at once or not at all.
 //!
-//! Whoever hears must be able to do without: it is told when it may have missed some, and looks for itself then. Notices
-//! of one node may come in another order than they were given.
+//! Whoever hears must be able to do without: it is told when it may have missed some, and looks for itself then.
+
+use std::collections::HashMap;
 
 use bb8_redis::redis::pipe;
+use parking_lot::RwLock;
+use tokio::sync::{Mutex, mpsc};
 
 use super::EngineError;
 use super::carrier::Carrier;
 
 const CHANNELS: &str = "infrawatch:notices:";
+
+/// Notices that wait to be given; further ones are not.
+const WAITING_MAX: usize = 8_192;
+
+/// Notices in one round trip.
+const AT_ONCE: usize = 256;
 
 /// What a hearer is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,31 +28,75 @@ pub enum Notice<'a> {
     Missed,
 }
 
+/// Who hears what, and what is to be said.
+pub(super) struct Notices {
+    hearers: RwLock<HashMap<&'static str, Hearer>>,
+    says: mpsc::Sender<(&'static str, String)>,
+    said: Mutex<mpsc::Receiver<(&'static str, String)>>,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        let (says, said) = mpsc::channel(WAITING_MAX);
+        Self { hearers: RwLock::default(), says, said: Mutex::new(said) }
+    }
+}
+
 /// Takes notices; called on the thread of the line to Redis, and must not block.
 pub type Hearer = Box<dyn Fn(Notice<'_>) + Send + Sync>;
 
 impl Carrier {
     /// Hears the notices of a kind that other nodes give. One hearer a kind, known before the line to Redis is begun.
     pub fn hear(&self, kind: &'static str, hearer: Hearer) {
-        self.0.hearers.write().insert(kind, hearer);
+        self.0.notices.hearers.write().insert(kind, hearer);
     }
 
-    /// Gives a notice to the other nodes.
-    pub async fn notify(&self, kind: &'static str, text: &str) -> Result<(), EngineError> {
-        let said = format!("{}\n{text}", self.0.instance);
-        self.0.redis.ask(pipe().cmd("PUBLISH").arg(channel(kind)).arg(said).ignore()).await
+    /// Gives a notice to the other nodes, in the order of the calls. While Redis is gone nobody hears it.
+    pub fn say(&self, kind: &'static str, text: String) {
+        // More than can wait: as if it had not been heard.
+        drop(self.0.notices.says.try_send((kind, text)));
+    }
+
+    /// Gives notices as they come, for ever. One caller at a time.
+    pub(super) async fn keep_saying(&self) {
+        let mut said = self.0.notices.said.lock().await;
+        let mut some = Vec::new();
+        while said.recv_many(&mut some, AT_ONCE).await > 0 {
+            let mut commands = pipe();
+            for (kind, text) in some.drain(..) {
+                let said = format!("{}\n{text}", self.0.instance);
+                commands.cmd("PUBLISH").arg(channel(kind)).arg(said).ignore();
+            }
+            if let Err(error) = self.0.redis.ask::<()>(&commands).await {
+                tracing::debug!(%error, "notices not given");
+            }
+        }
+    }
+
+    /// Gives a notice to one node; false when it is not there.
+    pub async fn notify_node(
+        &self,
+        instance: &str,
+        kind: &'static str,
+        text: &str,
+    ) -> Result<bool, EngineError> {
+        let (channel, said) = (channel_of(instance, kind), format!("{}\n{text}", self.0.instance));
+        let (heard,): (u64,) = self.0.redis.ask(pipe().cmd("PUBLISH").arg(channel).arg(said)).await?;
+        Ok(heard > 0)
     }
 
     /// Channels of what is heard here.
     pub(super) fn notice_channels(&self) -> Vec<String> {
-        self.0.hearers.read().keys().map(|kind| channel(kind)).collect()
+        let hearers = self.0.notices.hearers.read();
+        hearers.keys().flat_map(|kind| [channel(kind), channel_of(&self.0.instance, kind)]).collect()
     }
 
     /// Whether what came on a channel was a notice.
     pub(super) fn noticed(&self, of_channel: &str, text: &str) -> bool {
         let Some(kind) = of_channel.strip_prefix(CHANNELS) else { return false };
+        let (kind, _to) = kind.split_once('@').unwrap_or((kind, ""));
         if let (Some(hearer), Some((instance, said))) =
-            (self.0.hearers.read().get(kind), text.split_once('\n'))
+            (self.0.notices.hearers.read().get(kind), text.split_once('\n'))
             && instance != self.0.instance
         {
             hearer(Notice::Said(said));
@@ -53,7 +106,7 @@ impl Carrier {
 
     /// Notices may not have come.
     pub(super) fn notices_missed(&self) {
-        for hearer in self.0.hearers.read().values() {
+        for hearer in self.0.notices.hearers.read().values() {
             hearer(Notice::Missed);
         }
     }
@@ -61,6 +114,10 @@ impl Carrier {
 
 fn channel(kind: &str) -> String {
     format!("{CHANNELS}{kind}")
+}
+
+fn channel_of(instance: &str, kind: &str) -> String {
+    format!("{CHANNELS}{kind}@{instance}")
 }
 
 #[cfg(test)]
@@ -107,13 +164,18 @@ mod tests {
             (next(&mut told_one).await, next(&mut told_other).await),
             ("missed".into(), "missed".into())
         );
-        one.notify("words", "of\ntwo lines").await.unwrap();
-        one.notify("nobody-hears", "x").await.unwrap();
-        other.notify("words", "back").await.unwrap();
+        one.say("words", "of\ntwo lines".to_owned());
+        one.say("nobody-hears", "x".to_owned());
+        one.say("words", "next".to_owned());
+        other.say("words", "back".to_owned());
         assert_eq!(next(&mut told_other).await, "of\ntwo lines");
+        assert_eq!(next(&mut told_other).await, "next");
         assert_eq!(next(&mut told_one).await, "back", "nobody hears itself");
+        assert!(one.notify_node(other.instance(), "words", "for you").await.unwrap());
+        assert_eq!(next(&mut told_other).await, "for you");
+        assert!(!one.notify_node("nobody", "words", "x").await.unwrap());
         server.kill();
-        assert!(one.notify("words", "lost").await.unwrap_err().is_outage());
+        assert!(one.notify_node(other.instance(), "words", "lost").await.unwrap_err().is_outage());
         server.resume();
         assert_eq!(next(&mut told_other).await, "missed");
         line_one.abort();

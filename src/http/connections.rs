@@ -166,7 +166,9 @@ pub async fn disconnect(
     client_id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let client_id = ClientId::parse(&client_id)?;
-    if !state.services.clients.disconnect(&client_id) {
+    if !state.services.clients.disconnect(&client_id)
+        && !state.services.disconnect_elsewhere(&client_id).await
+    {
         return Err(Problem::new(Code::NotFound, format!("no connection has the client id {client_id}")));
     }
     Ok(HttpResponse::NoContent().finish())

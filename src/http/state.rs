@@ -9,10 +9,10 @@ use super::desk::Desk;
 use crate::alert::heartbeats::Heartbeats;
 use crate::config::{AlertSection, HttpSection, SamplerSection, StoreSection};
 use crate::connection::{Services, Shards};
-use crate::engine::Carrier;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::LoadTests;
 use crate::node::Fleet;
+use crate::ownership::Leasing;
 use crate::store::Store;
 
 /// Shared by all routes.
@@ -27,8 +27,8 @@ pub struct State {
     pub fleet: Fleet,
     /// Durable state.
     pub store: Store,
-    /// The way to other nodes; `None` for a hub alone.
-    pub carrier: Option<Carrier>,
+    /// Its part among hub nodes on one store; `None` for a hub alone.
+    pub leasing: Option<Leasing>,
     /// Doors.
     pub settings: HttpSection,
     /// The hub's own sampler.

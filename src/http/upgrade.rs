@@ -175,6 +175,7 @@ impl Door {
             };
             Refusal::new(code, error.to_string())
         })?;
+        services.keep_session(&identity.client_id).await;
         let response = handshake.response(&[("X-Correlation-ID", cause.id().unwrap_or_default())]);
         Ok(Admitted { identity, arrival, format, presets, response })
     }

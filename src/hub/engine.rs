@@ -85,7 +85,9 @@ impl Actor for EngineActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let Some(carrier) = self.args.state.upgrade().and_then(|state| state.carrier.clone()) else { return };
+        let Some(carrier) = self.args.state.upgrade().and_then(|state| state.services.carrier.clone()) else {
+            return;
+        };
         self.listen(carrier.clone(), ctx);
         ctx.spawn(async move { carrier.run().await }.into_actor(self));
     }

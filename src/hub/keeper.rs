@@ -90,7 +90,7 @@ async fn sweep_store(state: Arc<State>) {
     failures.extend(state.store.prune_samples(oldest_ms).await.err().map(|e| e.to_string()));
     failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
     let ended_ms = clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
-    failures.extend(state.store.prune_sessions(ended_ms).await.err().map(|e| e.to_string()));
+    failures.extend(sessions::prune(&state, ended_ms).await.err().map(|e| e.to_string()));
     failures.extend(state.services.auth.maintain(now_ms).await.err().map(|e| e.to_string()));
     let kept_ms = now_ms.saturating_sub(KEEP_MS);
     failures.extend(state.store.prune_answers(kept_ms, ANSWERS_PART_MAX).await.err().map(|e| e.to_string()));

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::HubError;
+use super::{HubError, elsewhere};
 use crate::connection::session::Personal;
+use crate::engine::Carrier;
 use crate::http::State;
 use crate::ids::TopicName;
+use crate::store::StoreError;
 
 /// Sessions in one read or write.
 const SESSIONS_PER_STEP: usize = 1_000;
@@ -40,6 +42,23 @@ async fn recall_all(state: &State) -> Result<Vec<TopicName>, HubError> {
     Ok(names.iter().filter_map(|name| TopicName::parse(name).ok()).collect())
 }
 
+/// Forgets sessions in the store that ended before `ended_ms`, and the queues of those that hub nodes share.
+pub(super) async fn prune(state: &State, ended_ms: u64) -> Result<(), StoreError> {
+    let live: Vec<String> = state.services.ownership.live().into_iter().map(|hub| hub.instance).collect();
+    if !live.is_empty() {
+        // Those of hub nodes that were killed.
+        state.store.end_sessions_without(live, state.services.clock.steady_unix_ms()).await?;
+    }
+    let gone = state.store.prune_sessions(ended_ms).await?;
+    if state.services.broker.shares_store() {
+        for id in gone {
+            // Whoever takes the client id next has nothing to do with it.
+            state.store.trim_topic(&Personal::Client.topic(&id, ""), 0).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Forgets sessions that ran out, writes those that changed.
 pub(super) async fn write(state: &State) {
     let (services, now_ms) = (&state.services, state.services.clock.steady_unix_ms());
@@ -60,6 +79,11 @@ pub(super) async fn write(state: &State) {
         for error in [forgotten.err().map(|error| error.to_string()), trimmed.err()].into_iter().flatten() {
             tracing::warn!(client = %id, error, "the queue of a forgotten session was not trimmed");
         }
+    }
+    // While nobody tells of messages they are looked for.
+    let is_deaf = |carrier: &Carrier| services.broker.shares_store() && !carrier.way().is_up;
+    if services.carrier.as_ref().is_some_and(is_deaf) {
+        elsewhere::look_for_mail(state).await;
     }
     loop {
         let changed = services.clients.take_changed(SESSIONS_PER_STEP);

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::HubOptions;
 use super::breakers::{BreakersActor, BreakersArgs};
+use super::elsewhere;
 use super::engine::{EngineActor, EngineArgs};
 use super::keeper::{KeeperActor, KeeperArgs};
 use crate::alert::heartbeats::Heartbeats;
@@ -27,6 +28,7 @@ use crate::ingest::{Ingest, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
+use crate::ownership::{Leasing, Ownership, OwnershipActor};
 use crate::room::{Rooms, RoomsActor};
 use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
@@ -41,6 +43,7 @@ pub(super) struct Parts {
     pub(super) started_ms: u64,
     pub(super) store: Store,
     pub(super) carrier: Option<Carrier>,
+    pub(super) leasing: Option<Leasing>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -52,8 +55,21 @@ pub(super) struct Parts {
 
 /// Makes every part know those below it.
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
-    let Parts { clock, address, started_ms, store, breakers, auth, tree, node, faults, scenarios, carrier } =
-        parts;
+    let Parts {
+        clock,
+        address,
+        started_ms,
+        store,
+        breakers,
+        auth,
+        tree,
+        node,
+        faults,
+        scenarios,
+        carrier,
+        leasing,
+    } = parts;
+    let ownership = leasing.as_ref().map_or_else(Ownership::alone, Leasing::ownership);
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
     let webhooks = Webhooks::new(
         settings.webhook,
@@ -66,7 +82,11 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
     let (own_alerts, rules) =
         alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
+    let shared_by =
+        carrier.as_ref().filter(|_| store.is_apart()).map(|carrier| Arc::from(carrier.instance()));
     let fleet = Fleet::new(FleetArgs {
+        hub: shared_by.clone(),
+        ownership: ownership.clone(),
         tree: tree.clone(),
         broker: broker.clone(),
         store: store.clone(),
@@ -76,6 +96,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     });
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
+    let shared_by: &str = shared_by.as_deref().unwrap_or_default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Arc::new(Services {
         broker,
@@ -88,11 +109,13 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         rules,
         ingest,
         auth: Arc::new(auth),
-        clients: Clients::new(shards.clone()),
+        clients: Clients::new(shards.clone(), shared_by),
         store: store.clone(),
+        carrier,
         tree,
         settings: settings.connection,
         rate_limits,
+        ownership,
         hub: HubInfo { version: env!("CARGO_PKG_VERSION"), node: node.to_string() },
         clock,
         faults,
@@ -104,7 +127,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         shards,
         fleet,
         store,
-        carrier,
+        leasing,
         settings: settings.http,
         sampler: settings.sampler,
         store_settings: settings.store,
@@ -209,8 +232,16 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
     tree.start("keeper", KeeperActor::new(keeper), None);
     let breakers = BreakersArgs { state: Arc::downgrade(state) };
     tree.start("breakers", BreakersActor::new(breakers), None);
-    if state.carrier.is_some() {
+    if let Some(carrier) = &services.carrier {
+        elsewhere::hear_of_topics(state, carrier);
+        if services.broker.shares_store() {
+            elsewhere::hear_of_clients(state, carrier);
+            elsewhere::hear_of_revocations(state, carrier);
+        }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
+    }
+    if let Some(leasing) = &state.leasing {
+        tree.start("ownership", OwnershipActor::new(leasing.clone()), None);
     }
     if let Some(scenarios) = &state.scenarios {
         scenarios.start(services, &state.shards, state.address);

@@ -50,6 +50,11 @@ impl Peers {
         }
     }
 
+    /// All that are known.
+    pub(super) fn instances(&self) -> Vec<Arc<str>> {
+        self.known.keys().cloned().collect()
+    }
+
     /// Members by that node.
     pub(super) fn members_of(&self, instance: &str) -> usize {
         self.known.get(instance).map_or(0, |peer| peer.members)

@@ -199,7 +199,7 @@ impl Presence {
             self.refresh(rooms, &mut told, self.times()).await?;
             told.refreshed_ms = Some(now_ms);
             let members = Some(told.count);
-            self.say(Word { members, ..Word::default() }).await?;
+            self.say(Word { members, ..Word::default() });
         }
         if is_look {
             self.look_after_lapsed(rooms, &told).await?;
@@ -273,7 +273,7 @@ impl Presence {
         }
         while !changes.is_empty() {
             let rest = changes.split_off(changes.len().min(CHANGES_PER_NOTICE));
-            self.say(Word { changes, ..Word::default() }).await?;
+            self.say(Word { changes, ..Word::default() });
             changes = rest;
         }
         Ok(())
@@ -289,9 +289,9 @@ impl Presence {
         }
     }
 
-    async fn say(&self, word: Word) -> Result<(), EngineError> {
+    fn say(&self, word: Word) {
         let word = Word { from: self.0.instance.to_string(), ..word };
-        self.0.carrier.notify(NOTICES, &word.text()).await
+        self.0.carrier.say(NOTICES, word.text());
     }
 
     /// Rooms whose last members are gone with their nodes.
@@ -381,7 +381,14 @@ impl Presence {
         }
         let times = Times { believed_ms: grace_ms, ..self.times() };
         self.refresh(rooms, &mut told, times).await?;
-        self.say(Word { ends_in_ms: Some(grace_ms), ..Word::default() }).await
+        let from = self.0.instance.to_string();
+        let word = Word { from, ends_in_ms: Some(grace_ms), ..Word::default() }.text();
+        let others = self.peers().instances();
+        for other in others {
+            // At once: what is said otherwise may not go out any more.
+            self.0.carrier.notify_node(&other, NOTICES, &word).await?;
+        }
+        Ok(())
     }
 }
 

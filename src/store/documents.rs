@@ -64,14 +64,29 @@ pub struct DocumentChange {
     pub forgotten: Vec<String>,
     /// Documents that there may be: one more is not made.
     pub documents_max: u64,
+    /// The version that the change is made upon, where other hub nodes write too; `None`: whatever it is.
+    pub base_version: Option<u64>,
 }
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentWritten {
+    /// It is kept.
+    Kept,
+    /// The document is new, and there are as many as there may be.
+    TooMany,
+    /// Another hub node wrote since the version that it is made upon.
+    Behind,
+}
+
+/// A document with all its entries by key.
+pub type WholeDocument = (DocumentHead, Vec<EntryRecord>);
 
 const HEAD_COLUMNS: &str = "version, announced, conflicts_won, conflicts_lost, updated_at_ms";
 
 impl Store {
-    /// Keeps what changed of a document, all or nothing. Ready after the commit; false when the document is
-    /// new and there are as many as there may be.
-    pub fn write_document(&self, change: DocumentChange) -> Reply<bool> {
+    /// Keeps what changed of a document, all or nothing. Ready after the commit.
+    pub fn write_document(&self, change: DocumentChange) -> Reply<DocumentWritten> {
         let values = change.entries.iter().map(|entry| entry.value.as_ref().map_or(0, String::len) + 192);
         let weight_bytes = 256 + values.sum::<usize>();
         self.write(weight_bytes, move |database| write(&database.session, &change))
@@ -87,11 +102,23 @@ impl Store {
         })
     }
 
-    /// A document with all its entries by key; `None` when there is none of that name.
-    pub async fn document(&self, name: &str) -> Result<Option<(DocumentHead, Vec<EntryRecord>)>, StoreError> {
+    /// A document; `None` when there is none of that name.
+    pub async fn document(&self, name: &str) -> Result<Option<WholeDocument>, StoreError> {
+        self.document_unless_at(name, None).await
+    }
+
+    /// A document, unless it is at that version; `None` then, and when there is none of that name.
+    pub async fn document_unless_at(
+        &self,
+        name: &str,
+        version: Option<u64>,
+    ) -> Result<Option<WholeDocument>, StoreError> {
         let name = name.to_owned();
         self.read(move |session| {
             let Some((id, head)) = find(session, &name)? else { return Ok(None) };
+            if version == Some(head.version) {
+                return Ok(None);
+            }
             let sql = "SELECT \"key\", value, version, time_steps, writer, seq FROM document_entries
                  WHERE document_id = ?1 ORDER BY \"key\"";
             let entries = session.query(sql, params![id], read_entry)?;
@@ -119,40 +146,49 @@ impl Store {
         .await
     }
 
-    /// Names of documents whose topics lack writes, at most `limit`, those behind `after` when it is given.
+    /// Names of documents whose topics lack writes of before `before_ms`, at most `limit`, those behind `after` when it is
+    /// given.
     pub async fn unannounced_documents(
         &self,
+        before_ms: u64,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let after = after.unwrap_or_default().to_owned();
         self.read(move |session| {
             let sql = "SELECT name FROM documents WHERE announced < version AND name > ?1
-                       ORDER BY name LIMIT ?2";
-            session.query(sql, params![after, limit], |row| row.get(0))
+                       AND updated_at_ms < ?3 ORDER BY name LIMIT ?2";
+            session.query(sql, params![after, limit, before_ms], |row| row.get(0))
         })
         .await
     }
 }
 
-fn write(session: &Session, change: &DocumentChange) -> Result<bool, StoreError> {
-    let DocumentChange { name, head, entries, forgotten, documents_max } = change;
+fn write(session: &Session, change: &DocumentChange) -> Result<DocumentWritten, StoreError> {
+    let DocumentChange { name, head, entries, forgotten, documents_max, base_version } = change;
     let id = match find(session, name)? {
         Some((id, _)) => id,
         None => {
             let sql = "INSERT INTO documents (name, version, announced, conflicts_won, conflicts_lost, updated_at_ms)
-                       SELECT ?1, 0, 0, 0, 0, 0 WHERE (SELECT count(*) FROM documents) < ?2 RETURNING id";
+                       SELECT ?1, 0, 0, 0, 0, 0 WHERE (SELECT count(*) FROM documents) < ?2
+                       ON CONFLICT (name) DO NOTHING RETURNING id";
             let made = session.optional(sql, params![name, documents_max], |row| row.get(0))?;
-            let Some(id) = made else { return Ok(false) };
+            // Another hub node may have made it meanwhile.
+            let Some(id) = made.or(find(session, name)?.map(|(id, _)| id)) else {
+                return Ok(DocumentWritten::TooMany);
+            };
             id
         }
     };
     let sql =
         "UPDATE documents SET version = ?2, conflicts_won = ?4, conflicts_lost = ?5, updated_at_ms = ?6,
-               announced = CASE WHEN announced > ?3 THEN announced ELSE ?3 END WHERE id = ?1";
+               announced = CASE WHEN announced > ?3 THEN announced ELSE ?3 END
+         WHERE id = ?1 AND version = coalesce(?7, version)";
     let DocumentHead { version, announced, conflicts_won, conflicts_lost, updated_at_ms } = head;
-    let values = params![id, version, announced, conflicts_won, conflicts_lost, updated_at_ms];
-    session.execute(sql, values)?;
+    let values = params![id, version, announced, conflicts_won, conflicts_lost, updated_at_ms, base_version];
+    if session.execute(sql, values)? == 0 {
+        return Ok(DocumentWritten::Behind);
+    }
     for key in forgotten {
         let sql = "DELETE FROM document_entries WHERE document_id = ?1 AND \"key\" = ?2";
         session.execute(sql, params![id, key])?;
@@ -165,7 +201,7 @@ fn write(session: &Session, change: &DocumentChange) -> Result<bool, StoreError>
                        writer = ?6, seq = ?7";
         session.execute(sql, params![id, key, value, version, time_steps, writer, seq])?;
     }
-    Ok(true)
+    Ok(DocumentWritten::Kept)
 }
 
 fn find(session: &Session, name: &str) -> Result<Option<(i64, DocumentHead)>, StoreError> {

@@ -10,7 +10,7 @@
 //!
 //! The methods of [`Store`] are grouped by domain, one file each: `samples`, `events`, `documents`, `nodes`,
 //! `sessions`, `snapshots`, `users`, `tokens`, `load_tests`,
-//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`, `past`.
+//! `rules`, `alerts`, `alert_search`, `policies`, `answers`, `heartbeats`, `past`; `leases` has a connection of its own.
 
 mod alert_search;
 mod alerts;
@@ -25,6 +25,7 @@ mod events;
 mod faults;
 mod frames;
 mod heartbeats;
+mod leases;
 mod load_tests;
 mod migration;
 mod nodes;
@@ -67,11 +68,12 @@ pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
 pub use answers::{Digest, KeptAnswer};
 pub use backup::backup;
 pub use directory::{DataDirectory, DirectoryLock};
-pub use documents::{DocumentChange, DocumentHead, DocumentRow, EntryRecord};
+pub use documents::{DocumentChange, DocumentHead, DocumentRow, DocumentWritten, EntryRecord, WholeDocument};
 pub use downsample::{Downsampler, Series};
 pub use error::StoreError;
 pub use events::{Event, EventPage, ListedEvent, TopicHead};
 pub use heartbeats::HeartbeatRecord;
+pub use leases::{Beat, HubNodeRecord, LeaseRecord, Leases};
 pub use load_tests::LoadTestRecord;
 pub use migration::{MIGRATIONS, Migration, SchemaReport, check, migrate};
 pub use nodes::NodeRecord;

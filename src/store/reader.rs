@@ -31,6 +31,10 @@ impl Readers {
         }
     }
 
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     pub(super) fn is_apart(&self) -> bool {
         matches!(self.place.kind(), Kind::Postgres(_))
     }

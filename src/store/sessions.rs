@@ -23,19 +23,22 @@ pub struct SessionRecord {
     pub reconnects: u64,
     /// What it remembers, as its owner writes it (JSON).
     pub state: String,
+    /// The life of the hub node with the newest connection; empty for a hub alone.
+    pub hub: String,
 }
 
 const SESSION_COLUMNS: &str =
-    "client_id, subject, role, remote_address, connected_at_ms, disconnected_at_ms, reconnects, state";
+    "client_id, subject, role, remote_address, connected_at_ms, disconnected_at_ms, reconnects, state, hub";
 
 impl Store {
-    /// Keeps sessions, replacing what was there, all or none.
+    /// Keeps sessions, replacing what was there, all or none. What another hub node wrote of a newer connection stays.
     pub fn put_sessions(&self, sessions: Vec<SessionRecord>) -> Reply<()> {
         self.write(sessions.len() * 256, move |database| {
             let sql = &format!(
-                "INSERT INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                "INSERT INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (client_id) DO UPDATE SET subject = ?2, role = ?3, remote_address = ?4,
-                     connected_at_ms = ?5, disconnected_at_ms = ?6, reconnects = ?7, state = ?8"
+                     connected_at_ms = ?5, disconnected_at_ms = ?6, reconnects = ?7, state = ?8, hub = ?9
+                 WHERE sessions.hub = ?9 OR sessions.connected_at_ms < ?5"
             );
             for session in sessions {
                 database.session.execute(
@@ -49,6 +52,7 @@ impl Store {
                         session.disconnected_at_ms,
                         session.reconnects,
                         session.state,
+                        session.hub,
                     ],
                 )?;
             }
@@ -66,10 +70,27 @@ impl Store {
         })
     }
 
-    /// Forgets sessions that ended before `before_ms`; returns how many.
-    pub fn prune_sessions(&self, before_ms: u64) -> Reply<u64> {
+    /// Ends the open sessions of hub nodes that are not there any more. Returns how many.
+    pub fn end_sessions_without(&self, hubs: Vec<String>, now_ms: u64) -> Reply<u64> {
+        self.write(hubs.len() * 32, move |database| {
+            let sql = "SELECT DISTINCT hub FROM sessions WHERE disconnected_at_ms IS NULL";
+            let open: Vec<String> = database.session.query(sql, params![], |row| row.get(0))?;
+            let mut ended = 0;
+            for hub in open.iter().filter(|hub| !hubs.contains(hub)) {
+                ended += database.session.execute(
+                    "UPDATE sessions SET disconnected_at_ms = ?1 WHERE disconnected_at_ms IS NULL AND hub = ?2",
+                    params![now_ms, hub],
+                )?;
+            }
+            Ok(ended)
+        })
+    }
+
+    /// Forgets sessions that ended before `before_ms`; returns whose.
+    pub fn prune_sessions(&self, before_ms: u64) -> Reply<Vec<String>> {
         self.write(0, move |database| {
-            database.session.execute("DELETE FROM sessions WHERE disconnected_at_ms < ?1", params![before_ms])
+            let sql = "DELETE FROM sessions WHERE disconnected_at_ms < ?1 RETURNING client_id";
+            database.session.query(sql, params![before_ms], |row| row.get(0))
         })
     }
 
@@ -122,5 +143,6 @@ fn read_session(row: Row<'_>) -> Result<SessionRecord, StoreError> {
         disconnected_at_ms: row.get(5)?,
         reconnects: row.get(6)?,
         state: row.get(7)?,
+        hub: row.get(8)?,
     })
 }

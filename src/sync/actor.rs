@@ -14,7 +14,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::SyncError;
-use super::batch::Batch;
+use super::batch::{Batch, Request};
 use super::document::{Document, Limits, Outcome};
 use super::messages::{Get, KeyView, Put, UpdateView};
 use super::outbox::{Outbox, Update};
@@ -22,7 +22,7 @@ use crate::broker::{Broker, Draft};
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::ids::{DocName, TopicName};
-use crate::store::{DocumentChange, DocumentHead, EntryRecord, Store, StoreError};
+use crate::store::{DocumentChange, DocumentHead, DocumentWritten, Store, StoreError, WholeDocument};
 use crate::supervision::{Queued, Restart, supervised};
 use crate::topic::{Published, Reply, TopicError};
 
@@ -57,6 +57,8 @@ pub struct DocumentArgs {
     pub limits: Arc<Limits>,
     /// Documents that there may be.
     pub documents_max: usize,
+    /// Whether other hub nodes write to it.
+    pub is_shared: bool,
     /// Told to the directory; outlives the actor.
     pub standing: Arc<Standing>,
     /// Time.
@@ -74,13 +76,10 @@ pub struct DocumentActor {
     /// Not taken up yet, in order.
     waiting: VecDeque<Request>,
     work: Work,
+    /// Nobody else wrote since, as far as a look at the store just now says.
+    is_fresh: bool,
     announcing: bool,
     args: DocumentArgs,
-}
-
-enum Request {
-    Put(Queued<Put>),
-    Get(Queued<Get>),
 }
 
 enum Work {
@@ -101,6 +100,7 @@ impl DocumentActor {
             outbox: Outbox::default(),
             waiting: VecDeque::new(),
             work: Work::Reading,
+            is_fresh: false,
             announcing: false,
             args,
         }
@@ -127,11 +127,35 @@ impl DocumentActor {
         }));
     }
 
-    fn resume(&mut self, kept: Option<(DocumentHead, Vec<EntryRecord>)>, ctx: &mut Context<Self>) {
+    /// Reads what other hub nodes wrote, before requests are taken up.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        self.work = Work::Reading;
+        let (store, name) = (self.args.store.clone(), self.args.name.clone());
+        let version = self.document.version();
+        let read = async move { store.document_unless_at(name.as_str(), Some(version)).await };
+        ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
+            match read {
+                Ok(Some(newer)) => actor.resume(Some(newer), ctx),
+                Ok(None) => actor.work = Work::Idle,
+                Err(error) => {
+                    actor.work = Work::Unread(error);
+                    ctx.run_later(Duration::from_millis(RETRY_MS), Self::read_store);
+                }
+            }
+            actor.is_fresh = true;
+            actor.go_on(ctx);
+        }));
+    }
+
+    fn resume(&mut self, kept: Option<WholeDocument>, ctx: &mut Context<Self>) {
         let (head, records) = kept.unwrap_or_default();
         self.document = Document::kept(&head, records);
         self.updated_at_ms = head.updated_at_ms;
-        self.outbox = Outbox::restored(head.announced, head.version, self.document.entries());
+        if self.args.is_shared {
+            self.outbox.owe_others(head.announced, head.version, self.document.entries());
+        } else {
+            self.outbox = Outbox::restored(head.announced, head.version, self.document.entries());
+        }
         self.work = Work::Idle;
         self.announce(ctx);
         self.tell_standing();
@@ -150,13 +174,16 @@ impl DocumentActor {
                     let error = SyncError::Store(error.clone());
                     self.take_batch(Some(&error)).fail(&error);
                 }
+                Work::Idle if self.args.is_shared && !std::mem::take(&mut self.is_fresh) => {
+                    return self.look(ctx);
+                }
                 Work::Idle => {
-                    let before = self.document.conflicts();
+                    let (before, base_version) = (self.document.conflicts(), self.document.version());
                     let batch = self.take_batch(None);
                     if batch.updates().next().is_none() && before == batch.conflicts {
                         batch.answer(&self.document, self.updated_at_ms);
                     } else {
-                        self.commit(batch, ctx);
+                        self.commit(batch, base_version, ctx);
                     }
                 }
             }
@@ -191,7 +218,7 @@ impl DocumentActor {
         Batch { puts, gets, forgotten: forgotten_keys, conflicts: self.document.conflicts() }
     }
 
-    fn commit(&mut self, mut batch: Batch, ctx: &mut Context<Self>) {
+    fn commit(&mut self, mut batch: Batch, base_version: u64, ctx: &mut Context<Self>) {
         self.work = Work::Committing;
         self.updated_at_ms = self.args.clock.unix_ms();
         let change = DocumentChange {
@@ -206,6 +233,7 @@ impl DocumentActor {
             entries: batch.records(),
             forgotten: std::mem::take(&mut batch.forgotten),
             documents_max: self.args.documents_max as u64,
+            base_version: self.args.is_shared.then_some(base_version),
         };
         let written = self.args.store.write_document(change);
         ctx.spawn(written.into_actor(self).map(|written, actor, ctx| {
@@ -214,9 +242,14 @@ impl DocumentActor {
         }));
     }
 
-    fn committed(&mut self, written: Result<bool, StoreError>, batch: Batch, ctx: &mut Context<Self>) {
+    fn committed(
+        &mut self,
+        written: Result<DocumentWritten, StoreError>,
+        batch: Batch,
+        ctx: &mut Context<Self>,
+    ) {
         match written {
-            Ok(true) => {
+            Ok(DocumentWritten::Kept) => {
                 self.work = Work::Idle;
                 for (key, entry, cause) in batch.updates() {
                     let (key, entry, cause) = (key.clone(), entry.clone(), cause.clone());
@@ -226,7 +259,14 @@ impl DocumentActor {
                 self.announce(ctx);
                 self.tell_standing();
             }
-            Ok(false) => {
+            Ok(DocumentWritten::Behind) => {
+                // Taken up again, upon what the others wrote.
+                for request in batch.requests().collect::<Vec<_>>().into_iter().rev() {
+                    self.waiting.push_front(request);
+                }
+                self.read_store(ctx);
+            }
+            Ok(DocumentWritten::TooMany) => {
                 batch.fail(&SyncError::TooMany { documents_max: self.args.documents_max });
                 self.read_store(ctx);
             }

@@ -10,6 +10,12 @@ use crate::store::EntryRecord;
 use crate::supervision::Queued;
 use crate::telemetry::{Cause, Counter};
 
+/// What a document is asked for.
+pub(super) enum Request {
+    Put(Queued<Put>),
+    Get(Queued<Get>),
+}
+
 /// Requests, and what becomes of them when the commit is done.
 pub(super) struct Batch {
     pub(super) puts: Vec<(Queued<Put>, Result<Outcome, SyncError>)>,
@@ -25,6 +31,12 @@ impl Batch {
             Ok(Outcome::Applied { entry, .. }) => Some((&put.msg.write.key, entry, &put.cause)),
             _ => None,
         })
+    }
+
+    /// The requests, as if they had not been taken up.
+    pub(super) fn requests(self) -> impl Iterator<Item = Request> {
+        let puts = self.puts.into_iter().map(|(put, _)| Request::Put(put));
+        puts.chain(self.gets.into_iter().map(Request::Get))
     }
 
     /// The newest write of each key: all that the store keeps.

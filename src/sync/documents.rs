@@ -31,6 +31,9 @@ const RECALL_PAGE: usize = 500;
 /// Time before the store is asked again for what topics lack, in milliseconds.
 const RECALL_RETRY_MS: u64 = 1_000;
 
+/// How long another hub node may take to tell the topic what it wrote, in milliseconds.
+const GRACE_MS: u64 = 10_000;
+
 /// What documents are made of.
 pub struct DocumentsArgs {
     /// Starts documents.
@@ -137,6 +140,7 @@ impl Documents {
             broker: args.broker.clone(),
             limits: self.0.limits.clone(),
             documents_max,
+            is_shared: args.broker.shares_store(),
             standing: standing.clone(),
             clock: args.clock.clone(),
             faults: args.faults.clone(),
@@ -189,8 +193,11 @@ impl DocumentsActor {
     }
 
     fn recall(&mut self, ctx: &mut Context<Self>, after: Option<String>) {
-        let store = self.documents.0.args.store.clone();
-        let page = async move { store.unannounced_documents(after.as_deref(), RECALL_PAGE).await };
+        let args = &self.documents.0.args;
+        let (store, now_ms) = (args.store.clone(), args.clock.unix_ms());
+        // What another node is at work on is told by that node.
+        let before_ms = if args.broker.shares_store() { now_ms.saturating_sub(GRACE_MS) } else { u64::MAX };
+        let page = async move { store.unannounced_documents(before_ms, after.as_deref(), RECALL_PAGE).await };
         ctx.spawn(page.into_actor(self).map(|page, actor, ctx| match page {
             Ok(names) => {
                 for name in names.iter().filter_map(|name| DocName::parse(name).ok()) {
@@ -226,5 +233,8 @@ impl Actor for DocumentsActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.recall(ctx, None);
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), |actor, _ctx| actor.documents.sweep());
+        if self.documents.0.args.broker.shares_store() {
+            ctx.run_interval(Duration::from_millis(GRACE_MS), |actor, ctx| actor.recall(ctx, None));
+        }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Outbox {
     updates: VecDeque<Update>,
     /// The topic has every write up to this version of the document.
     announced: u64,
+    /// The newest version that is owed, or was.
+    seen: u64,
 }
 
 impl Outbox {
@@ -38,10 +40,27 @@ impl Outbox {
             .collect();
         updates.sort_unstable_by_key(|update| update.entry.seq);
         let announced = if updates.is_empty() { version } else { announced };
-        Self { updates: updates.into(), announced }
+        Self { updates: updates.into(), announced, seen: version }
+    }
+
+    /// Owes also what other hub nodes wrote and the topic does not have, as far as the store knows: should they end
+    /// before they tell it, it is told all the same, and maybe twice.
+    pub(super) fn owe_others<'a>(
+        &mut self,
+        announced: u64,
+        version: u64,
+        entries: impl Iterator<Item = (&'a Arc<str>, &'a Entry)>,
+    ) {
+        let others = Self::restored(announced.max(self.seen), version, entries);
+        if self.updates.is_empty() && others.updates.is_empty() {
+            self.announced = self.announced.max(announced);
+        }
+        self.updates.extend(others.updates);
+        self.seen = self.seen.max(version);
     }
 
     pub(super) fn push(&mut self, update: Update) {
+        self.seen = self.seen.max(update.entry.seq);
         self.updates.push_back(update);
     }
 
@@ -94,5 +113,19 @@ mod tests {
         assert_eq!((seqs(&outbox), outbox.announced()), (vec![5], 4));
         outbox.told(9);
         assert_eq!((outbox.is_empty(), outbox.announced(), outbox.is_full()), (true, 5, false));
+    }
+
+    #[test]
+    fn what_others_wrote_is_owed_until_the_store_knows_that_it_was_told() {
+        let mut outbox = Outbox::default();
+        outbox.push(Update { key: "b".into(), entry: entry(5), cause: Cause::own() });
+        let others = [("d".into(), entry(6)), ("b".into(), entry(5)), ("e".into(), entry(7))];
+        outbox.owe_others(6, 7, others.iter().map(|(key, entry)| (key, entry)));
+        let seqs: Vec<_> = outbox.front(9).map(|update| update.entry.seq).collect();
+        assert_eq!(seqs, [5, 7], "each once, and not what the topic has");
+        outbox.told(9);
+        assert_eq!(outbox.announced(), 7);
+        outbox.owe_others(9, 9, std::iter::empty());
+        assert_eq!((outbox.announced(), outbox.is_empty()), (9, true), "others told it");
     }
 }

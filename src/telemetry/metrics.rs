@@ -77,6 +77,8 @@ rows! {
         EngineOutages = "engine_outages", None, "Times that Redis was gone";
         EngineReconnects = "engine_reconnects", None, "Times that the connection on which Redis pushes broke";
         EngineGaps = "engine_gaps", Some("outcome"), "Messages of other nodes that did not come by themselves: read in Redis, or lost";
+        OwnershipBeatsFailed = "ownership_beats_failed", None, "Times that the database did not say which hub node owns what";
+        OwnershipChanges = "ownership_changes", Some("unit"), "Times that this hub node began or ceased to own a unit, by unit";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";
         MailboxRefused = "mailbox_refused", Some("mailbox"), "Items that a full mailbox refused, by mailbox";
         MailboxDead = "mailbox_dead", Some("mailbox"), "Items that became dead letters, by mailbox";
@@ -107,6 +109,7 @@ rows! {
         MailboxDeadLetters = "mailbox_dead_letters", Some("mailbox"), "Dead letters that are kept, by mailbox";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
         EngineUp = "engine_up", None, "Whether the way through Redis and back is good, of a hub that has one: 0 or 1";
+        OwnedUnits = "owned_units", Some("unit"), "Whether this hub node owns the unit, of one that shares a store: 0 or 1";
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";
         EventLoopLagMs = "event_loop_lag_ms", None, "Lag of the worst event loop, milliseconds";
         ResidentBytes = "process_resident_memory_bytes", None, "Resident memory of the hub";

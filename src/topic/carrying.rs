@@ -27,6 +27,9 @@ use crate::store::Store;
 use crate::supervision::{Queued, WeakInbox};
 use crate::telemetry::{Cause, Counter};
 
+/// Kind of the notice that a node publishes to a topic for the first time: its name, the epoch and the offset before.
+pub const OPENED: &str = "opened";
+
 /// Messages and bytes of one batch to Redis.
 pub(super) const BATCH_MESSAGES_MAX: usize = 256;
 pub(super) const BATCH_BYTES_MAX: usize = 1 << 20;
@@ -74,6 +77,8 @@ pub(super) struct Carriage {
     pub(super) committing: Committing,
     /// A batch is on its way.
     under_way: bool,
+    /// Other nodes know that something was published here.
+    is_known: bool,
     /// A gap is being looked at.
     pub(super) filling: bool,
     /// Something may not have come since that began.
@@ -103,6 +108,7 @@ impl Carriage {
             outbound: VecDeque::new(),
             committing: Committing::default(),
             under_way: false,
+            is_known: false,
             filling: false,
             again: false,
             wanted_ms: 0,
@@ -246,6 +252,12 @@ impl TopicActor {
             offset,
         };
         self.answer_with(reply.pay(), Ok(published));
+        if let Some(carriage) = &mut self.carriage
+            && !std::mem::replace(&mut carriage.is_known, true)
+            && !self.kind.personal
+        {
+            carriage.carrier.say(OPENED, format!("{} {epoch} {}", self.args.name, offset - 1));
+        }
         let came = self.arrive(epoch, offset, message, Some(permit));
         if came.is_none() {
             Counter::Published.add(1);

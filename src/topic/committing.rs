@@ -26,6 +26,9 @@ use crate::supervision::Queued;
 /// Messages that wait to be pushed; older ones are read by the other nodes.
 const PUSHES_MAX: usize = 4_096;
 
+/// Kind of the notice that a personal topic, which it names, has a new message: its owner may be at another node.
+pub const MAIL: &str = "mail";
+
 /// Messages that one look into the store brings.
 const PAGE: usize = 1_000;
 
@@ -143,7 +146,14 @@ impl TopicActor {
         let Some((epoch, first, messages)) = carriage.committing.next_push() else { return };
         carriage.committing.is_pushing = true;
         let (carrier, stream) = (carriage.carrier.clone(), carriage.stream.clone());
-        let pushed = async move { carrier.push(&stream, &epoch, first, &messages).await };
+        let is_personal = self.kind.personal;
+        let pushed = async move {
+            let pushed = carrier.push(&stream, &epoch, first, &messages).await;
+            if is_personal {
+                carrier.say(MAIL, stream.name.to_string());
+            }
+            pushed
+        };
         ctx.spawn(pushed.into_actor(self).map(|pushed, actor, ctx| {
             if let Err(error) = pushed {
                 tracing::debug!(topic = %actor.args.name, %error, "other nodes find messages in the store");

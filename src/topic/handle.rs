@@ -317,6 +317,11 @@ impl TopicHandle {
         self.0.inbox.ask(FindMessages { ids }, cause, timeout).await.ok().flatten()
     }
 
+    /// Whether hub nodes share it.
+    pub fn is_shared(&self) -> bool {
+        self.0.seat.is_some()
+    }
+
     /// Whether this node follows what hub nodes keep of it in their store.
     pub fn follows_store(&self) -> bool {
         self.0.seat.is_some() && self.0.kind.kept == Kept::Store && self.0.interest.is_wanted()

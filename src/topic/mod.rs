@@ -42,6 +42,8 @@ use crate::protocol::codes::Code;
 
 pub use actor::{TopicActor, TopicArgs};
 pub use bundle::Bundle;
+pub use carrying::OPENED;
+pub use committing::MAIL;
 pub use filter::Filter;
 pub use handle::{TopicHandle, TopicId};
 pub use inbox::Taken;

@@ -274,3 +274,35 @@ async fn what_is_answered_while_redis_hangs_is_delivered_where_the_answer_says()
     redis.go_on();
     engine_is(&hub, "healthy").await;
 }
+
+#[tokio::test]
+async fn a_wildcard_finds_topics_of_other_nodes_with_their_first_message() {
+    let redis = Redis::start();
+    let (here, there) = (node(&redis.url()), node(&redis.url()));
+    let mut writer = Client::open_as(&there, "writer", "admin").await;
+    writer.publish("orders:old", json!("before")).await;
+    let mut reader = Client::open_as(&here, "reader", "admin").await;
+    reader.request("subscribe", json!({ "topics": ["orders:*"] }), "subscribed").await;
+    // One that was open there is found: from then on its messages come.
+    until("a message of the topic that was open", async || {
+        writer.publish("orders:old", json!("after")).await;
+        reader.ask("ping", json!({})).await;
+        reader.has_waiting("message").then_some(())
+    })
+    .await;
+    let old = reader.message().await;
+    assert_eq!((&*old.topic, &old.payload), ("orders:old", &json!("after")));
+    for n in 0..5 {
+        writer.publish(&format!("orders:new-{n}"), json!(n)).await;
+    }
+    let mut found = Vec::new();
+    while found.len() < 5 {
+        let message = reader.message().await;
+        if message.topic != "orders:old" {
+            assert_eq!(message.offset, 1);
+            found.push(message.topic);
+        }
+    }
+    found.sort();
+    assert_eq!(found, (0..5).map(|n| format!("orders:new-{n}")).collect::<Vec<_>>());
+}

@@ -93,6 +93,7 @@ impl Scene {
             lab: false,
             rules: None,
             redis_url: None,
+            advertise: None,
         };
         change(&mut options);
         let hub = Hub::start(options, bind("127.0.0.1:0".parse().unwrap()).unwrap()).await.unwrap();

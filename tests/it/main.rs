@@ -17,9 +17,14 @@ mod breakers;
 mod cli;
 /// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
 mod cluster;
+/// Clients of several hub nodes: their sessions and queues are the same at each.
+mod cluster_clients;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
+/// People and machines of several hub nodes: whoever asks, at whichever node, gets the same answer.
 mod cluster_people;
+/// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.
+mod cluster_sync;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
 mod drain;
 /// What the hub acknowledged is not lost, whenever it is killed.

@@ -1,6 +1,7 @@
 //! Personal topics: who has one, who is connected to get it, and what a session has taken out; sessions as the
 //! store keeps them.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::topic::{Member, Taken};
 
 impl Client {
     /// What the store keeps of the session.
-    pub(super) fn record(&self, id: &ClientId) -> SessionRecord {
+    pub(super) fn record(&self, id: &ClientId, hub: &str) -> SessionRecord {
         SessionRecord {
             client_id: id.to_string(),
             subject: self.subject.to_string(),
@@ -24,6 +25,7 @@ impl Client {
             reconnects: u64::from(self.reconnects),
             // A session is numbers and texts: it can be written.
             state: serde_json::to_string(&self.session).unwrap_or_default(),
+            hub: hub.to_owned(),
         }
     }
 
@@ -96,10 +98,27 @@ impl Clients {
         let mut records = Vec::new();
         for id in ids {
             if known.changed.remove(&id) {
-                records.extend(known.clients.get(&id).map(|client| client.record(&id)));
+                records.extend(known.clients.get(&id).map(|client| client.record(&id, &self.hub)));
             }
         }
         Some(records)
+    }
+
+    /// Names of the personal topics of all clients that are connected.
+    pub fn queues_of_connected(&self) -> Vec<String> {
+        let known = self.known.lock();
+        let connected = known.clients.iter().filter(|(_, client)| client.place.is_some());
+        let subjects = connected.clone().map(|(_, client)| &*client.subject).collect::<HashSet<_>>();
+        let mut queues: Vec<_> = connected.map(|(id, _)| Personal::Client.topic(id.as_str(), "")).collect();
+        queues.extend(subjects.into_iter().map(|subject| Personal::User.topic("", subject)));
+        queues
+    }
+
+    /// The session of a client, to be written before anything else is done with it.
+    pub(in crate::connection) fn take_record(&self, id: &ClientId) -> Option<SessionRecord> {
+        let mut known = self.known.lock();
+        known.changed.remove(id);
+        known.clients.get(id).map(|client| client.record(id, &self.hub))
     }
 
     /// The connections that get a personal topic, with what their sessions took out of it: worker and member.

@@ -47,7 +47,7 @@ pub async fn queue(
     query.check()?;
     let services = &state.services;
     let name = TopicName::parse(&Personal::Client.topic(client_id.as_str(), ""))?;
-    services.find_queue(&name).await;
+    services.look_at_session(&client_id).await;
     let subject = services.clients.subject(&client_id);
     let is_own = subject.as_deref() == Some(&*caller.0.sub);
     if !is_own && !permission::may_subscribe(&caller.0, None, name.as_str()) {

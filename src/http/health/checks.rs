@@ -45,7 +45,7 @@ pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
         ("event_loop", Box::pin(async { event_loop(state) })),
         ("breakers", Box::pin(async { judge_breakers(&state.services.breakers.views()) })),
     ];
-    if let Some(carrier) = &state.carrier {
+    if let Some(carrier) = &state.services.carrier {
         probes.push(("engine", Box::pin(async { judge_engine(carrier.way()) })));
     }
     probes

@@ -131,7 +131,7 @@ fn alerts_that_waited_become_open_ones_that_are_not_announced() {
         "labels":{"b":"c"}},"transition":{"from":null,"to":"firing","actor":"ann","reason":"posted"}}"#;
     let sql = "INSERT INTO held_alerts (topic, message, held_at_ms) VALUES ('alerts_error', ?1, 7)";
     session.execute(sql, params![message.as_bytes()]).unwrap();
-    assert_eq!(migrate_session(&session, &place, MIGRATIONS, 0).unwrap(), ["0012_held_alerts_opened"]);
+    assert_eq!(migrate_session(&session, &place, &MIGRATIONS[..12], 0).unwrap(), ["0012_held_alerts_opened"]);
     let sql = "SELECT a.state, a.severity, a.labels, h.at_ms, h.actor, h.announced
                FROM alerts a JOIN alert_state_history h ON h.alert_id = a.id";
     let found: (String, u8, String, i64, String, bool) = session

@@ -7,6 +7,7 @@ mod documents;
 mod events;
 mod failures;
 mod group_commit;
+mod leases;
 mod load_tests;
 mod migrations;
 mod outage;

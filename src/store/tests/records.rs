@@ -5,7 +5,9 @@ use super::{Backend, fixture, on_each};
 
 on_each!(
     nodes_keep_their_first_and_newest_sighting,
+    a_node_is_of_the_hub_that_took_it_last,
     sessions_are_replaced_ended_and_forgotten,
+    the_newest_connection_of_a_session_counts_whichever_hub_it_was_at,
     a_user_name_is_taken_once,
     of_two_rotations_at_the_same_time_one_wins_and_then_the_family_is_void,
     a_refresh_token_ends_with_its_time_and_with_its_user,
@@ -23,7 +25,54 @@ fn node(name: &str, last_seen_ms: u64) -> NodeRecord {
         ttl_ms: 15_000,
         first_seen_ms: last_seen_ms,
         last_seen_ms,
+        hub: "one".into(),
+        transitions: vec![serde_json::json!({ "to": "online" })],
     }
+}
+
+async fn a_node_is_of_the_hub_that_took_it_last(backend: Backend) {
+    let f = fixture(backend);
+    assert_eq!(f.store.take_node("web-1", "one").await, Ok(None), "not known yet");
+    f.store.put_node(node("web-1", 100)).await.unwrap();
+    assert_eq!(f.store.touch_node("web-1", "one", "online", 200).await, Ok(true));
+    let taken = f.store.take_node("web-1", "two").await.unwrap().unwrap();
+    assert_eq!(taken, NodeRecord { hub: "two".into(), last_seen_ms: 200, ..node("web-1", 100) });
+    assert_eq!(f.store.touch_node("web-1", "one", "online", 300).await, Ok(false));
+    assert_eq!(
+        f.store.silence_node("web-1", "one", ("online", "late"), &[]).await,
+        Ok(false),
+        "it is heard elsewhere"
+    );
+    let steps = [serde_json::json!({ "to": "late" })];
+    assert_eq!(f.store.silence_node("web-1", "two", ("online", "late"), &steps).await, Ok(true));
+    assert_eq!(
+        f.store.silence_node("web-1", "two", ("online", "late"), &steps).await,
+        Ok(false),
+        "said once"
+    );
+    assert_eq!(
+        f.store.touch_node("web-1", "two", "online", 300).await,
+        Ok(false),
+        "it is not what it was taken for"
+    );
+    f.store.put_node(NodeRecord { hub: "three".into(), ..node("web-2", 1) }).await.unwrap();
+    f.store
+        .put_node(NodeRecord { state: "offline".into(), hub: "gone".into(), ..node("web-3", 1) })
+        .await
+        .unwrap();
+    let orphans = async |hubs: &[&str], limit| {
+        let hubs = hubs.iter().map(|hub| (*hub).to_owned()).collect();
+        let found = f.store.orphaned_nodes(hubs, limit).await.unwrap().into_iter();
+        found.map(|node| (node.name, node.transitions)).collect::<Vec<_>>()
+    };
+    assert_eq!(orphans(&["three"], 9).await, [("web-1".to_owned(), steps.to_vec())]);
+    assert_eq!(
+        (orphans(&["two", "three"], 9).await.len(), orphans(&[], 9).await.len(), orphans(&[], 1).await.len()),
+        (0, 2, 1)
+    );
+    let mut states = f.store.node_states().await.unwrap();
+    states.sort();
+    assert_eq!(states, [("late".to_owned(), 1), ("offline".to_owned(), 1), ("online".to_owned(), 1)]);
 }
 
 async fn nodes_keep_their_first_and_newest_sighting(backend: Backend) {
@@ -61,6 +110,7 @@ fn session(client_id: &str, disconnected_at_ms: Option<u64>) -> SessionRecord {
         disconnected_at_ms,
         reconnects: 2,
         state: r#"{"began_ms":10}"#.into(),
+        hub: "one".into(),
     }
 }
 
@@ -71,9 +121,32 @@ async fn sessions_are_replaced_ended_and_forgotten(backend: Backend) {
     assert_eq!(f.store.session("a").await.unwrap(), Some(session("a", Some(60))));
     assert_eq!(f.store.end_sessions(100).await.unwrap(), 1, "only c was open");
     assert_eq!(f.store.session("c").await.unwrap(), Some(session("c", Some(100))));
-    assert_eq!(f.store.prune_sessions(60).await.unwrap(), 1);
+    assert_eq!(f.store.prune_sessions(60).await.unwrap(), ["b"]);
     assert_eq!(f.store.sessions(Some("a"), 10).await.unwrap(), [session("c", Some(100))]);
     assert_eq!(f.store.sessions(None, 1).await.unwrap(), [session("a", Some(60))]);
+}
+
+async fn the_newest_connection_of_a_session_counts_whichever_hub_it_was_at(backend: Backend) {
+    let f = fixture(backend);
+    let put = |record: SessionRecord| f.store.put_sessions(vec![record]);
+    let at = |hub: &str, connected_at_ms: u64| SessionRecord {
+        hub: hub.into(),
+        connected_at_ms,
+        ..session("a", None)
+    };
+    put(at("one", 10)).await.unwrap();
+    put(at("two", 11)).await.unwrap();
+    put(SessionRecord { disconnected_at_ms: Some(12), ..at("one", 10) }).await.unwrap();
+    put(at("one", 11)).await.unwrap();
+    assert_eq!(f.store.session("a").await.unwrap(), Some(at("two", 11)), "the former hub comes late");
+    put(at("two", 9)).await.unwrap();
+    assert_eq!(f.store.session("a").await.unwrap(), Some(at("two", 9)), "a hub's own clock may go back");
+    f.store.put_sessions(vec![SessionRecord { hub: "three".into(), ..session("b", None) }]).await.unwrap();
+    assert_eq!(f.store.sessions_of("alice", 9).await.unwrap().len(), 2);
+    assert_eq!(f.store.sessions_of("bob", 9).await.unwrap(), []);
+    assert_eq!(f.store.end_sessions_without(vec!["two".into()], 50).await.unwrap(), 1);
+    let ended = f.store.session("b").await.unwrap().unwrap();
+    assert_eq!(ended.disconnected_at_ms, Some(50), "its hub is gone");
 }
 
 fn user(name: &str) -> UserRecord {

@@ -1,40 +1,11 @@
 //! Rooms over several hub nodes.
 
-use infrawatch::config::WebhookEvent;
-use infrawatch_servers::{Postgres, Redis};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::hub::{Client, Hub, RawSocket, until};
+use super::Cluster;
+use crate::hub::{Client, RawSocket, until};
 use crate::webhooks::Receiver;
-
-/// How long the members of a node that is not heard are believed, in milliseconds.
-const TTL_MS: u64 = 3_000;
-
-struct Cluster {
-    redis: Redis,
-    postgres: Postgres,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        Self { redis: Redis::start(), postgres: Postgres::start() }
-    }
-
-    fn node(&self, name: &str, receiver: Option<&Receiver>) -> Hub {
-        let (redis, postgres) = (self.redis.url(), self.postgres.url());
-        let arguments = ["--redis-url", &redis, "--postgres-url", &postgres, "--limits", "off"];
-        Hub::with_arguments(&arguments, |settings| {
-            settings.engine.probe_ms = 500;
-            settings.engine.call_ms_max = 500;
-            settings.room.presence_ttl_ms = TTL_MS;
-            settings.room.grace_ms = 200;
-            settings.sampler.node = name.to_owned();
-            let events = [WebhookEvent::RoomOccupied, WebhookEvent::RoomVacated];
-            settings.webhook = receiver.map(|receiver| receiver.section(&events)).into_iter().collect();
-        })
-    }
-}
 
 async fn join(client: &mut Client, room: &str) -> Vec<String> {
     ids(&client.request("join_room", json!({ "room": room }), "room_joined").await)
@@ -77,9 +48,9 @@ async fn the_members_of_all_nodes_are_one_room_and_other_programs_are_told_once(
     let cluster = Cluster::start();
     let mut receiver = Receiver::start(&[]).await;
     let nodes = ["one", "two", "three"].map(|name| cluster.node(name, Some(&receiver)));
-    let mut ann = Client::open_as(&nodes[0], "ann", "admin").await;
-    let mut bob = Client::open_as(&nodes[1], "bob", "admin").await;
-    let mut eve = Client::open_as(&nodes[2], "eve", "admin").await;
+    let mut ann = cluster.client(&nodes[0], "ann").await;
+    let mut bob = cluster.client(&nodes[1], "bob").await;
+    let mut eve = cluster.client(&nodes[2], "eve").await;
     assert_eq!(join(&mut ann, "ops").await, ["ann"]);
     assert_eq!(receiver.events(1).await, ["room_occupied"]);
     sees(&mut bob, "ops", &["ann"]).await;
@@ -94,7 +65,7 @@ async fn the_members_of_all_nodes_are_one_room_and_other_programs_are_told_once(
     let payload = ann.request("presence", json!({ "room": "ops" }), "presence").await;
     assert_eq!(payload["members"][1]["info"], json!({ "mood": "good" }));
     // The same client by a second node, as when it comes back elsewhere before the first has noticed.
-    let mut bob_again = Client::open_as(&nodes[2], "bob", "admin").await;
+    let mut bob_again = cluster.client(&nodes[2], "bob").await;
     bob_again.request("join_room", json!({ "room": "ops", "info": { "mood": "good" } }), "room_joined").await;
     bob.leave().await;
     bob_again.request("leave_room", json!({ "room": "ops" }), "room_left").await;
@@ -114,14 +85,13 @@ async fn the_members_of_a_killed_node_leave_once_and_who_comes_elsewhere_stays()
     let cluster = Cluster::start();
     let mut receiver = Receiver::start(&[]).await;
     let [mut one, two, three] = ["one", "two", "three"].map(|name| cluster.node(name, Some(&receiver)));
-    let mut watchers =
-        [Client::open_as(&two, "w2", "admin").await, Client::open_as(&three, "w3", "admin").await];
+    let mut watchers = [cluster.client(&two, "w2").await, cluster.client(&three, "w3").await];
     for watcher in &mut watchers {
         join(watcher, "ops").await;
     }
     assert_eq!(receiver.events(1).await, ["room_occupied"]);
-    let mut stays = Client::open_as(&one, "stays", "admin").await;
-    let mut goes = Client::open_as(&one, "goes", "admin").await;
+    let mut stays = cluster.client(&one, "stays").await;
+    let mut goes = cluster.client(&one, "goes").await;
     join(&mut stays, "ops").await;
     join(&mut goes, "ops").await;
     join(&mut goes, "alone").await;
@@ -130,7 +100,7 @@ async fn the_members_of_a_killed_node_leave_once_and_who_comes_elsewhere_stays()
         watcher.first("goes", |frame| frame["payload"]["member"]["client_id"] == "goes").await;
     }
     one.process.kill();
-    let mut stays = Client::open_as(&two, "stays", "admin").await;
+    let mut stays = cluster.client(&two, "stays").await;
     assert_eq!(join(&mut stays, "ops").await, ["goes", "stays", "w2", "w3"]);
     for watcher in &mut watchers {
         let left = watcher.next_of("member_left").await["payload"]["member"]["client_id"].clone();
@@ -139,7 +109,7 @@ async fn the_members_of_a_killed_node_leave_once_and_who_comes_elsewhere_stays()
     }
     assert_eq!(receiver.events(1).await, ["room_vacated"], "of alone, by a node that had nobody in it");
     // Nobody is told twice, or of somebody who stayed.
-    let mut last = Client::open_as(&two, "zz", "admin").await;
+    let mut last = cluster.client(&two, "zz").await;
     join(&mut last, "ops").await;
     for watcher in &mut watchers {
         watcher.first("zz", |frame| frame["payload"]["member"]["client_id"] == "zz").await;
@@ -153,8 +123,8 @@ async fn the_members_of_a_killed_node_leave_once_and_who_comes_elsewhere_stays()
 async fn a_node_that_stood_still_is_out_and_comes_back() {
     let cluster = Cluster::start();
     let [one, two] = ["one", "two"].map(|name| cluster.node(name, None));
-    let mut ann = Client::open_as(&one, "ann", "admin").await;
-    let mut bob = Client::open_as(&two, "bob", "admin").await;
+    let mut ann = cluster.client(&one, "ann").await;
+    let mut bob = cluster.client(&two, "bob").await;
     join(&mut ann, "ops").await;
     sees(&mut bob, "ops", &["ann"]).await;
     join(&mut bob, "ops").await;
@@ -170,9 +140,9 @@ async fn a_node_that_stood_still_is_out_and_comes_back() {
 async fn while_redis_is_gone_a_node_shows_its_own_members_and_all_when_it_is_back() {
     let mut cluster = Cluster::start();
     let [one, two] = ["one", "two"].map(|name| cluster.node(name, None));
-    let mut ann = Client::open_as(&one, "ann", "admin").await;
-    let mut bob = Client::open_as(&two, "bob", "admin").await;
-    let mut eve = Client::open_as(&two, "eve", "admin").await;
+    let mut ann = cluster.client(&one, "ann").await;
+    let mut bob = cluster.client(&two, "bob").await;
+    let mut eve = cluster.client(&two, "eve").await;
     join(&mut ann, "ops").await;
     sees(&mut bob, "ops", &["ann"]).await;
     join(&mut bob, "ops").await;
@@ -193,14 +163,14 @@ async fn while_redis_is_gone_a_node_shows_its_own_members_and_all_when_it_is_bac
 async fn who_was_at_a_node_that_stops_leaves_after_the_grace() {
     let cluster = Cluster::start();
     let [one, two] = ["one", "two"].map(|name| cluster.node(name, None));
-    let mut ann = Client::open_as(&one, "ann", "admin").await;
-    let mut bob = Client::open_as(&two, "bob", "admin").await;
+    let mut ann = cluster.client(&one, "ann").await;
+    let mut bob = cluster.client(&two, "bob").await;
     join(&mut bob, "ops").await;
     join(&mut ann, "ops").await;
     assert_eq!(told(&mut bob).await, came("ann", 2));
     drop(one);
     assert_eq!(told(&mut bob).await, went("ann", 1));
     let third = cluster.node("three", None);
-    let mut eve = Client::open_as(&third, "eve", "admin").await;
+    let mut eve = cluster.client(&third, "eve").await;
     sees(&mut eve, "ops", &["bob"]).await;
 }

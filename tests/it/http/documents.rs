@@ -97,7 +97,7 @@ async fn a_start_publishes_what_the_end_before_it_cut_short() {
     });
     assert_eq!(told[0]["payload"], expected);
     let unannounced = crate::hub::until("the store knows", async || {
-        let left = scene.state.store.unannounced_documents(None, 9).await.unwrap();
+        let left = scene.state.store.unannounced_documents(u64::MAX, None, 9).await.unwrap();
         left.is_empty().then_some(left)
     });
     unannounced.await;

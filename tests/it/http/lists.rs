@@ -188,7 +188,7 @@ async fn connections_are_counted_and_listed() {
     // As a restarted hub finds it in its store.
     clients.all_changed();
     let mut ended = clients.take_changed(10).into_iter().find(|record| record.client_id == "b").unwrap();
-    ended.disconnected_at_ms = Some(2_000);
+    (ended.connected_at_ms, ended.disconnected_at_ms) = (1_500, Some(2_000));
     clients.recall(vec![ended], 9_000);
     let pages = scene.pages("/api/v1/connections/list", 2).await;
     let all: Vec<_> = pages.concat();

@@ -62,6 +62,7 @@ impl Inside {
             lab: true,
             rules: None,
             redis_url: None,
+            advertise: None,
         };
         change(&mut options);
         let (stop, stopped) = oneshot::channel();

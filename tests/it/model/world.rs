@@ -82,6 +82,7 @@ impl World {
             lab: true,
             rules: None,
             redis_url: None,
+            advertise: None,
         };
         let listener = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let started = Instant::now();

@@ -6,6 +6,7 @@ use infrawatch::supervision::fault::Phase;
 use infrawatch::supervision::{ChildSpec, FailurePhase, KindState, OnGiveUp};
 use serde_json::json;
 
+use super::Servers;
 use crate::hub::{Ended, Inside, until};
 
 /// One crash more than a row is restarted for.
@@ -162,10 +163,8 @@ async fn a_connection_that_crashes_too_often_is_closed_and_nobody_else_notices()
 async fn a_root_that_crashes_too_often_ends_the_hub_with_its_reason() {
     let is_root = |row: &ChildSpec| row.parent.is_none() && row.on_give_up == OnGiveUp::Escalate;
     for row in table().into_iter().filter(is_root) {
-        // A hub alone has no way to other nodes.
-        let redis = (row.kind == "engine").then(infrawatch_servers::Redis::start);
-        let redis_url = redis.as_ref().map(infrawatch_servers::Redis::url);
-        let mut hub = Inside::with(|options| options.redis_url = redis_url);
+        let servers = Servers::of(row.kind);
+        let mut hub = Inside::with(|options| servers.tell(options));
         let mut client = hub.client("alice").await;
         let one = if ["shard", "lag_probe"].contains(&row.kind) { "worker-0" } else { row.kind };
         hub.state.services.tree.arm(row.kind, one, Phase::Handler, too_often(row.kind));

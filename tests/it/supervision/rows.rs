@@ -8,6 +8,7 @@ use infrawatch::ids::RoomName;
 use infrawatch::supervision::fault::Phase;
 use serde_json::{Value, json};
 
+use super::Servers;
 use crate::hub::{Client, Ended, Inside, until};
 
 /// Rules on the samples of the nodes.
@@ -19,6 +20,7 @@ fn victim(kind: &str) -> &'static str {
         "keeper" => "keeper",
         "breakers" => "breakers",
         "engine" => "engine",
+        "ownership" => "ownership",
         "lab_faults" => "lab_faults",
         "broker" => "broker",
         "topic" => "bench:a",
@@ -158,9 +160,8 @@ async fn answered(client: &mut Client, ids: &[String], kind: &str) -> bool {
 
 /// Crashes the row's victim in a phase while clients work, and looks at what became of everybody.
 async fn crash_row(kind: &'static str, phase: Phase) {
-    // A hub alone has no way to other nodes.
-    let redis = (kind == "engine").then(infrawatch_servers::Redis::start);
-    let hub = Inside::with(|options| options.redis_url = redis.as_ref().map(infrawatch_servers::Redis::url));
+    let servers = Servers::of(kind);
+    let hub = Inside::with(|options| servers.tell(options));
     let mut cast = Cast::gather(&hub).await;
     let before = look(&hub).await;
     let (mut alices, mut carols) = send_load(&mut cast, 0).await;
