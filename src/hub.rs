@@ -369,6 +369,7 @@ impl Hub {
             }
             Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
+        state.services.rooms.end().await;
         sessions::write(&state).await;
         owning::leave(&state).await;
         state.store.close().await;

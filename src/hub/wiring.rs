@@ -95,7 +95,11 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         clock: clock.clone(),
     };
     let (own_alerts, rules) = alerts_and_rules(own_alerts, handover);
+    let shared_by =
+        carrier.as_ref().filter(|_| store.is_apart()).map(|carrier| Arc::from(carrier.instance()));
     let fleet = Fleet::new(FleetArgs {
+        hub: shared_by.clone(),
+        ownership: ownership.clone(),
         tree: tree.clone(),
         broker: broker.clone(),
         store: store.clone(),
@@ -105,7 +109,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     });
     let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
     let shards = Shards::default();
-    let shared_by = carrier.as_ref().filter(|_| store.is_apart()).map_or("", Carrier::instance);
+    let shared_by: &str = shared_by.as_deref().unwrap_or_default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Arc::new(Services {
         broker,
@@ -171,7 +175,8 @@ fn delivery(
         clock: clock.clone(),
         faults: faults.cloned(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
+    let parts = (tree.clone(), broker.clone(), webhooks.clone());
+    let rooms = Rooms::new(parts, room, carrier, clock.clone());
     let documents = Documents::new(DocumentsArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -225,6 +230,7 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
         elsewhere::hear_of_topics(state, carrier);
         if services.broker.shares_store() {
             elsewhere::hear_of_clients(state, carrier);
+            elsewhere::hear_of_revocations(state, carrier);
         }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
     }

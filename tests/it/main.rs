@@ -26,6 +26,8 @@ mod cluster_kept;
 mod cluster_model;
 /// What only one hub node may do: one does it, whichever is killed, stopped or drained, and whichever is asked.
 mod cluster_owner;
+/// People and machines of several hub nodes: whoever asks, at whichever node, gets the same answer.
+mod cluster_people;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.
 mod cluster_sync;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.

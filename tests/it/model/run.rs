@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use infrawatch::broker::Draft;
 use infrawatch::ids::TopicName;
+use infrawatch::ownership::Fence;
 use infrawatch::protocol::priority::Priority;
 use infrawatch::telemetry::Cause;
 use infrawatch::topic::{Member, Reply};
@@ -181,7 +182,7 @@ impl<'a> Run<'a> {
             priority,
             key: message.key.map(|key| Arc::from(KEYS[key])),
             event_type: None,
-            fence: None,
+            fence: Fence::Alone,
         };
         let broker = &self.world.state.services.broker;
         broker.publish(&self.names[topic], draft, Reply::Nobody, &Cause::own()).unwrap();
