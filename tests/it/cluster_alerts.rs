@@ -124,6 +124,16 @@ impl Scene {
     }
 }
 
+fn absence(absent_seconds: u64) -> Value {
+    json!({ "kind": "absence", "comparison": null, "value": null, "absent_seconds": absent_seconds,
+        "matchers": ["node=~.+"] })
+}
+
+/// A frame with a sample of now.
+fn now(value: f64) -> Value {
+    json!({ "node": "web-1", "samples": [{ "name": "cpu_percent", "value": value, "labels": {} }] })
+}
+
 /// The other places than one.
 fn others(place: usize) -> Vec<usize> {
     (0..3).filter(|other| *other != place).collect()
@@ -192,7 +202,13 @@ async fn what_breaches_and_ends_while_nobody_owns_alerts_is_one_alert_and_what_f
     let beside = others(owner)[0];
     let mut screen = scene.subscriber(beside).await;
     let (mut first, mut second) = (scene.agent(beside, "web-1").await, scene.agent(beside, "web-2").await);
+    let mut third = scene.agent(beside, "web-3").await;
     // Over and told before: it is not opened again by samples that are read again.
+    scene.sample(&mut third, "web-3", 90.0).await;
+    scene.sample(&mut third, "web-3", 2.0).await;
+    for expected in ["firing", "resolved"] {
+        assert_eq!(told(&mut screen).await, expected);
+    }
     scene.sample(&mut first, "web-1", 91.0).await;
     scene.sample(&mut first, "web-1", 3.0).await;
     scene.sample(&mut first, "web-1", 92.0).await;
@@ -213,11 +229,11 @@ async fn what_breaches_and_ends_while_nobody_owns_alerts_is_one_alert_and_what_f
     let step = |node: &str, to: &str| (node.to_owned(), to.to_owned());
     steps.sort();
     assert_eq!(steps, [step("web-1", "resolved"), step("web-2", "firing"), step("web-2", "resolved")]);
-    assert_eq!(scene.alerts(beside).await.len(), 3);
+    assert_eq!(scene.alerts(beside).await.len(), 4);
     // The next step is that of the next breach, and of nothing else.
     scene.sample(&mut second, "web-2", 96.0).await;
     assert_eq!(told(&mut screen).await, "firing");
-    assert_eq!(scene.alerts(beside).await.len(), 4);
+    assert_eq!(scene.alerts(beside).await.len(), 5);
 }
 
 #[tokio::test]
@@ -262,29 +278,48 @@ async fn while_redis_is_gone_the_owner_judges_its_own_samples_and_the_others_com
     assert_eq!(scene.hubs[beside].metric("infrawatch_rule_moments_dropped_total").await, 0);
 }
 
+#[tokio::test]
+async fn while_redis_is_gone_nobody_is_absent_because_of_it() {
+    let mut scene = Scene::start();
+    let owner = scene.owner_of(&[0, 1, 2]).await;
+    scene.rule(owner, absence(4)).await;
+    let beside = others(owner)[0];
+    let mut agent = scene.agent(beside, "web-1").await;
+    agent.request("metrics", now(1.0), "metrics_ack").await;
+    let rule = "/api/v1/rules/cpu";
+    until("it is seen", async || (scene.ask(owner, rule).await["live"]["series"] == 1).then_some(())).await;
+    scene.redis.kill();
+    let mut pace = tokio::time::interval(Duration::from_millis(500));
+    for _ in 0..16 {
+        pace.tick().await;
+        agent.request("metrics", now(2.0), "metrics_ack").await;
+    }
+    scene.redis.resume();
+    for _ in 0..12 {
+        pace.tick().await;
+        agent.request("metrics", now(3.0), "metrics_ack").await;
+    }
+    assert_eq!(scene.alerts(beside).await, Vec::<Value>::new());
+    agent.leave().await;
+    assert_eq!(scene.alert_is(beside, "firing").await["labels"]["node"], "web-1");
+}
+
 /// The samples of a node are silent for nobody while its agent moves to another hub and the owner is another.
 #[tokio::test]
 async fn a_node_whose_agent_moves_is_not_absent_and_neither_is_one_after_a_takeover() {
     let mut scene = Scene::start();
     let owner = scene.owner_of(&[0, 1, 2]).await;
-    scene
-        .rule(
-            owner,
-            json!({ "kind": "absence", "comparison": null, "value": null, "absent_seconds": 6,
-        "matchers": ["node=~.+"] }),
-        )
-        .await;
+    scene.rule(owner, absence(6)).await;
     let [beside, other] = others(owner)[..] else { panic!("three hubs") };
-    let frame = |value: f64| json!({ "node": "web-1", "samples": [{ "name": "cpu_percent", "value": value, "labels": {} }] });
     let mut agent = scene.agent(beside, "web-1").await;
-    agent.request("metrics", frame(1.0), "metrics_ack").await;
+    agent.request("metrics", now(1.0), "metrics_ack").await;
     agent.leave().await;
     let mut agent = scene.agent(other, "web-1").await;
     scene.hubs[owner].process.kill();
     let mut pace = tokio::time::interval(Duration::from_millis(500));
     for _ in 0..32 {
         pace.tick().await;
-        agent.request("metrics", frame(2.0), "metrics_ack").await;
+        agent.request("metrics", now(2.0), "metrics_ack").await;
     }
     assert_eq!(scene.alerts(beside).await, Vec::<Value>::new());
     agent.leave().await;

@@ -17,6 +17,7 @@ mod breakers;
 mod cli;
 /// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
 mod cluster;
+/// Rules and alerts of several hub nodes: one evaluates what all take; when it is gone another goes on.
 mod cluster_alerts;
 /// Clients of several hub nodes: their sessions and queues are the same at each.
 mod cluster_clients;
