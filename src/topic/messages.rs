@@ -98,7 +98,10 @@ pub struct Leave {
 /// Somebody wants to read the topic: one that nodes share is read before the next message is handled.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Join;
+pub struct Join {
+    /// Where the reader stands: this node may not have come so far.
+    pub at: Option<Position>,
+}
 
 /// Where the topic stands in the store that hub nodes share: it may be further than this node has heard.
 #[derive(Message)]

@@ -23,6 +23,8 @@ mod cluster_clients;
 mod cluster_kept;
 /// What only one hub node may do: one does it, whichever is killed, stopped or drained, and whichever is asked.
 mod cluster_owner;
+/// Delivery over three hub nodes against a naive model, with nodes that are killed, stopped and cut off at random.
+mod cluster_model;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.
 mod cluster_sync;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.
