@@ -142,8 +142,8 @@ impl Ownership {
         *self.0.seen.write() = Seen { live, tenures };
     }
 
-    /// Whether that is new.
-    fn hold(&self, unit: Unit, fence: Option<Fence>) -> bool {
+    /// Takes note that this hub owns the unit from now on, or does not any more. Returns whether that is new.
+    pub fn hold(&self, unit: Unit, fence: Option<Fence>) -> bool {
         self.0.held[unit as usize].send_if_modified(|held| std::mem::replace(held, fence) != fence)
     }
 }

@@ -71,6 +71,7 @@ rows! {
         AlertTransitions = "alert_transitions", Some("state"), "Steps of alerts, by the state that they led to";
         AlertsTurnedAway = "alerts_turned_away", None, "Alerts that were not opened, because as many were open as may be";
         RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
+        RuleMomentsDropped = "rule_moments_dropped", None, "Samples of a node at one moment that did not reach the hub node that evaluates rules, because Redis was gone for too long";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
         Webhooks = "webhooks", Some("outcome"), "Events for webhooks: delivered, retried, given up as dead letters, dropped because too many waited for their mailbox";
