@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
             priority,
             key: message.key.map(|key| Arc::from(KEYS[key])),
             event_type: None,
-            fence: None,
+            fence: infrawatch::ownership::Fence::Alone,
         };
         let broker = &self.world.state.services.broker;
         broker.publish(&self.names[topic], draft, Reply::Nobody, &Cause::own()).unwrap();
