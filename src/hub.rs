@@ -8,6 +8,7 @@ mod draining;
 mod elsewhere;
 mod engine;
 mod heartbeat;
+mod journal;
 mod keeper;
 mod listener;
 mod owning;
@@ -33,6 +34,7 @@ use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::RunError;
 use crate::rule::{DirectoryError, RuleDirectory, RuleError};
+use crate::spool::SpoolError;
 use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
@@ -238,6 +240,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] SpoolError),
     /// The URL of Redis is none.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -291,6 +296,7 @@ impl Hub {
         let redis = redis.transpose()?;
         let engine = options.settings.engine.clone();
         let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
+        let journal = journal::open(&options, &store, directory.path(), &clock)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
         let given = options.signing_key.as_deref();
@@ -317,6 +323,7 @@ impl Hub {
                 store,
                 carrier,
                 leasing,
+                journal,
                 breakers,
                 auth,
                 tree,

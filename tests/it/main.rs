@@ -19,6 +19,8 @@ mod cli;
 mod cluster;
 /// Clients of several hub nodes: their sessions and queues are the same at each.
 mod cluster_clients;
+/// What hub nodes stand on goes: Redis, PostgreSQL, or the way to them; nothing acknowledged is lost, and all comes back.
+mod cluster_faults;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.

@@ -1,0 +1,3 @@
+//! What hub nodes stand on goes: Redis, PostgreSQL, or the way to them.
+
+mod journal;
