@@ -293,7 +293,7 @@ impl Hub {
             StoreOptions { queue_requests_max, faults: faults.clone(), ..StoreOptions::default() };
         let store = Store::open(directory.store_place(options.store.as_ref()), &store_options, started_ms)?;
         let redis = options.redis_url.as_deref().map(|url| Redis::new(url, &options.settings.engine));
-        let redis = redis.transpose()?;
+        let redis = redis.transpose()?.map(|redis| redis.with_faults(faults.clone()));
         let engine = options.settings.engine.clone();
         let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
         let journal = journal::open(&options, &store, directory.path(), &clock)?;
