@@ -21,7 +21,7 @@ mod tests;
 mod token;
 mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use key::{KEY_FILE, KeyError};
 pub use login_link::{LOGIN_LINK_TTL_MS, LoginLink, LoginLinks};
@@ -107,6 +107,7 @@ pub struct Auth {
     passwords: Passwords,
     revocations: Arc<Revocations>,
     login_links: Arc<LoginLinks>,
+    told: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
     faults: Option<Arc<Faults>>,
 }
 
@@ -120,6 +121,7 @@ impl Auth {
             passwords: Passwords::default(),
             revocations: Arc::new(revocations),
             login_links: Arc::default(),
+            told: Arc::default(),
             faults: None,
         })
     }
@@ -168,14 +170,33 @@ impl Auth {
     /// took back meanwhile.
     pub async fn maintain(&self, now_ms: u64) -> Result<(), AuthError> {
         self.store.prune_tokens(now_ms).await?;
+        self.learn(now_ms).await
+    }
+
+    /// Learns what others on the same store took back.
+    pub async fn learn(&self, now_ms: u64) -> Result<(), AuthError> {
         self.revocations.merge(self.store.revocations(now_ms).await?, now_ms);
         Ok(())
+    }
+
+    /// Calls that whenever something is taken back here and in the store: others are to [`Auth::learn`] it. Once.
+    pub fn tell(&self, told: Box<dyn Fn() + Send + Sync>) {
+        // There is one hub around it.
+        drop(self.told.set(told));
+    }
+
+    fn tell_others(&self) {
+        if let Some(told) = self.told.get() {
+            told();
+        }
     }
 
     /// Takes back one access token: at once here, and durable when this is ready.
     pub async fn revoke(&self, claims: &Claims, now_ms: u64) -> Result<(), AuthError> {
         self.revocations.add_token(&claims.jti, claims.expires_at_ms(), now_ms);
-        Ok(self.store.revoke_token(&claims.jti, claims.expires_at_ms()).await?)
+        self.store.revoke_token(&claims.jti, claims.expires_at_ms()).await?;
+        self.tell_others();
+        Ok(())
     }
 
     /// Takes back every access and refresh token of a subject issued until now: at once here, and durable
@@ -183,6 +204,8 @@ impl Auth {
     pub async fn revoke_subject(&self, subject: &str, now_ms: u64) -> Result<(), AuthError> {
         let expires_at_ms = now_ms + TOKEN_TTL_MS_MAX;
         self.revocations.add_subject(subject, now_ms, expires_at_ms, now_ms);
-        Ok(self.store.revoke_subject(subject, now_ms, expires_at_ms).await?)
+        self.store.revoke_subject(subject, now_ms, expires_at_ms).await?;
+        self.tell_others();
+        Ok(())
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct File {
     store: Option<toml::Value>,
     sync: Option<toml::Value>,
     topic: Option<toml::Value>,
+    webhook: Option<toml::Value>,
     #[serde(skip)]
     pub(super) settings: Settings,
 }
@@ -88,6 +89,7 @@ impl File {
             ("store", file.store.take()),
             ("sync", file.sync.take()),
             ("topic", file.topic.take()),
+            ("webhook", file.webhook.take()),
         ];
         let table: toml::Table =
             sections.into_iter().filter_map(|(name, section)| Some((name.to_owned(), section?))).collect();
@@ -107,6 +109,16 @@ mod tests {
         assert_eq!(file.serve.listen.unwrap().port(), 0);
         assert_eq!(file.settings.connection.ping_interval_ms, 300);
         assert_eq!(file.settings.connection.pong_grace_ms, 8_000);
+    }
+
+    #[test]
+    fn every_section_of_the_settings_is_taken_from_the_file() {
+        let settings = toml::Table::try_from(Settings::default()).unwrap();
+        for (name, section) in settings {
+            File::parse(&toml::to_string(&toml::Table::from_iter([(name, section)])).unwrap()).unwrap();
+        }
+        let webhook = "[[webhook]]\nurl = \"http://127.0.0.1:1/\"\nsecret = \"0123456789abcdef\"\nevents = [\"connect\"]";
+        assert_eq!(File::parse(webhook).unwrap().settings.webhook.len(), 1);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct RoomSection {
     pub diff_interval_ms: u64,
     /// How long a client whose connection was lost stays a member, so that a reconnect is no coming and going.
     pub grace_ms: u64,
+    /// With several hub nodes: how long members of a node that is not heard are believed to be in.
+    pub presence_ttl_ms: u64,
 }
 
 impl Default for RoomSection {
@@ -28,6 +30,7 @@ impl Default for RoomSection {
             diff_above_members: 200,
             diff_interval_ms: 1_000,
             grace_ms: 2_000,
+            presence_ttl_ms: 60_000,
         }
     }
 }
@@ -39,6 +42,7 @@ impl RoomSection {
         in_range("room.members_shown_max", self.members_shown_max, 1, 10_000)?;
         in_range("room.diff_above_members", self.diff_above_members, 0, 1_000_000)?;
         in_range("room.diff_interval_ms", self.diff_interval_ms, 50, 60_000)?;
-        in_range("room.grace_ms", self.grace_ms, 0, 300_000)
+        in_range("room.grace_ms", self.grace_ms, 0, 300_000)?;
+        in_range("room.presence_ttl_ms", self.presence_ttl_ms, 2_000, 600_000)
     }
 }

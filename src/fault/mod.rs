@@ -200,6 +200,11 @@ impl Faults {
         }
     }
 
+    /// Whether the hub is cut off from others.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_on(Point::Redis) && self.redis_silent.load(Relaxed)
+    }
+
     /// Whether nobody listens where PostgreSQL is.
     pub fn set_postgres_gone(&self, gone: bool) {
         self.turn(Point::Postgres, gone);

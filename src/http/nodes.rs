@@ -22,7 +22,7 @@ pub async fn list(
 ) -> Result<web::Json<Page<NodeView>>, Problem> {
     let page = AskedPage::read(&mut query, |key| NodeName::parse(key).is_ok());
     query.check()?;
-    let nodes = state.fleet.page(page.after.as_deref(), page.limit + 1, &asked.0).await;
+    let nodes = state.fleet.page(page.after.as_deref(), page.limit + 1, &asked.0).await?;
     Ok(web::Json(page.page(nodes, |node| node.id.clone())))
 }
 

@@ -1,4 +1,4 @@
-//! What other hub nodes tell: a client goes on at one of them, messages came for one that is connected here, topics are
+//! What other hub nodes tell: tokens were taken back, a client goes on at one of them, messages came for one that is connected here, topics are
 //! open that somebody here waits for.
 
 use std::sync::{Arc, Weak};
@@ -12,6 +12,9 @@ use crate::http::State;
 use crate::ids::{ClientId, TopicName};
 use crate::protocol::codes::Close;
 use crate::topic::{MAIL, OPENED, Position};
+
+/// The kind of notices by which others learn that something was taken back.
+const REVOKED: &str = "revoked";
 
 /// Topics that are told to a node that wants some: as many as a connection may have.
 const TOLD_MAX: usize = 256;
@@ -62,6 +65,24 @@ fn wanted(state: &Arc<State>, text: &str) {
             }
         }
     });
+}
+
+/// Tells other nodes what is taken back here, and learns what they took back, from the start of the line to Redis on.
+pub(super) fn hear_of_revocations(state: &Arc<State>, carrier: &Carrier) {
+    let says = carrier.clone();
+    state.services.auth.tell(Box::new(move || says.say(REVOKED, String::new())));
+    let hub: Weak<State> = Arc::downgrade(state);
+    carrier.hear(
+        REVOKED,
+        Box::new(move |_notice| {
+            let Some(state) = hub.upgrade() else { return };
+            actix_rt::spawn(async move {
+                if let Err(error) = state.services.auth.learn(state.services.clock.unix_ms()).await {
+                    tracing::warn!(%error, "what other nodes took back is read in a minute");
+                }
+            });
+        }),
+    );
 }
 
 /// Hears what other nodes say of clients and their queues, from the start of the line to Redis on.

@@ -17,7 +17,7 @@ use crate::auth::Auth;
 use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
-use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
+use crate::config::{LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::engine::Carrier;
 use crate::fault::Faults;
@@ -30,7 +30,7 @@ use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
 use crate::ownership::{Leasing, Ownership, OwnershipActor};
 use crate::room::{Rooms, RoomsActor};
-use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
+use crate::rule::{Handover, RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
@@ -82,9 +82,26 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let sections = (settings.topic, settings.room, settings.sync);
     let (broker, rooms, documents) =
         delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
-    let (own_alerts, rules) =
-        alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
+    // Alone on its store a hub evaluates what it takes itself.
+    let handover = carrier
+        .as_ref()
+        .filter(|_| !ownership.is_alone())
+        .map(|carrier| Handover::new(carrier.redis().clone()));
+    let own_alerts = AlertsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        breakers: breakers.clone(),
+        settings: settings.alert.clone(),
+        ownership: ownership.clone(),
+        clock: clock.clone(),
+    };
+    let (own_alerts, rules) = alerts_and_rules(own_alerts, handover);
+    let shared_by =
+        carrier.as_ref().filter(|_| store.is_apart()).map(|carrier| Arc::from(carrier.instance()));
     let fleet = Fleet::new(FleetArgs {
+        hub: shared_by.clone(),
+        ownership: ownership.clone(),
         tree: tree.clone(),
         broker: broker.clone(),
         store: store.clone(),
@@ -96,7 +113,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let ingest =
         Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone(), journal);
     let shards = Shards::default();
-    let shared_by = carrier.as_ref().filter(|_| store.is_apart()).map_or("", Carrier::instance);
+    let shared_by: &str = shared_by.as_deref().unwrap_or_default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);
     let services = Arc::new(Services {
         broker,
@@ -162,7 +179,8 @@ fn delivery(
         clock: clock.clone(),
         faults: faults.cloned(),
     });
-    let rooms = Rooms::new(tree.clone(), broker.clone(), webhooks.clone(), room, clock.clone());
+    let parts = (tree.clone(), broker.clone(), webhooks.clone());
+    let rooms = Rooms::new(parts, room, carrier, clock.clone());
     let documents = Documents::new(DocumentsArgs {
         tree: tree.clone(),
         store: store.clone(),
@@ -175,30 +193,11 @@ fn delivery(
     (broker, rooms, documents)
 }
 
-fn alerts_and_rules(
-    tree: &Tree,
-    store: &Store,
-    broker: &Broker,
-    breakers: &Breakers,
-    settings: AlertSection,
-    clock: &Clock,
-) -> (Alerts, Rules) {
-    let rules_max = settings.rules_max;
-    let alerts = Alerts::new(AlertsArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        broker: broker.clone(),
-        breakers: breakers.clone(),
-        settings,
-        clock: clock.clone(),
-    });
-    let rules = Rules::new(RulesArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        alerts: alerts.clone(),
-        rules_max,
-        clock: clock.clone(),
-    });
+fn alerts_and_rules(args: AlertsArgs, handover: Option<Handover>) -> (Alerts, Rules) {
+    let (tree, store, clock) = (args.tree.clone(), args.store.clone(), args.clock.clone());
+    let rules_max = args.settings.rules_max;
+    let alerts = Alerts::new(args);
+    let rules = Rules::new(RulesArgs { tree, store, alerts: alerts.clone(), handover, rules_max, clock });
     (alerts, rules)
 }
 
@@ -235,6 +234,7 @@ pub(super) fn start_singletons(state: &Arc<State>, node: NodeName, rule_director
         elsewhere::hear_of_topics(state, carrier);
         if services.broker.shares_store() {
             elsewhere::hear_of_clients(state, carrier);
+            elsewhere::hear_of_revocations(state, carrier);
         }
         tree.start("engine", EngineActor::new(EngineArgs { state: Arc::downgrade(state) }), None);
     }

@@ -28,15 +28,24 @@ use crate::topic::Reply;
 const TRANSITIONS_MAX: usize = 20;
 
 /// Time between writes of `last_seen` to the store, in milliseconds.
-const TOUCH_INTERVAL_MS: u64 = 5_000;
+pub(super) const TOUCH_INTERVAL_MS: u64 = 5_000;
 
 /// The state of the node.
 #[derive(Message)]
-#[rtype(result = "NodeView")]
+#[rtype(result = "Snapshot")]
 pub struct NodeSnapshot;
 
+/// The answer.
+#[derive(Debug, actix::MessageResponse)]
+pub struct Snapshot {
+    /// The node as it is known here.
+    pub view: NodeView,
+    /// Whether this hub hears it, and not another one.
+    pub is_held: bool,
+}
+
 /// A node as the API shows it.
-#[derive(Debug, Clone, Serialize, actix::MessageResponse, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct NodeView {
     /// The node's name.
     pub id: String,
@@ -85,6 +94,8 @@ pub struct NodeArgs {
     pub directory: Weak<Directory>,
     /// Silence after which a node that says nothing else is offline.
     pub ttl_ms: u64,
+    /// This life of this hub, where it is one of several; each node is held by the one that hears it.
+    pub hub: Option<Arc<str>>,
     /// Time.
     pub clock: Clock,
 }
@@ -95,17 +106,19 @@ pub struct NodeActor {
     source: Source,
     pub(super) labels: BTreeMap<String, String>,
     inventory: Option<serde_json::Value>,
-    last_seen_ms: Option<u64>,
+    pub(super) last_seen_ms: Option<u64>,
     first_seen_ms: u64,
     newest: Option<Batch>,
     /// What rules want of its samples.
     feed: Feed,
-    transitions: VecDeque<serde_json::Value>,
+    pub(super) transitions: VecDeque<serde_json::Value>,
     /// A check is on its way.
     watched: bool,
     touched_ms: u64,
     /// It was of a load test, and is gone: nothing that comes is taken any more.
     pub(super) has_passed: bool,
+    /// This hub hears it; always so where there is no other.
+    pub(super) is_held: bool,
     pub(super) args: NodeArgs,
 }
 
@@ -125,6 +138,7 @@ impl NodeActor {
             watched: false,
             touched_ms: 0,
             has_passed: false,
+            is_held: args.hub.is_none(),
             args,
         }
     }
@@ -136,8 +150,13 @@ impl NodeActor {
             "enrolling" => State::Enrolling,
             _ => State::Offline,
         };
+        self.recall_as(state, record);
+    }
+
+    pub(super) fn recall_as(&mut self, state: State, record: NodeRecord) {
         self.liveness = Liveness::new(state, record.interval_ms, record.ttl_ms);
-        self.source = if record.source == "sampler" { Source::Sampler } else { Source::Agent };
+        self.source = Source::of(&record.source);
+        self.transitions = record.transitions.into();
         self.labels = record.labels;
         self.inventory = record.inventory;
         self.last_seen_ms = Some(record.last_seen_ms);
@@ -160,11 +179,13 @@ impl NodeActor {
             ttl_ms: self.liveness.ttl_ms(),
             first_seen_ms: self.first_seen_ms,
             last_seen_ms: self.last_seen_ms.unwrap_or(self.first_seen_ms),
+            hub: self.args.hub.as_deref().unwrap_or_default().to_owned(),
+            transitions: self.transitions.iter().cloned().collect(),
         }
     }
 
     /// Writes what a restarted hub must know. The node is not acknowledged by it, so nobody waits.
-    fn remember(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn remember(&mut self, ctx: &mut Context<Self>) {
         self.touched_ms = self.args.clock.unix_ms();
         let written = self.args.store.put_node(self.record());
         let name = self.args.name.clone();
@@ -196,7 +217,7 @@ impl NodeActor {
     }
 
     /// Sends the check for silence on its way, unless one is.
-    fn watch(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn watch(&mut self, ctx: &mut Context<Self>) {
         let Some(due_ms) = self.liveness.due_ms().filter(|_| !self.watched) else { return };
         self.watched = true;
         let pause_ms = due_ms.saturating_sub(self.args.clock.monotonic_ms()).max(1);
@@ -206,6 +227,9 @@ impl NodeActor {
                 if transition.to == State::Offline && is_passing(&actor.labels) {
                     return actor.pass("nothing is heard of its load test", &Cause::own());
                 }
+                if actor.args.hub.is_some() {
+                    return actor.conclude(transition, ctx);
+                }
                 actor.changed(transition, "no report", &Cause::own());
                 actor.remember(ctx);
             }
@@ -214,29 +238,23 @@ impl NodeActor {
     }
 
     pub(super) fn changed(&mut self, transition: Transition, reason: &str, cause: &Cause) {
-        let Transition { from, to } = transition;
         let at = rfc3339(self.args.clock.unix_ms());
+        self.changed_at(transition, reason, &at, cause);
+    }
+
+    pub(super) fn changed_at(&mut self, transition: Transition, reason: &str, at: &str, cause: &Cause) {
+        let Transition { from, to } = transition;
         Counter::NodeTransitions.add_for(to.as_str(), 1);
         self.args.census.note(&self.args.name, to);
         tracing::info!(node = %self.args.name, from = from.as_str(), to = to.as_str(), reason, cause = %cause, "node changed");
-        self.transitions.push_back(json!({ "at": at, "from": from, "to": to, "reason": reason }));
-        while self.transitions.len() > TRANSITIONS_MAX {
-            self.transitions.pop_front();
-        }
-        self.tell(to.as_str(), Some(transition), reason, &at, cause);
+        note(&mut self.transitions, transition, reason, at);
+        self.tell(to.as_str(), Some(transition), reason, at, cause);
     }
 
     fn tell(&self, event: &str, transition: Option<Transition>, reason: &str, at: &str, cause: &Cause) {
-        let payload = json!({
-            "node": self.args.name,
-            "event": event,
-            "from": transition.map(|t| t.from),
-            "to": transition.map(|t| t.to),
-            "reason": reason,
-            "at": at,
-            "labels": self.labels,
-            "inventory": if transition.is_none() { self.inventory.as_ref() } else { None },
-        });
+        let inventory = self.inventory.as_ref().filter(|_| transition.is_none());
+        let payload =
+            event_of(self.args.name.as_str(), event, transition, (reason, at), &self.labels, inventory);
         self.publish(&TopicName::well_known("nodes"), &payload, cause);
     }
 
@@ -271,6 +289,41 @@ impl NodeActor {
     }
 }
 
+/// What topic `nodes` tells.
+pub(super) fn event_of(
+    node: &str,
+    event: &str,
+    transition: Option<Transition>,
+    (reason, at): (&str, &str),
+    labels: &BTreeMap<String, String>,
+    inventory: Option<&serde_json::Value>,
+) -> serde_json::Value {
+    json!({
+        "node": node,
+        "event": event,
+        "from": transition.map(|t| t.from),
+        "to": transition.map(|t| t.to),
+        "reason": reason,
+        "at": at,
+        "labels": labels,
+        "inventory": inventory,
+    })
+}
+
+/// Adds a change to those that are remembered.
+pub(super) fn note(
+    transitions: &mut VecDeque<serde_json::Value>,
+    transition: Transition,
+    reason: &str,
+    at: &str,
+) {
+    let Transition { from, to } = transition;
+    transitions.push_back(json!({ "at": at, "from": from, "to": to, "reason": reason }));
+    while transitions.len() > TRANSITIONS_MAX {
+        transitions.pop_front();
+    }
+}
+
 impl Restart for NodeActor {
     const KIND: &'static str = "node";
 
@@ -289,6 +342,7 @@ impl Actor for NodeActor {
         let (store, name) = (self.args.store.clone(), self.args.name.clone());
         let read = async move { store.node(name.as_str()).await };
         ctx.wait(read.into_actor(self).map(|read, actor, ctx| match read {
+            Ok(Some(record)) if actor.args.hub.is_some() => actor.recall_held(record, ctx),
             Ok(Some(record)) => {
                 actor.recall(record);
                 actor.watch(ctx);
@@ -306,7 +360,15 @@ impl Handler<Queued<Report>> for NodeActor {
         if self.has_passed {
             return;
         }
-        let (mut report, cause) = (queued.msg, &queued.cause);
+        if !self.is_held {
+            return self.take_over(queued, ctx);
+        }
+        self.take_in(queued.msg, &queued.cause, ctx);
+    }
+}
+
+impl NodeActor {
+    pub(super) fn take_in(&mut self, mut report: Report, cause: &Cause, ctx: &mut Context<Self>) {
         let now_ms = self.args.clock.unix_ms();
         let described = self.describe(&mut report);
         self.last_seen_ms = Some(now_ms);
@@ -327,19 +389,23 @@ impl Handler<Queued<Report>> for NodeActor {
             self.publish_samples(&batch, cause);
             self.newest = Some(batch);
         }
-        if described || transition.is_some() || now_ms.saturating_sub(self.touched_ms) >= TOUCH_INTERVAL_MS {
+        let is_due = now_ms.saturating_sub(self.touched_ms) >= TOUCH_INTERVAL_MS;
+        if described || transition.is_some() || (is_due && self.args.hub.is_none()) {
             self.remember(ctx);
+        } else if is_due {
+            self.touched_ms = now_ms;
+            self.touch(now_ms, ctx);
         }
         self.watch(ctx);
     }
 }
 
 impl Handler<Queued<NodeSnapshot>> for NodeActor {
-    type Result = NodeView;
+    type Result = Snapshot;
 
-    fn handle(&mut self, _question: Queued<NodeSnapshot>, _ctx: &mut Self::Context) -> NodeView {
+    fn handle(&mut self, _question: Queued<NodeSnapshot>, _ctx: &mut Self::Context) -> Snapshot {
         let now_ms = self.args.clock.unix_ms();
-        NodeView {
+        let view = NodeView {
             id: self.args.name.to_string(),
             state: self.liveness.state(),
             source: self.source,
@@ -353,6 +419,7 @@ impl Handler<Queued<NodeSnapshot>> for NodeActor {
             sampled_at: self.newest.as_ref().map(|batch| rfc3339(batch.unix_ms)),
             metrics: self.newest.as_ref().map(Batch::flat).unwrap_or_default(),
             transitions: self.transitions.iter().cloned().collect(),
-        }
+        };
+        Snapshot { view, is_held: self.is_held }
     }
 }

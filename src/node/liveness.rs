@@ -22,6 +22,11 @@ impl State {
     /// All states.
     pub const ALL: [Self; 5] = [Self::Enrolling, Self::Online, Self::Late, Self::Offline, Self::Retired];
 
+    /// The state of that name; what has another was never heard of.
+    pub(super) fn of(name: &str) -> Self {
+        Self::ALL.into_iter().find(|state| state.as_str() == name).unwrap_or(Self::Enrolling)
+    }
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,12 +3,16 @@
 //! - [`liveness`]: online, late, offline (pure)
 //! - [`report`]: what a machine reports
 //! - [`actor`]: the machine's actor; publishes what changes
+//! - `holding`: which of several hub nodes it is of; `elsewhere`: what others hear; `orphans`: what gone ones heard
 //! - [`passing`]: nodes of a load test, and how they go
 //! - [`fleet`]: all machines: the directory, and the parent of the node actors
 
 pub mod actor;
+mod elsewhere;
 pub mod fleet;
+mod holding;
 pub mod liveness;
+mod orphans;
 pub mod passing;
 pub mod report;
 

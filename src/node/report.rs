@@ -22,6 +22,11 @@ pub enum Source {
 }
 
 impl Source {
+    /// What the store has it as.
+    pub(super) fn of(text: &str) -> Self {
+        if text == "sampler" { Self::Sampler } else { Self::Agent }
+    }
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::membership::{Diff, Joined, Members, Membership, RoomMember, Seated};
 use super::owed::OwedJoin;
+use super::presence::Presence;
 use crate::broker::Broker;
 use crate::clock::{Clock, rfc3339};
 use crate::config::RoomSection;
@@ -63,6 +64,11 @@ pub struct Part {
     pub lost: bool,
 }
 
+/// Other hub nodes let members in or out: tell the members.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct TellUntold;
+
 /// What a room is made of, again after each crash.
 #[derive(Clone)]
 pub struct RoomArgs {
@@ -74,6 +80,8 @@ pub struct RoomArgs {
     pub broker: Broker,
     /// Told when the room fills and empties.
     pub webhooks: Webhooks,
+    /// Tells other hub nodes, which see to it who tells webhooks.
+    pub(super) presence: Option<Presence>,
     /// Bounds and times.
     pub settings: Arc<RoomSection>,
     /// Time.
@@ -148,15 +156,51 @@ impl RoomActor {
         let total = self.args.membership.lock().len();
         self.tell_occupancy(member);
         if self.collects(total + 1) {
-            self.args.membership.lock().owe_leave(&member.client_id);
+            self.args.membership.lock().owe_leave(member);
             self.plan_diff(ctx);
         } else {
             self.announce_one("member_left", member, total, cause);
         }
     }
 
+    /// Tells what came from other nodes.
+    fn tell_untold(&mut self, ctx: &mut Context<Self>) {
+        let mut membership = self.args.membership.lock();
+        let total = membership.len();
+        if !membership.owes() {
+            return;
+        }
+        if self.diff_due || total > self.args.settings.diff_above_members {
+            drop(membership);
+            return self.plan_diff(ctx);
+        }
+        let untold = membership.take_untold();
+        drop(membership);
+        // Counted as if they came and went one after the other, which is what is told.
+        let newly = untold.joined.iter().filter(|(_, joined)| *joined == Joined::Newly).count();
+        let mut total = (total + untold.left.len()).saturating_sub(newly);
+        for (member, joined) in &untold.joined {
+            total += usize::from(*joined == Joined::Newly);
+            self.announce_one("member_joined", member, total, &Cause::own());
+        }
+        for member in &untold.left {
+            total = total.saturating_sub(1);
+            self.announce_one("member_left", member, total, &Cause::own());
+        }
+    }
+
+    /// Tells other nodes.
+    fn tell_nodes(&self, client_id: &Arc<str>) {
+        if let Some(presence) = &self.args.presence {
+            presence.changed(&self.args.name, client_id);
+        }
+    }
+
     /// Tells other programs when the first member is in, or the last one out.
     fn tell_occupancy(&self, member: &RoomMember) {
+        if self.args.presence.is_some() {
+            return;
+        }
         let changed = self.args.membership.lock().take_occupancy();
         let (room, client_id) = (self.args.name.as_str(), &*member.client_id);
         match changed {
@@ -197,9 +241,13 @@ impl RoomActor {
             actor.expiry_due = false;
             let now_ms = actor.args.clock.monotonic_ms();
             let gone = actor.args.membership.lock().expire(now_ms, actor.args.settings.grace_ms);
-            for member in gone {
-                actor.tell_left(&member, &Cause::own(), ctx);
+            for (left, client_id) in gone {
+                actor.tell_nodes(&client_id);
+                if let Some(member) = left {
+                    actor.tell_left(&member, &Cause::own(), ctx);
+                }
             }
+            actor.tell_untold(ctx);
             actor.plan_expiry(ctx);
         });
     }
@@ -210,11 +258,13 @@ impl RoomActor {
             Ok(topic) => topic,
             Err(error) => return owed.refuse(error),
         };
-        let since = rfc3339(self.args.clock.unix_ms());
+        let now_ms = self.args.clock.unix_ms();
+        let since = rfc3339(now_ms);
         let (client_id, seated) = (join.client_id.clone(), join.seated());
         let (subject, info) = (join.subject.clone(), join.info.clone());
         let member = RoomMember { client_id: client_id.clone(), subject, info, since };
-        let (joined, member) = self.args.membership.lock().join(member, seated);
+        let (joined, member) = self.args.membership.lock().join(member, seated, now_ms);
+        self.tell_nodes(&client_id);
         if joined != Joined::Again {
             self.tell_joined(&member, joined, cause, ctx);
         }
@@ -234,6 +284,7 @@ impl RoomActor {
             Ok(()) => owed.hand_on(),
             Err(error) => {
                 let left = self.args.membership.lock().leave(&client_id, seated);
+                self.tell_nodes(&client_id);
                 if let Some(member) = left {
                     self.tell_left(&member, cause, ctx);
                 }
@@ -283,8 +334,18 @@ impl Handler<Queued<Part>> for RoomActor {
             return self.plan_expiry(ctx);
         }
         let left = self.args.membership.lock().leave(client_id, *seated);
+        self.tell_nodes(client_id);
         if let Some(member) = left {
             self.tell_left(&member, &queued.cause, ctx);
         }
+        self.tell_untold(ctx);
+    }
+}
+
+impl Handler<Queued<TellUntold>> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, _queued: Queued<TellUntold>, ctx: &mut Self::Context) {
+        self.tell_untold(ctx);
     }
 }

@@ -1,11 +1,13 @@
-//! Who is in a room, who is away for a moment, and what of it the members have not been told. Pure.
+//! Who is in a room, by this hub node or others, who is away for a moment, and what of it the members have not been told.
+//! Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::place::{Own, Place};
 use crate::topic::Member;
 
 /// One member.
@@ -22,6 +24,14 @@ pub struct RoomMember {
     pub info: Option<Arc<RawValue>>,
     /// Since when, RFC 3339.
     pub since: String,
+}
+
+impl RoomMember {
+    /// Whether others see the same person that shows the same.
+    pub(super) fn shows_the_same(&self, other: &Self) -> bool {
+        let shown = |member: &Self| member.info.as_ref().map(|info| info.get().to_owned());
+        self.subject == other.subject && shown(self) == shown(other)
+    }
 }
 
 /// The connection by which somebody is a member.
@@ -68,91 +78,200 @@ pub struct Diff {
     pub truncated: bool,
 }
 
-#[derive(Debug)]
-struct Place {
-    member: RoomMember,
-    seated: Seated,
-    /// Since when its connection is lost, monotonic milliseconds.
-    away_since_ms: Option<u64>,
+/// What the members are to be told one by one.
+#[derive(Debug, Default)]
+pub(super) struct Untold {
+    /// Who came, or shows something else of itself.
+    pub(super) joined: Vec<(RoomMember, Joined)>,
+    /// Who went.
+    pub(super) left: Vec<RoomMember>,
 }
 
 /// The members of one room.
 #[derive(Debug, Default)]
 pub struct Membership {
     places: BTreeMap<Arc<str>, Place>,
+    /// Members by other nodes; who is in by two of them counts twice.
+    by_others: usize,
     occupied_since: Option<String>,
     /// Other programs were told that somebody is in.
     told_occupied: bool,
     /// Came and were not told of; true when they had been before.
     untold_joins: BTreeMap<Arc<str>, bool>,
-    untold_leaves: BTreeSet<Arc<str>>,
+    untold_leaves: BTreeMap<Arc<str>, RoomMember>,
 }
 
 impl Membership {
-    /// Lets somebody in by a connection; what that was, and the member as it is now. Who is in already keeps
-    /// its time, also when it was away.
-    pub fn join(&mut self, member: RoomMember, seated: Seated) -> (Joined, RoomMember) {
+    /// Lets somebody in by a connection, now in unix milliseconds; what that was, and the member as it is now. Who is in
+    /// already keeps its time, also when it was away, or is in by another node.
+    pub fn join(&mut self, member: RoomMember, seated: Seated, now_ms: u64) -> (Joined, RoomMember) {
         let Some(place) = self.places.get_mut(&member.client_id) else {
             self.occupied_since.get_or_insert_with(|| member.since.clone());
-            let place = Place { member: member.clone(), seated, away_since_ms: None };
-            self.places.insert(member.client_id.clone(), place);
+            let own = Own { member: member.clone(), at_ms: now_ms, seated, away_since_ms: None };
+            self.places.insert(member.client_id.clone(), Place::of_own(own));
             return (Joined::Newly, member);
         };
-        (place.seated, place.away_since_ms) = (seated, None);
-        let shown = |member: &RoomMember| member.info.as_ref().map(|info| info.get().to_owned());
-        if shown(&place.member) == shown(&member) && place.member.subject == member.subject {
-            return (Joined::Again, place.member.clone());
-        }
-        place.member = RoomMember { since: place.member.since.clone(), ..member };
-        (Joined::Changed, place.member.clone())
+        let member = RoomMember { since: place.shown().since.clone(), ..member };
+        let before = place.own().filter(|own| own.member.shows_the_same(&member));
+        // Whoever came last came last, whatever clock the other node has.
+        let at_ms = before.map_or(now_ms.max(place.shown_at_ms() + 1), |own| own.at_ms);
+        let changed = place.set_own(Some(Own { member, at_ms, seated, away_since_ms: None }));
+        (if changed { Joined::Changed } else { Joined::Again }, place.shown().clone())
     }
 
-    /// Lets out who is in by this connection; `None` when nobody is, as after another connection joined.
+    /// Lets out who is in by this connection; `None` when nobody is, as after another connection joined, or when it is
+    /// still in by another node.
     pub fn leave(&mut self, client_id: &str, seated: Seated) -> Option<RoomMember> {
-        self.places.get(client_id).filter(|place| place.seated == seated)?;
-        self.remove(client_id)
+        self.places.get(client_id)?.own().filter(|own| own.seated == seated)?;
+        self.remove_own(client_id)
     }
 
-    fn remove(&mut self, client_id: &str) -> Option<RoomMember> {
+    fn remove_own(&mut self, client_id: &str) -> Option<RoomMember> {
+        let place = self.places.get_mut(client_id)?;
+        let changed = place.set_own(None);
+        self.settle(client_id, changed)
+    }
+
+    /// A place has lost something: is it still one?
+    fn settle(&mut self, client_id: &str, changed: bool) -> Option<RoomMember> {
+        let place = self.places.get(client_id)?;
+        if !place.is_empty() {
+            if changed {
+                let client_id = place.shown().client_id.clone();
+                self.owe_join(&client_id, Joined::Changed);
+            }
+            return None;
+        }
         let place = self.places.remove(client_id)?;
         if self.places.is_empty() {
             self.occupied_since = None;
         }
-        Some(place.member)
+        Some(place.shown().clone())
     }
 
     /// The connection is lost: who was in by it stays for the time being. False when nobody was.
     pub fn lose(&mut self, client_id: &str, seated: Seated, now_ms: u64) -> bool {
-        let place = self.places.get_mut(client_id).filter(|place| place.seated == seated);
-        place.map(|place| place.away_since_ms = Some(now_ms)).is_some()
+        let own = self.places.get_mut(client_id).and_then(Place::own_mut).filter(|own| own.seated == seated);
+        own.map(|own| own.away_since_ms = Some(now_ms)).is_some()
     }
 
-    /// Lets out who has been away for `grace_ms`.
-    pub fn expire(&mut self, now_ms: u64, grace_ms: u64) -> Vec<RoomMember> {
+    /// Lets out who has been away for `grace_ms`: the client ids, with who is in by no other node either.
+    pub fn expire(&mut self, now_ms: u64, grace_ms: u64) -> Vec<(Option<RoomMember>, Arc<str>)> {
+        let away_since_ms = |place: &Place| place.own()?.away_since_ms;
         let is_over =
-            |place: &Place| place.away_since_ms.is_some_and(|ms| ms.saturating_add(grace_ms) <= now_ms);
+            |place: &Place| away_since_ms(place).is_some_and(|ms| ms.saturating_add(grace_ms) <= now_ms);
         let over = self.places.iter().filter(|(_, place)| is_over(place));
         let over: Vec<Arc<str>> = over.map(|(client_id, _)| client_id.clone()).collect();
-        over.iter().filter_map(|client_id| self.remove(client_id)).collect()
+        over.into_iter().map(|client_id| (self.remove_own(&client_id), client_id)).collect()
     }
 
     /// Since when who is away longest is away, monotonic milliseconds.
     pub fn away_since_ms(&self) -> Option<u64> {
-        self.places.values().filter_map(|place| place.away_since_ms).min()
+        self.places.values().filter_map(|place| place.own()?.away_since_ms).min()
+    }
+
+    /// Another node has somebody in, in the state of that unix millisecond; the members are owed what changed by it.
+    /// True when it was not in by that node.
+    pub fn set_other(&mut self, instance: &Arc<str>, member: RoomMember, at_ms: u64) -> bool {
+        let client_id = member.client_id.clone();
+        let Some(place) = self.places.get_mut(&client_id) else {
+            self.occupied_since.get_or_insert_with(|| member.since.clone());
+            self.places.insert(client_id.clone(), Place::of_other(instance.clone(), member, at_ms));
+            self.by_others += 1;
+            self.owe_join(&client_id, Joined::Newly);
+            return true;
+        };
+        let is_new = place.instances().all(|known| known != instance);
+        if place.set_other(instance, member, at_ms) {
+            self.owe_join(&client_id, Joined::Changed);
+        }
+        self.by_others += usize::from(is_new);
+        is_new
+    }
+
+    /// Somebody is not in by another node any more; the members are owed what changed by it. True when it was.
+    pub fn drop_other(&mut self, instance: &str, client_id: &str) -> bool {
+        self.drop_others(client_id, |known| known == instance) > 0
+    }
+
+    /// Nobody is in by these nodes any more, but for those who are `kept`; the members are owed what changed by it.
+    /// How many were, by node.
+    pub fn drop_nodes(
+        &mut self,
+        is_over: impl Fn(&str) -> bool,
+        kept: impl Fn(&str, &str) -> bool,
+    ) -> Vec<(Arc<str>, usize)> {
+        let is_out = |instance: &str, client_id: &str| is_over(instance) && !kept(instance, client_id);
+        let mut out: Vec<Arc<str>> = Vec::new();
+        let mut counts: Vec<(Arc<str>, usize)> = Vec::new();
+        for (client_id, place) in &self.places {
+            for instance in place.instances().filter(|instance| is_out(instance, client_id)) {
+                match counts.iter_mut().find(|(known, _)| known == instance) {
+                    Some((_, count)) => *count += 1,
+                    None => counts.push((instance.clone(), 1)),
+                }
+                out.push(client_id.clone());
+            }
+        }
+        out.dedup();
+        for client_id in out {
+            self.drop_others(&client_id, |instance| is_out(instance, &client_id));
+        }
+        counts
+    }
+
+    fn drop_others(&mut self, client_id: &str, is_over: impl Fn(&str) -> bool) -> usize {
+        let Some(place) = self.places.get_mut(client_id) else { return 0 };
+        let before = place.instances().count();
+        let changed = place.drop_others(is_over);
+        let dropped = before - place.instances().count();
+        self.by_others -= dropped;
+        if dropped > 0
+            && let Some(left) = self.settle(client_id, changed)
+        {
+            self.owe_leave(&left);
+        }
+        dropped
+    }
+
+    /// Who is in by this node, in the state of which unix millisecond.
+    pub fn own(&self) -> impl Iterator<Item = (&RoomMember, u64)> {
+        self.places.values().filter_map(Place::own).map(|own| (&own.member, own.at_ms))
+    }
+
+    /// The same of one client.
+    pub fn own_of(&self, client_id: &str) -> Option<(&RoomMember, u64)> {
+        self.places.get(client_id)?.own().map(|own| (&own.member, own.at_ms))
+    }
+
+    /// Whether somebody is in by another node.
+    pub fn has_others(&self) -> bool {
+        self.by_others > 0
     }
 
     /// Notes that the members are not told of a join yet.
     pub fn owe_join(&mut self, client_id: &Arc<str>, joined: Joined) {
-        let was_in = self.untold_leaves.remove(client_id) || joined != Joined::Newly;
+        let was_in = self.untold_leaves.remove(client_id).is_some() || joined != Joined::Newly;
         self.untold_joins.entry(client_id.clone()).or_insert(was_in);
     }
 
     /// Notes that the members are not told of a leave yet.
-    pub fn owe_leave(&mut self, client_id: &Arc<str>) {
+    pub fn owe_leave(&mut self, member: &RoomMember) {
         // Who came and went in between was never here.
-        if self.untold_joins.remove(client_id) != Some(false) {
-            self.untold_leaves.insert(client_id.clone());
+        if self.untold_joins.remove(&member.client_id) != Some(false) {
+            self.untold_leaves.insert(member.client_id.clone(), member.clone());
         }
+    }
+
+    /// What the members are not told yet, to be told one by one; from now on they are told.
+    pub(super) fn take_untold(&mut self) -> Untold {
+        let joined = std::mem::take(&mut self.untold_joins).into_iter();
+        let joined = joined.filter_map(|(client_id, was_in)| {
+            let joined = if was_in { Joined::Changed } else { Joined::Newly };
+            Some((self.places.get(&client_id)?.shown().clone(), joined))
+        });
+        let joined = joined.collect();
+        Untold { joined, left: std::mem::take(&mut self.untold_leaves).into_values().collect() }
     }
 
     /// What the members are not told yet, at most `shown_max` of each; `None` when nothing.
@@ -162,8 +281,8 @@ impl Membership {
         }
         let joined = self.untold_joins.keys().filter_map(|client_id| self.places.get(client_id));
         Some(Diff {
-            joined: joined.take(shown_max).map(|place| place.member.clone()).collect(),
-            left: self.untold_leaves.iter().take(shown_max).cloned().collect(),
+            joined: joined.take(shown_max).map(|place| place.shown().clone()).collect(),
+            left: self.untold_leaves.keys().take(shown_max).cloned().collect(),
             total: self.places.len(),
             truncated: self.untold_joins.len().max(self.untold_leaves.len()) > shown_max,
         })
@@ -183,7 +302,7 @@ impl Membership {
     /// The first `shown_max` members.
     pub fn members(&self, shown_max: usize) -> Members {
         let total = self.places.len();
-        let members = self.places.values().take(shown_max).map(|place| place.member.clone()).collect();
+        let members = self.places.values().take(shown_max).map(|place| place.shown().clone()).collect();
         Members { members, total, truncated: total > shown_max }
     }
 
@@ -226,11 +345,11 @@ mod tests {
     #[test]
     fn who_comes_back_in_time_never_left() {
         let mut room = Membership::default();
-        assert_eq!(room.join(member(1, None), seated(1)).0, Joined::Newly);
+        assert_eq!(room.join(member(1, None), seated(1), 1).0, Joined::Newly);
         assert!(room.lose("1", seated(1), 1_000));
         assert_eq!((room.away_since_ms(), room.expire(2_999, 2_000).len()), (Some(1_000), 0));
         let back = RoomMember { since: "later".into(), ..member(1, None) };
-        let (joined, back) = room.join(back, seated(2));
+        let (joined, back) = room.join(back, seated(2), 2);
         assert_eq!((joined, &*back.since), (Joined::Again, "t1"));
         assert!(room.leave("1", seated(1)).is_none(), "the former connection has no say any more");
         assert!(!room.lose("1", seated(1), 3_000));
@@ -243,7 +362,7 @@ mod tests {
     fn answers_list_no_more_than_they_may() {
         let mut room = Membership::default();
         for id in 0..5 {
-            let (joined, _) = room.join(member(id, Some(id)), seated(1));
+            let (joined, _) = room.join(member(id, Some(id)), seated(1), 1);
             room.owe_join(&id.to_string().into(), joined);
         }
         let shown = room.members(3);
@@ -281,6 +400,33 @@ mod tests {
         room.members(99).members.iter().map(|m| (m.client_id.to_string(), info(m))).collect()
     }
 
+    /// Who is in by which node, and what each of them was told of it, in order.
+    #[derive(Debug, Clone)]
+    enum Spread {
+        Join(usize, u8, u8),
+        Leave(usize, u8),
+        /// The next word of one node is heard by another.
+        Hear(usize, usize),
+    }
+
+    fn spread() -> impl Strategy<Value = Spread> {
+        prop_oneof![
+            3 => (0usize..3, 0u8..3, 0u8..3).prop_map(|(node, id, info)| Spread::Join(node, id, info)),
+            2 => (0usize..3, 0u8..3).prop_map(|(node, id)| Spread::Leave(node, id)),
+            4 => (0usize..3, 0usize..3).prop_map(|(from, to)| Spread::Hear(from, to)),
+        ]
+    }
+
+    type Word = (Arc<str>, Option<(RoomMember, u64)>);
+
+    fn hear(room: &mut Membership, from: usize, (client_id, said): Word) {
+        let instance: Arc<str> = from.to_string().into();
+        match said {
+            Some((member, at_ms)) => drop(room.set_other(&instance, member, at_ms)),
+            None => drop(room.drop_other(&instance, &client_id)),
+        }
+    }
+
     proptest! {
         /// Whoever applies every diff has the members that the room has.
         #[test]
@@ -289,14 +435,14 @@ mod tests {
             for (now_ms, step) in (1u64..).zip(steps) {
                 match step {
                     Step::Join(id, info) => {
-                        let (joined, _) = room.join(member(id, info), seated(1));
+                        let (joined, _) = room.join(member(id, info), seated(1), now_ms);
                         if joined != Joined::Again {
                             room.owe_join(&id.to_string().into(), joined);
                         }
                     }
                     Step::Leave(id) => {
                         if let Some(member) = room.leave(&id.to_string(), seated(1)) {
-                            room.owe_leave(&member.client_id);
+                            room.owe_leave(&member);
                         }
                     }
                     Step::Lose(id) => {
@@ -305,8 +451,8 @@ mod tests {
                         prop_assert_eq!(room.len(), before);
                     }
                     Step::Expire => {
-                        for member in room.expire(now_ms, 0) {
-                            room.owe_leave(&member.client_id);
+                        for member in room.expire(now_ms, 0).into_iter().filter_map(|(gone, _)| gone) {
+                            room.owe_leave(&member);
                         }
                         prop_assert_eq!(room.away_since_ms(), None);
                     }
@@ -331,6 +477,68 @@ mod tests {
                     occupied = now_occupied;
                 }
                 prop_assert_eq!(occupied, !room.is_empty());
+            }
+        }
+
+        /// Nodes that have heard everything show the same, and each told its members what leads there, nothing twice.
+        #[test]
+        fn all_nodes_come_to_show_the_same(steps in prop::collection::vec(spread(), 0..80)) {
+            let mut rooms: [Membership; 3] = std::array::from_fn(|_| Membership::default());
+            let mut words: [[Vec<Word>; 3]; 3] = Default::default();
+            let mut seen: [Shown; 3] = Default::default();
+            for (now_ms, step) in (1u64..).zip(steps) {
+                let told = match step {
+                    Spread::Join(node, id, info) => {
+                        let (joined, member) = rooms[node].join(member(id, Some(info)), seated(1), now_ms);
+                        if joined != Joined::Again {
+                            rooms[node].owe_join(&member.client_id, joined);
+                        }
+                        Some((node, member.client_id))
+                    }
+                    Spread::Leave(node, id) => {
+                        let client_id: Arc<str> = id.to_string().into();
+                        if let Some(member) = rooms[node].leave(&client_id, seated(1)) {
+                            rooms[node].owe_leave(&member);
+                        }
+                        Some((node, client_id))
+                    }
+                    Spread::Hear(from, to) => {
+                        if !words[from][to].is_empty() {
+                            let word = words[from][to].remove(0);
+                            hear(&mut rooms[to], from, word);
+                        }
+                        None
+                    }
+                };
+                if let Some((node, client_id)) = told {
+                    let own = rooms[node].own_of(&client_id).map(|(member, at_ms)| (member.clone(), at_ms));
+                    for to in (0..3).filter(|to| *to != node) {
+                        words[node][to].push((client_id.clone(), own.clone()));
+                    }
+                }
+            }
+            for (from, to) in (0..9).map(|pair| (pair / 3, pair % 3)) {
+                for word in std::mem::take(&mut words[from][to]) {
+                    hear(&mut rooms[to], from, word);
+                }
+            }
+            for (room, seen) in rooms.iter_mut().zip(&mut seen) {
+                let Untold { joined, left } = room.take_untold();
+                for (member, _) in joined {
+                    seen.insert(member.client_id.to_string(), member.info.map(|info| info.get().to_owned()));
+                }
+                prop_assert!(left.is_empty(), "nobody was told of them before");
+                prop_assert_eq!(&*seen, &shown(room));
+                prop_assert!(!room.owes());
+            }
+            prop_assert_eq!(&seen[1], &seen[0]);
+            prop_assert_eq!(&seen[2], &seen[0]);
+            let since = |room: &Membership| room.members(9).members.into_iter().map(|m| m.since).collect::<Vec<_>>();
+            prop_assert_eq!(since(&rooms[1]), since(&rooms[0]));
+            for room in &mut rooms {
+                let own = room.own().count();
+                room.drop_nodes(|_| true, |_, _| false);
+                prop_assert!(!room.has_others() && room.len() == own);
             }
         }
     }

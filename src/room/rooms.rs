@@ -10,9 +10,11 @@ use parking_lot::{Mutex, RwLock};
 use super::actor::{Join, Part, RoomActor, RoomArgs};
 use super::membership::{Members, Membership};
 use super::owed::OwedJoin;
+use super::presence::Presence;
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::RoomSection;
+use crate::engine::Carrier;
 use crate::ids::RoomName;
 use crate::protocol::codes::Code;
 use crate::supervision::{Inbox, Restart, Tree, supervised};
@@ -20,7 +22,7 @@ use crate::telemetry::{Cause, Gauge};
 use crate::webhook::Webhooks;
 
 /// Rooms that may exist at once.
-const ROOMS_MAX: usize = 50_000;
+pub(super) const ROOMS_MAX: usize = 50_000;
 
 /// Time between sweeps for empty rooms, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 10_000;
@@ -43,20 +45,35 @@ impl RoomError {
     }
 }
 
-struct Room {
-    membership: Arc<Mutex<Membership>>,
-    inbox: Inbox<RoomActor>,
+pub(super) struct Room {
+    pub(super) membership: Arc<Mutex<Membership>>,
+    /// None as long as nobody was in by this node.
+    pub(super) inbox: Option<Inbox<RoomActor>>,
+}
+
+impl Room {
+    /// A room that is known of other nodes.
+    pub(super) fn quiet() -> Self {
+        Self { membership: Arc::default(), inbox: None }
+    }
+
+    /// Its actor, if there is one that takes messages.
+    fn actor(&self) -> Option<&Inbox<RoomActor>> {
+        self.inbox.as_ref().filter(|inbox| !inbox.is_closed())
+    }
 }
 
 /// The directory of rooms. Cheap to clone.
 #[derive(Clone)]
-pub struct Rooms(Arc<Shared>);
+pub struct Rooms(pub(super) Arc<Shared>);
 
-struct Shared {
-    rooms: RwLock<BTreeMap<RoomName, Room>>,
+pub(super) struct Shared {
+    pub(super) rooms: RwLock<BTreeMap<RoomName, Room>>,
     tree: Tree,
-    broker: Broker,
+    pub(super) broker: Broker,
     webhooks: Webhooks,
+    /// The other hub nodes, if there may be some.
+    presence: Option<Presence>,
     settings: Arc<RoomSection>,
     clock: Clock,
 }
@@ -73,10 +90,21 @@ pub struct RoomRow {
 }
 
 impl Rooms {
-    /// A directory without rooms.
-    pub fn new(tree: Tree, broker: Broker, webhooks: Webhooks, settings: RoomSection, clock: Clock) -> Self {
+    /// A directory without rooms; with the carrier, of all hub nodes that it reaches.
+    pub fn new(
+        (tree, broker, webhooks): (Tree, Broker, Webhooks),
+        settings: RoomSection,
+        carrier: Option<&Carrier>,
+        clock: Clock,
+    ) -> Self {
         let settings = Arc::new(settings);
-        Self(Arc::new(Shared { rooms: RwLock::default(), tree, broker, webhooks, settings, clock }))
+        // Who does not hear what is said in a room is not in it: the topic is shared where the store is.
+        let carrier = carrier.filter(|_| broker.shares_store());
+        let presence = carrier.map(|carrier| {
+            Presence::new(carrier.clone(), webhooks.clone(), clock.clone(), settings.presence_ttl_ms)
+        });
+        let rooms = RwLock::default();
+        Self(Arc::new(Shared { rooms, tree, broker, webhooks, presence, settings, clock }))
     }
 
     /// Longest `info` of a member, in bytes.
@@ -99,24 +127,24 @@ impl Rooms {
 
     /// Lets a client out; `Err` when the mailbox is full: tell again later.
     pub fn part(&self, room: &RoomName, part: Part, cause: &Cause) -> Result<(), RoomError> {
-        let known = self.0.rooms.read().get(room).map(|known| known.inbox.clone());
+        let known = self.0.rooms.read().get(room).map(|known| known.actor().cloned());
         let inbox = match known {
             None => return Ok(()),
-            Some(inbox) if inbox.is_closed() => self.open(&mut self.0.rooms.write(), room)?,
-            Some(inbox) => inbox,
+            Some(None) => self.open(&mut self.0.rooms.write(), room)?,
+            Some(Some(inbox)) => inbox,
         };
         inbox.try_send(part, cause).map_err(|_refused| RoomError::Overloaded)
     }
 
     /// The room's actor. One that was given up is made anew, with those who are in.
-    fn open(
+    pub(super) fn open(
         &self,
         rooms: &mut BTreeMap<RoomName, Room>,
         name: &RoomName,
     ) -> Result<Inbox<RoomActor>, RoomError> {
         let known = rooms.get(name);
-        if let Some(known) = known.filter(|known| !known.inbox.is_closed()) {
-            return Ok(known.inbox.clone());
+        if let Some(inbox) = known.and_then(Room::actor) {
+            return Ok(inbox.clone());
         }
         let membership = known.map(|known| known.membership.clone());
         if membership.is_none() && rooms.len() >= ROOMS_MAX {
@@ -128,11 +156,12 @@ impl Rooms {
             membership: membership.clone(),
             broker: self.0.broker.clone(),
             webhooks: self.0.webhooks.clone(),
+            presence: self.0.presence.clone(),
             settings: self.0.settings.clone(),
             clock: self.0.clock.clone(),
         };
         let inbox = self.0.tree.start(name.shared(), RoomActor::new(args), None);
-        rooms.insert(name.clone(), Room { membership, inbox: inbox.clone() });
+        rooms.insert(name.clone(), Room { membership, inbox: Some(inbox.clone()) });
         Ok(inbox)
     }
 
@@ -164,13 +193,22 @@ impl Rooms {
         self.0.rooms.read().values().filter(|room| !room.membership.lock().is_empty()).count()
     }
 
+    /// This hub ends: other nodes are told that who is in by it may come to them.
+    pub async fn end(&self) {
+        if let Some(presence) = &self.0.presence
+            && let Err(error) = presence.end(self, self.0.settings.grace_ms).await
+        {
+            tracing::debug!(%error, "other nodes find out by themselves who is out of rooms");
+        }
+    }
+
     fn sweep(&self) {
         self.0.rooms.write().retain(|_, room| !room.membership.lock().is_empty());
         Gauge::Rooms.set(self.occupied() as u64);
     }
 }
 
-/// The parent of the rooms: sweeps empty ones. Owns nothing that a restart could lose.
+/// The parent of the rooms: sweeps empty ones, and goes between them and other hub nodes. Owns nothing that a restart could lose.
 pub struct RoomsActor {
     rooms: Rooms,
 }
@@ -197,5 +235,9 @@ impl Actor for RoomsActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(Duration::from_millis(SWEEP_INTERVAL_MS), |actor, _ctx| actor.rooms.sweep());
+        if let Some(presence) = self.rooms.0.presence.clone() {
+            let rooms = self.rooms.clone();
+            ctx.spawn(async move { presence.run(&rooms).await }.into_actor(self));
+        }
     }
 }

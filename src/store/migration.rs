@@ -35,7 +35,7 @@ macro_rules! migrations {
 pub const MIGRATIONS: &[Migration] = migrations![
     "000": 1 "samples", 2 "events", 3 "nodes", 4 "sessions", 5 "users", 6 "session_state", 7 "documents",
         8 "held_alerts", 9 "load_test_runs";
-    "00": 10 "alerts", 11 "answers_heartbeats", 12 "held_alerts_opened", 13 "session_hub", 14 "leases";
+    "00": 10 "alerts", 11 "answers_heartbeats", 12 "held_alerts_opened", 13 "session_hub", 14 "leases", 15 "node_hub";
 ];
 
 const MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -28,10 +28,13 @@ pub struct NodeRecord {
     pub first_seen_ms: u64,
     /// Newest frame, Unix milliseconds.
     pub last_seen_ms: u64,
+    /// Which life of which hub node hears it; empty for a hub alone.
+    pub hub: String,
+    /// The latest changes of its state, oldest first.
+    pub transitions: Vec<serde_json::Value>,
 }
 
-const NODE_COLUMNS: &str =
-    "name, state, source, labels, inventory, interval_ms, ttl_ms, first_seen_ms, last_seen_ms";
+const NODE_COLUMNS: &str = "name, state, source, labels, inventory, interval_ms, ttl_ms, first_seen_ms, last_seen_ms, hub, transitions";
 
 impl Store {
     /// Keeps a node, replacing what was there except `first_seen_ms`.
@@ -40,11 +43,15 @@ impl Store {
         self.write(weight_bytes, move |database| {
             let labels = serde_json::to_string(&node.labels)?;
             let inventory = node.inventory.as_ref().map(serde_json::Value::to_string);
-            database.session.execute(&format!(
-                    "INSERT INTO nodes ({NODE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            let transitions = serde_json::to_string(&node.transitions)?;
+            database.session.execute(
+                &format!(
+                    "INSERT INTO nodes ({NODE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                      ON CONFLICT (name) DO UPDATE SET state = ?2, source = ?3, labels = ?4, inventory = ?5,
-                     interval_ms = ?6, ttl_ms = ?7, last_seen_ms = CASE WHEN nodes.last_seen_ms > ?9 THEN nodes.last_seen_ms ELSE ?9 END"
-                ), params![
+                     interval_ms = ?6, ttl_ms = ?7, hub = ?10, transitions = ?11,
+                     last_seen_ms = CASE WHEN nodes.last_seen_ms > ?9 THEN nodes.last_seen_ms ELSE ?9 END"
+                ),
+                params![
                     node.name,
                     node.state,
                     node.source,
@@ -54,7 +61,10 @@ impl Store {
                     node.ttl_ms,
                     node.first_seen_ms,
                     node.last_seen_ms,
-                ])?;
+                    node.hub,
+                    transitions,
+                ],
+            )?;
             Ok(())
         })
     }
@@ -68,6 +78,77 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// A hub node hears a node from now on; what it was until then, `None`: it is not kept.
+    pub fn take_node(&self, name: &str, hub: &str) -> Reply<Option<NodeRecord>> {
+        let (name, hub) = (name.to_owned(), hub.to_owned());
+        self.write(name.len() + hub.len(), move |database| {
+            let sql = format!("UPDATE nodes SET hub = ?2 WHERE name = ?1 RETURNING {NODE_COLUMNS}");
+            let raw = database.session.optional(&sql, params![name, hub], RawNode::read)?;
+            raw.map(RawNode::parse).transpose()
+        })
+    }
+
+    /// A hub node has heard a node that it takes to be in that state; false when it is in another, or another hub node's.
+    pub fn touch_node(&self, name: &str, hub: &str, state: &'static str, seen_ms: u64) -> Reply<bool> {
+        let (name, hub) = (name.to_owned(), hub.to_owned());
+        self.write(name.len() + hub.len(), move |database| {
+            let sql = "UPDATE nodes SET last_seen_ms = ?4 WHERE name = ?1 AND hub = ?2 AND state = ?3";
+            Ok(database.session.execute(sql, params![name, hub, state, seen_ms])? > 0)
+        })
+    }
+
+    /// A node fell silent and changes its state; false when it was in another, or is another hub node's than that one's.
+    pub fn silence_node(
+        &self,
+        name: &str,
+        hub: &str,
+        (from, to): (&'static str, &'static str),
+        transitions: &[serde_json::Value],
+    ) -> Reply<bool> {
+        let (name, hub, transitions) = (name.to_owned(), hub.to_owned(), transitions.to_vec());
+        self.write(256 + name.len(), move |database| {
+            let sql =
+                "UPDATE nodes SET state = ?4, transitions = ?5 WHERE name = ?1 AND hub = ?2 AND state = ?3";
+            let transitions = serde_json::to_string(&transitions)?;
+            Ok(database.session.execute(sql, params![name, hub, from, to, transitions])? > 0)
+        })
+    }
+
+    /// Nodes that are online or late of hub nodes that are none of these, at most `limit`.
+    pub async fn orphaned_nodes(
+        &self,
+        hubs: Vec<String>,
+        limit: usize,
+    ) -> Result<Vec<NodeRecord>, StoreError> {
+        self.read(move |session| {
+            let sql = "SELECT DISTINCT hub FROM nodes WHERE state IN ('online', 'late')";
+            let known: Vec<String> = session.query(sql, params![], |row| row.get(0))?;
+            let mut found = Vec::new();
+            for hub in known.iter().filter(|hub| !hubs.contains(hub)) {
+                let sql = format!(
+                    "SELECT {NODE_COLUMNS} FROM nodes WHERE hub = ?1 AND state IN ('online', 'late')
+                     ORDER BY last_seen_ms LIMIT ?2"
+                );
+                let rows: Vec<RawNode> =
+                    session.query(&sql, params![hub, limit - found.len()], RawNode::read)?;
+                for raw in rows {
+                    found.push(raw.parse()?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// How many nodes are in which state.
+    pub async fn node_states(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(|session| {
+            let sql = "SELECT state, COUNT(*) FROM nodes GROUP BY state";
+            session.query(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))
+        })
+        .await
     }
 
     /// Forgets a node; its samples age out by themselves. True: it was there.
@@ -107,6 +188,7 @@ struct RawNode {
     node: NodeRecord,
     labels: String,
     inventory: Option<String>,
+    transitions: String,
 }
 
 impl RawNode {
@@ -114,6 +196,7 @@ impl RawNode {
         Ok(Self {
             labels: row.get(3)?,
             inventory: row.get(4)?,
+            transitions: row.get(10)?,
             node: NodeRecord {
                 name: row.get(0)?,
                 state: row.get(1)?,
@@ -124,6 +207,8 @@ impl RawNode {
                 ttl_ms: row.get(6)?,
                 first_seen_ms: row.get(7)?,
                 last_seen_ms: row.get(8)?,
+                hub: row.get(9)?,
+                transitions: Vec::new(),
             },
         })
     }
@@ -131,6 +216,7 @@ impl RawNode {
     fn parse(self) -> Result<NodeRecord, StoreError> {
         let labels = serde_json::from_str(&self.labels)?;
         let inventory = self.inventory.as_deref().map(serde_json::from_str).transpose()?;
-        Ok(NodeRecord { labels, inventory, ..self.node })
+        let transitions = serde_json::from_str(&self.transitions)?;
+        Ok(NodeRecord { labels, inventory, transitions, ..self.node })
     }
 }

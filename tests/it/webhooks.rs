@@ -53,7 +53,7 @@ impl Request {
 }
 
 /// Takes requests; answers with the statuses that it is told, then with 204; keeps all waiting while it is closed.
-struct Receiver {
+pub(crate) struct Receiver {
     url: String,
     requests: mpsc::Receiver<Request>,
     open: watch::Sender<bool>,
@@ -61,7 +61,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    async fn start(statuses: &[u16]) -> Self {
+    pub(crate) async fn start(statuses: &[u16]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/hook?x=1", listener.local_addr().unwrap());
         let (heard, requests) = mpsc::channel(1_000);
@@ -76,7 +76,7 @@ impl Receiver {
         Self { url, requests, open, statuses }
     }
 
-    fn section(&self, events: &[WebhookEvent]) -> WebhookSection {
+    pub(crate) fn section(&self, events: &[WebhookEvent]) -> WebhookSection {
         WebhookSection { url: self.url.clone(), secret: SECRET.to_owned(), events: events.to_vec() }
     }
 
@@ -85,7 +85,7 @@ impl Receiver {
     }
 
     /// The next requests by event, each signed.
-    async fn events(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn events(&mut self, count: usize) -> Vec<String> {
         let mut events = Vec::new();
         while events.len() < count {
             let request = self.next().await;

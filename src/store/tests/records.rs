@@ -5,6 +5,7 @@ use super::{Backend, fixture, on_each};
 
 on_each!(
     nodes_keep_their_first_and_newest_sighting,
+    a_node_is_of_the_hub_that_took_it_last,
     sessions_are_replaced_ended_and_forgotten,
     the_newest_connection_of_a_session_counts_whichever_hub_it_was_at,
     a_user_name_is_taken_once,
@@ -24,7 +25,54 @@ fn node(name: &str, last_seen_ms: u64) -> NodeRecord {
         ttl_ms: 15_000,
         first_seen_ms: last_seen_ms,
         last_seen_ms,
+        hub: "one".into(),
+        transitions: vec![serde_json::json!({ "to": "online" })],
     }
+}
+
+async fn a_node_is_of_the_hub_that_took_it_last(backend: Backend) {
+    let f = fixture(backend);
+    assert_eq!(f.store.take_node("web-1", "one").await, Ok(None), "not known yet");
+    f.store.put_node(node("web-1", 100)).await.unwrap();
+    assert_eq!(f.store.touch_node("web-1", "one", "online", 200).await, Ok(true));
+    let taken = f.store.take_node("web-1", "two").await.unwrap().unwrap();
+    assert_eq!(taken, NodeRecord { hub: "two".into(), last_seen_ms: 200, ..node("web-1", 100) });
+    assert_eq!(f.store.touch_node("web-1", "one", "online", 300).await, Ok(false));
+    assert_eq!(
+        f.store.silence_node("web-1", "one", ("online", "late"), &[]).await,
+        Ok(false),
+        "it is heard elsewhere"
+    );
+    let steps = [serde_json::json!({ "to": "late" })];
+    assert_eq!(f.store.silence_node("web-1", "two", ("online", "late"), &steps).await, Ok(true));
+    assert_eq!(
+        f.store.silence_node("web-1", "two", ("online", "late"), &steps).await,
+        Ok(false),
+        "said once"
+    );
+    assert_eq!(
+        f.store.touch_node("web-1", "two", "online", 300).await,
+        Ok(false),
+        "it is not what it was taken for"
+    );
+    f.store.put_node(NodeRecord { hub: "three".into(), ..node("web-2", 1) }).await.unwrap();
+    f.store
+        .put_node(NodeRecord { state: "offline".into(), hub: "gone".into(), ..node("web-3", 1) })
+        .await
+        .unwrap();
+    let orphans = async |hubs: &[&str], limit| {
+        let hubs = hubs.iter().map(|hub| (*hub).to_owned()).collect();
+        let found = f.store.orphaned_nodes(hubs, limit).await.unwrap().into_iter();
+        found.map(|node| (node.name, node.transitions)).collect::<Vec<_>>()
+    };
+    assert_eq!(orphans(&["three"], 9).await, [("web-1".to_owned(), steps.to_vec())]);
+    assert_eq!(
+        (orphans(&["two", "three"], 9).await.len(), orphans(&[], 9).await.len(), orphans(&[], 1).await.len()),
+        (0, 2, 1)
+    );
+    let mut states = f.store.node_states().await.unwrap();
+    states.sort();
+    assert_eq!(states, [("late".to_owned(), 1), ("offline".to_owned(), 1), ("online".to_owned(), 1)]);
 }
 
 async fn nodes_keep_their_first_and_newest_sighting(backend: Backend) {
