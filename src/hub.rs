@@ -9,6 +9,7 @@ mod elsewhere;
 mod engine;
 mod error;
 mod heartbeat;
+mod journal;
 mod keeper;
 mod listener;
 mod owning;
@@ -257,9 +258,10 @@ impl Hub {
             StoreOptions { queue_requests_max, faults: faults.clone(), ..StoreOptions::default() };
         let store = Store::open(directory.store_place(options.store.as_ref()), &store_options, started_ms)?;
         let redis = options.redis_url.as_deref().map(|url| Redis::new(url, &options.settings.engine));
-        let redis = redis.transpose()?;
+        let redis = redis.transpose()?.map(|redis| redis.with_faults(faults.clone()));
         let engine = options.settings.engine.clone();
         let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
+        let journal = journal::open(&options, &store, directory.path(), &clock)?;
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
         if store.is_new() && options.settings.alert.seeds {
@@ -288,6 +290,7 @@ impl Hub {
                 store,
                 carrier,
                 leasing,
+                journal,
                 breakers,
                 auth,
                 tree,

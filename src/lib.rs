@@ -25,7 +25,7 @@
 //! store · auth · engine           durable state · who may · what hub nodes share
 //! breaker                         what rests when it fails, and what happens meanwhile
 //! supervision · telemetry · protocol · config
-//! websocket · ids · clock · fault  RFC 6455 and 7692 without IO · checked names · time as an input · what is to go wrong on purpose
+//! websocket · ids · clock · fault · spool  RFC 6455 and 7692 without IO · checked names · time as an input · what is to go wrong on purpose · what waits on disk
 //! ```
 
 pub mod agent;
@@ -50,6 +50,7 @@ pub mod ownership;
 pub mod protocol;
 pub mod room;
 pub mod rule;
+pub mod spool;
 pub mod store;
 pub mod supervision;
 pub mod sync;

@@ -7,8 +7,7 @@ use std::collections::VecDeque;
 
 use tracing::{info, warn};
 
-use super::SpoolError;
-use super::spool::{Record, Spool};
+use crate::spool::{Record, Spool, SpoolError};
 
 /// Frames by what became of them, since the start.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

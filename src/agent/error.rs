@@ -1,7 +1,7 @@
 //! What can go wrong in an agent.
 
-use super::spool::SpoolError;
 use crate::protocol::codes::{Close, Code};
+use crate::spool::SpoolError;
 
 /// Why an agent cannot start or had to stop. What passes by itself (a hub that is away) is no error.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,7 @@ impl AgentError {
             Self::Token { .. } => Code::Unauthorized,
             Self::NodeMismatch { .. } => Code::Forbidden,
             Self::Spool(SpoolError::InUse { .. }) => Code::Conflict,
+            Self::Spool(SpoolError::Full { .. }) => Code::Overloaded,
             Self::Spool(SpoolError::TooLarge { .. }) => Code::TooLarge,
             Self::Spool(SpoolError::Io { .. }) => Code::StoreUnavailable,
             Self::Closed { close: Close::Replaced, .. } => Code::Conflict,

@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
+use super::Inventory;
 use super::custody::{Counts, Custody, Kept};
 use super::frames::{Connected, Description, HubError, HubFrame, MetricsAck, metrics_frame};
 use super::pace::Flow;
 use super::reconnect::Ending;
-use super::{Inventory, Spool, SpoolError};
+use crate::spool::{Spool, SpoolError};
 
 /// Frames sent and not acknowledged. Further live samples are spooled.
 pub(super) const IN_FLIGHT_MAX: usize = 32;

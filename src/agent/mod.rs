@@ -21,7 +21,6 @@ mod run;
 mod sampler;
 mod settings;
 mod socket;
-mod spool;
 mod temperature;
 mod token;
 
@@ -31,7 +30,6 @@ pub use inventory::Inventory;
 pub use run::run;
 pub use sampler::{SLOW_PROBES_INTERVAL_MS, Sampler};
 pub use settings::AgentSettings;
-pub use spool::{Record, Spool, SpoolError};
 pub use token::AgentToken;
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use super::link::{Link, LinkSettings, Outbox};
 use super::reconnect::{Ending, Reconnect, Verdict};
 use super::settings::Target;
 use super::socket::{Connect, Heard, Socket, Tcp, upgrade};
-use super::{AgentError, AgentSettings, Inventory, Sampler, Snapshot, Spool};
+use super::{AgentError, AgentSettings, Inventory, Sampler, Snapshot};
 use crate::clock::Clock;
+use crate::spool::{Spool, WhenFull};
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -104,7 +105,11 @@ impl<S: Source, C: Connect> Agent<S, C> {
     ) -> Result<Self, AgentError> {
         settings.check()?;
         let target = settings.target()?;
-        let spool = Spool::open(&settings.spool_dir.join(target.node.as_str()), settings.spool_bytes_max)?;
+        let spool = Spool::open(
+            &settings.spool_dir.join(target.node.as_str()),
+            settings.spool_bytes_max,
+            WhenFull::DropOldest,
+        )?;
         let link_settings = LinkSettings {
             labels: settings.labels.clone(),
             interval_ms: settings.interval_ms,

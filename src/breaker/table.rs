@@ -80,7 +80,7 @@ pub const TABLE: [Row; 4] = [
         name: "store",
         guards: "samples, shared state, publishes to topics that are kept in the store",
         while_open: WhileOpen::Spill,
-        detail: "samples wait in memory, metrics_ack follows the commit; the rest gets 503 store_unavailable",
+        detail: "samples wait in memory and metrics_ack follows the commit, or on disk (PostgreSQL); the rest gets 503 store_unavailable",
         failures: "writes that failed, were refused as overloaded, or take longer than breaker.call_ms_max",
         checked_in: "ingest/mod.rs",
     },

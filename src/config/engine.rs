@@ -12,7 +12,7 @@ pub struct EngineSection {
     pub call_ms_max: u64,
     /// Connections that ask at the same time.
     pub connections_max: u32,
-    /// Between two probes of the way through Redis and back.
+    /// Between two probes of the way through Redis and back: it is gone when two in a row did not come.
     pub probe_ms: u64,
     /// Between two times that a hub node tells PostgreSQL that it lives.
     pub beat_ms: u64,
@@ -22,7 +22,7 @@ pub struct EngineSection {
 
 impl Default for EngineSection {
     fn default() -> Self {
-        Self { call_ms_max: 2_000, connections_max: 8, probe_ms: 2_000, beat_ms: 1_000, lease_ms: 5_000 }
+        Self { call_ms_max: 2_000, connections_max: 8, probe_ms: 1_500, beat_ms: 1_000, lease_ms: 5_000 }
     }
 }
 

@@ -49,6 +49,7 @@ impl Carrier {
                                 let Some(message) = message else { break };
                                 self.pushed(message.get_channel_name(), message.get_payload::<String>().ok());
                             }
+                            () = self.0.redis.cut() => break,
                             Some(wish) = wishes.recv() => {
                                 if let Err(error) = self.fulfil(&mut sink, wish).await {
                                     tracing::debug!(%error, "connection to Redis given up");

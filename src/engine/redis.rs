@@ -3,6 +3,7 @@
 //! A question has a deadline. A connection that did not answer is not used again.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection};
@@ -10,11 +11,16 @@ use bb8_redis::redis::aio::{MultiplexedConnection, PubSub};
 use bb8_redis::redis::{
     AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, pipe,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::EngineError;
 use super::advice::ServerSettings;
 use crate::config::EngineSection;
+use crate::fault::{Faults, RedisFault};
+use crate::telemetry::Counter;
+
+/// Time between two looks whether the way is to fail on purpose, in milliseconds.
+const FAULT_LOOK_MS: u64 = 50;
 
 /// Questions to Redis. Cheap to clone; clones share the pool.
 #[derive(Debug, Clone)]
@@ -22,6 +28,8 @@ pub struct Redis {
     pool: Pool<Lines>,
     client: Client,
     call: Duration,
+    /// What is to go wrong with it on purpose.
+    faults: Option<Arc<Faults>>,
 }
 
 impl Redis {
@@ -38,7 +46,36 @@ impl Redis {
             .connection_timeout(call)
             .test_on_check_out(false)
             .build_unchecked(Lines);
-        Ok(Self { pool, client, call })
+        Ok(Self { pool, client, call, faults: None })
+    }
+
+    /// The same, which fails when it is to.
+    pub fn with_faults(self, faults: Option<Arc<Faults>>) -> Self {
+        Self { faults, ..self }
+    }
+
+    /// Fails as the way to Redis is to fail on purpose.
+    async fn suffer(&self) -> Result<(), EngineError> {
+        match self.faults.as_ref().map(|faults| faults.redis()).unwrap_or_default() {
+            RedisFault::None => Ok(()),
+            RedisFault::Gone => {
+                Counter::FaultsInjected.add_for("redis_gone", 1);
+                Err(EngineError::Unreachable("fault scenario redis_gone".to_owned()))
+            }
+            RedisFault::Silent => {
+                Counter::FaultsInjected.add_for("partition", 1);
+                sleep(self.call).await;
+                Err(EngineError::NoAnswer(self.late()))
+            }
+        }
+    }
+
+    /// Resolves when nothing comes from Redis on purpose.
+    pub(super) async fn cut(&self) {
+        let Some(faults) = &self.faults else { return std::future::pending().await };
+        while faults.redis() == RedisFault::None {
+            sleep(Duration::from_millis(FAULT_LOOK_MS)).await;
+        }
     }
 
     /// Asks with a script: one round trip, and a second one the first time.
@@ -72,6 +109,7 @@ impl Redis {
 
     /// A connection of its own on which Redis pushes what is published.
     pub async fn subscriber(&self) -> Result<PubSub, EngineError> {
+        self.suffer().await?;
         match timeout(self.call, self.client.get_async_pubsub()).await {
             Ok(connected) => connected.map_err(|error| EngineError::Unreachable(error.to_string())),
             Err(_elapsed) => Err(EngineError::Unreachable(self.late())),
@@ -82,6 +120,7 @@ impl Redis {
         &self,
         ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     ) -> Result<T, EngineError> {
+        self.suffer().await?;
         let mut line = self.line().await?;
         let Some(connection) = &mut line.connection else {
             return Err(EngineError::Unreachable(self.late()));

@@ -30,6 +30,10 @@ pub enum Point {
     Tokens,
     /// A message that is about to be handled.
     Poison,
+    /// A question to Redis, and what Redis pushes.
+    Redis,
+    /// A statement to PostgreSQL.
+    Postgres,
 }
 
 impl Point {
@@ -49,6 +53,18 @@ pub struct StoreFaults {
     pub full: bool,
 }
 
+/// What the way to Redis is to suffer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RedisFault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Nobody listens there.
+    Gone,
+    /// Nothing that is sent arrives, and nothing comes.
+    Silent,
+}
+
 /// The switchboard.
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -58,6 +74,8 @@ pub struct Faults {
     store_slow_ms: AtomicU64,
     store_gone: AtomicBool,
     disk_full: AtomicBool,
+    redis_gone: AtomicBool,
+    redis_silent: AtomicBool,
     clock_offset_ms: AtomicI64,
     /// Tokens issued before this count as expired, unix milliseconds.
     expired_before_ms: AtomicU64,
@@ -90,6 +108,9 @@ impl Faults {
         self.set_dropped(None);
         self.set_duplicated(None);
         self.set_store(StoreFaults::default());
+        self.set_redis_gone(false);
+        self.set_redis_silent(false);
+        self.set_postgres_gone(false);
         self.jump_clock(0);
         self.expire_tokens_before(0);
         self.set_poison(None);
@@ -152,6 +173,43 @@ impl Faults {
         }
     }
 
+    /// Whether nobody listens where Redis is.
+    pub fn set_redis_gone(&self, gone: bool) {
+        self.redis_gone.store(gone, Relaxed);
+        self.turn_redis();
+    }
+
+    /// Whether the way to Redis swallows everything.
+    pub fn set_redis_silent(&self, silent: bool) {
+        self.redis_silent.store(silent, Relaxed);
+        self.turn_redis();
+    }
+
+    fn turn_redis(&self) {
+        self.turn(Point::Redis, self.redis_gone.load(Relaxed) || self.redis_silent.load(Relaxed));
+    }
+
+    /// What the way to Redis is to suffer now.
+    pub fn redis(&self) -> RedisFault {
+        if !self.is_on(Point::Redis) {
+            RedisFault::None
+        } else if self.redis_gone.load(Relaxed) {
+            RedisFault::Gone
+        } else {
+            RedisFault::Silent
+        }
+    }
+
+    /// Whether the hub is cut off from others.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_on(Point::Redis) && self.redis_silent.load(Relaxed)
+    }
+
+    /// Whether nobody listens where PostgreSQL is.
+    pub fn set_postgres_gone(&self, gone: bool) {
+        self.turn(Point::Postgres, gone);
+    }
+
     /// Moves the hub's wall clock by so many milliseconds against the machine's; 0 puts it right.
     pub fn jump_clock(&self, offset_ms: i64) {
         self.clock_offset_ms.store(offset_ms, Relaxed);
@@ -211,7 +269,15 @@ mod tests {
     #[test]
     fn everything_is_off_until_it_is_turned_on_and_after_it_is_cleared() {
         let faults = Faults::new();
-        let points = [Point::Latency, Point::Frames, Point::Store, Point::Tokens, Point::Poison];
+        let points = [
+            Point::Latency,
+            Point::Frames,
+            Point::Store,
+            Point::Tokens,
+            Point::Poison,
+            Point::Redis,
+            Point::Postgres,
+        ];
         let on = |faults: &Faults| points.iter().filter(|point| faults.is_on(**point)).count();
         assert_eq!(on(&faults), 0);
         faults.set_latency(Some(Latency { clients: "*".into(), delay_ms: 5, jitter_ms: 0 }));
@@ -221,6 +287,11 @@ mod tests {
         faults.jump_clock(-7);
         faults.expire_tokens_before(9);
         faults.set_poison(Some("p".into()));
+        faults.set_redis_silent(true);
+        assert_eq!(faults.redis(), RedisFault::Silent);
+        faults.set_redis_gone(true);
+        assert_eq!(faults.redis(), RedisFault::Gone);
+        faults.set_postgres_gone(true);
         assert_eq!((on(&faults), faults.clock_offset_ms()), (points.len(), -7));
         assert_eq!(faults.latency_ms("a"), Some(5));
         assert_eq!(faults.fate("a", "t"), Fate::Dropped);
@@ -231,7 +302,7 @@ mod tests {
         faults.clear();
         assert_eq!((on(&faults), faults.clock_offset_ms()), (0, 0));
         assert_eq!((faults.latency_ms("a"), faults.fate("a", "t")), (None, Fate::Whole));
-        assert_eq!(faults.store(), StoreFaults::default());
+        assert_eq!((faults.store(), faults.redis()), (StoreFaults::default(), RedisFault::None));
         assert!(!faults.is_poison("p"));
     }
 

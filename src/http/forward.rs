@@ -106,7 +106,7 @@ pub(super) async fn pass_on(
     let is_head = *request.method() == Method::HEAD;
     let outgoing = outgoing(state, request, body)?;
     let answer = tokio::select! {
-        answer = send(owner, outgoing) => answer,
+        answer = send(state, owner, outgoing) => answer,
         () = lost(state, unit, owner) => Err("it does not own it any more".to_owned()),
     };
     match answer {
@@ -147,9 +147,14 @@ fn outgoing(
 }
 
 async fn send(
+    state: &State,
     owner: &Peer,
     request: hyper::Request<Full<Bytes>>,
 ) -> Result<hyper::Response<Incoming>, String> {
+    if state.services.faults.as_ref().is_some_and(|faults| faults.is_cut_off()) {
+        tokio::time::sleep(Duration::from_millis(CONNECT_MS_MAX)).await;
+        return Err("fault scenario partition".to_owned());
+    }
     let connected = timeout(Duration::from_millis(CONNECT_MS_MAX), TcpStream::connect(&owner.address)).await;
     let stream = connected.map_err(|_elapsed| "no connection in time")?.map_err(|error| error.to_string())?;
     let (mut sender, connection) =

@@ -4,6 +4,7 @@ use crate::auth::{AuthError, KeyError};
 use crate::engine::EngineError;
 use crate::lab::runs::RunError;
 use crate::rule::{DirectoryError, RuleError};
+use crate::spool::SpoolError;
 use crate::store::StoreError;
 use crate::supervision::RootFailure;
 
@@ -19,6 +20,9 @@ pub enum HubError {
     /// Users or tokens cannot be read.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] SpoolError),
     /// The URL of Redis is none.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -24,7 +24,7 @@ use crate::fault::Faults;
 use crate::http::{Desk, State};
 use crate::ids::NodeName;
 use crate::ingest::sampler::SamplerArgs;
-use crate::ingest::{Ingest, SamplerActor};
+use crate::ingest::{Ingest, Journal, SamplerActor};
 use crate::lab::faults::Scenarios;
 use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
@@ -44,6 +44,7 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) carrier: Option<Carrier>,
     pub(super) leasing: Option<Leasing>,
+    pub(super) journal: Option<Journal>,
     pub(super) breakers: Breakers,
     pub(super) address: SocketAddr,
     pub(super) auth: Auth,
@@ -68,6 +69,7 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         scenarios,
         carrier,
         leasing,
+        journal,
     } = parts;
     let ownership = leasing.as_ref().map_or_else(Ownership::alone, Leasing::ownership);
     let HubOptions { settings, data_dir, workers, dev, rate_limits, program, .. } = options;
@@ -107,7 +109,9 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
         settings: settings.ingest.clone(),
         clock: clock.clone(),
     });
-    let ingest = Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone());
+    let journal = journal.map(|journal| (journal, settings.store.journal_replay_hz));
+    let ingest =
+        Ingest::new(fleet.clone(), store.clone(), breakers.clone(), settings.ingest, clock.clone(), journal);
     let shards = Shards::default();
     let shared_by: &str = shared_by.as_deref().unwrap_or_default();
     let desk = Desk::new(&settings.http, rate_limits, &clock);

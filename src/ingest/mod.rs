@@ -2,15 +2,18 @@
 //!
 //! - [`frame`]: the `metrics` frame of agents (pure)
 //! - [`sample`]: what makes a sample acceptable (pure)
-//! - [`spill`]: what waits while the store is given a rest
+//! - [`spill`]: what waits in memory while the store is given a rest
+//! - [`journal`]: what waits on disk while the server of a hub on PostgreSQL is gone
 //! - [`pressure`]: when senders are to slow down (pure)
 //! - [`sampler`]: the actor that samples the hub's own host
 
 pub mod frame;
+pub mod journal;
 pub mod pressure;
 pub mod sample;
 pub mod sampler;
 pub mod spill;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,15 +31,14 @@ use crate::store::{Reply, Store};
 use crate::telemetry::{Cause, Counter};
 
 pub use frame::{MetricsFrame, Parsed};
+pub use journal::Journal;
 pub use sample::Reason;
 pub use sampler::SamplerActor;
 pub use spill::Spilled;
 
 use pressure::{Level, Pressure};
-use spill::{Full, Held, Spill, weight};
-
-/// Spilled batches that are written at once.
-const RELEASE_PART_MAX: usize = 256;
+use spill::{Spill, weight};
+use waiting::{Waiting, is_outage};
 
 /// Why a whole report was refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,29 +73,44 @@ pub struct Receipt {
     /// Samples refused, by reason.
     pub rejected: BTreeMap<Reason, u64>,
     writes: Vec<Write>,
+    ingest: Ingest,
 }
 
 /// A batch on its way to the store.
 enum Write {
     Sent(Reply<()>),
-    /// Waits for the store's breaker to close; told when it is committed.
-    Spilled(oneshot::Receiver<()>),
+    /// Goes to the journal when the server is gone.
+    Guarded(Reply<()>, NodeName, Batch),
+    /// Waits for the store; told when it may be acknowledged.
+    Waits(oneshot::Receiver<()>),
     /// There was no room for it to wait.
     Refused,
 }
 
 impl Receipt {
-    /// Waits for the store: true when every accepted sample is committed.
+    /// Waits for the store: true when every accepted sample is committed, or in the journal.
     pub async fn durable(&mut self) -> bool {
         let mut durable = true;
         for write in self.writes.drain(..) {
             durable &= match write {
-                Write::Sent(reply) => reply.await.is_ok(),
-                Write::Spilled(committed) => committed.await.is_ok(),
-                Write::Refused => false,
+                Write::Guarded(reply, node, batch) => match reply.await {
+                    Err(error) if is_outage(&error) => self.ingest.0.waiting.push(&node, &batch).told().await,
+                    written => written.is_ok(),
+                },
+                write => write.told().await,
             };
         }
         durable
+    }
+}
+
+impl Write {
+    async fn told(self) -> bool {
+        match self {
+            Self::Sent(reply) | Self::Guarded(reply, ..) => reply.await.is_ok(),
+            Self::Waits(done) => done.await.is_ok(),
+            Self::Refused => false,
+        }
     }
 }
 
@@ -105,28 +122,34 @@ struct Shared {
     fleet: Fleet,
     store: Store,
     breakers: Breakers,
-    spill: Spill,
+    waiting: Waiting,
+    /// Journaled batches that are replayed a second.
+    replay_hz: u64,
     pressure: Mutex<Pressure>,
     /// Whether senders are to be slow.
     slow: watch::Sender<bool>,
-    /// Held by whoever writes out what was spilled.
+    /// Held by whoever writes out what waits.
     releasing: tokio::sync::Mutex<()>,
     settings: IngestSection,
     clock: Clock,
 }
 
 impl Ingest {
-    /// A door to this fleet.
+    /// A door to this fleet. `journal` of a hub whose store is a server, with the batches of it that are replayed a second.
     pub fn new(
         fleet: Fleet,
         store: Store,
         breakers: Breakers,
         settings: IngestSection,
         clock: Clock,
+        journal: Option<(Journal, u64)>,
     ) -> Self {
-        let spill = Spill::new(breakers.settings().spill_bytes_max, clock.clone());
+        let spill = || Waiting::Memory(Spill::new(breakers.settings().spill_bytes_max, clock.clone()));
+        let (waiting, replay_hz) =
+            journal.map_or_else(|| (spill(), 0), |(journal, hz)| (Waiting::Disk(journal.into()), hz));
         let (pressure, slow, releasing) = Default::default();
-        let shared = Shared { fleet, store, breakers, spill, pressure, slow, releasing, settings, clock };
+        let shared =
+            Shared { fleet, store, breakers, waiting, replay_hz, pressure, slow, releasing, settings, clock };
         Self(Arc::new(shared))
     }
 
@@ -144,87 +167,45 @@ impl Ingest {
         let writes = self.write(node, &report);
         self.0.fleet.report(node, report, cause)?;
         Counter::SamplesAccepted.add(accepted);
-        Ok(Receipt { accepted, rejected, writes })
+        Ok(Receipt { accepted, rejected, writes, ingest: self.clone() })
     }
 
     fn write(&self, node: &NodeName, report: &Report) -> Vec<Write> {
-        report.batches.iter().map(|batch| self.write_or_spill(node, batch)).collect()
+        report.batches.iter().map(|batch| self.write_or_wait(node, batch)).collect()
     }
 
-    fn write_or_spill(&self, node: &NodeName, batch: &Batch) -> Write {
-        if let Ok(call) = self.0.breakers.enter(Subsystem::Store) {
-            call.sent();
-            return Write::Sent(self.append(node, batch));
-        }
-        match self.0.spill.push(node.clone(), batch.clone()) {
-            Ok(committed) => {
-                Counter::SamplesSpilled.add_for("spilled", batch.values.len() as u64);
-                Write::Spilled(committed)
-            }
-            Err(Full) => {
-                Counter::SamplesSpilled.add_for("refused", batch.values.len() as u64);
-                Write::Refused
-            }
+    fn write_or_wait(&self, node: &NodeName, batch: &Batch) -> Write {
+        let Ok(call) = self.0.breakers.enter(Subsystem::Store) else {
+            return self.0.waiting.push(node, batch);
+        };
+        call.sent();
+        let reply = self.0.append(node, batch);
+        match self.0.waiting {
+            Waiting::Memory(_) => Write::Sent(reply),
+            Waiting::Disk(_) => Write::Guarded(reply, node.clone(), batch.clone()),
         }
     }
 
-    fn append(&self, node: &NodeName, batch: &Batch) -> Reply<()> {
-        self.0.store.append_frame(node.as_str(), batch.unix_ms, batch.columns.clone(), &batch.values)
-    }
-
-    /// Writes out what was spilled, oldest first, as far as the store's breaker lets it. Does nothing when
+    /// Writes out what waits, oldest first, as far as the store's breaker lets it. Does nothing when
     /// somebody is at it.
     pub async fn release(&self) {
         let Ok(_releasing) = self.0.releasing.try_lock() else { return };
-        loop {
-            let part = self.take_part();
-            if part.is_empty() {
-                return;
-            }
-            let replies: Vec<_> =
-                part.iter().map(|held| self.append(&held.payload.node, &held.payload.batch)).collect();
-            let mut left = Vec::new();
-            for (held, reply) in part.into_iter().zip(replies) {
-                match reply.await {
-                    Ok(()) => {
-                        let samples = held.payload.batch.values.len() as u64;
-                        Counter::SamplesSpilled.add_for("written", samples);
-                        self.0.spill.committed(&held.lease);
-                    }
-                    Err(_counted_by_the_store) => left.push(held.lease),
-                }
-            }
-            if !left.is_empty() {
-                return self.0.spill.put_back(&left);
-            }
-        }
-    }
-
-    /// As many of the oldest as may be written at once: what the breaker lets through.
-    fn take_part(&self) -> Vec<Held> {
-        let (spill, mut room) = (&self.0.spill, 0);
-        let waiting = spill.waiting().min(RELEASE_PART_MAX);
-        while room < waiting {
-            let Ok(call) = self.0.breakers.enter(Subsystem::Store) else { break };
-            call.sent();
-            room += 1;
-        }
-        spill.take(room)
+        self.0.release().await;
     }
 
     /// Looks at how much waits for the store, and for how long. Whoever follows [`Ingest::slow`] is told.
     pub fn look_at_pressure(&self) {
-        let (spilled, backlog) = (self.0.spill.depth(), self.0.store.backlog());
+        let (spilled, backlog) = (self.0.waiting.depth(), self.0.store.backlog());
         let filled = 100 * spilled.bytes as u64 / spilled.bytes_max.max(1) as u64;
         let level = Level {
-            age_ms: self.0.spill.age_ms().max(backlog.group_ms),
+            age_ms: self.0.waiting.age_ms().max(backlog.group_ms),
             fill_percent: filled.max(backlog.fill_percent),
         };
         let slow = self.0.pressure.lock().observe(level);
         if self.0.slow.send_if_modified(|was_slow| std::mem::replace(was_slow, slow) != slow) {
             tracing::warn!(slow, level.age_ms, level.fill_percent, "senders of samples are told their pace");
         }
-        self.0.spill.gauge();
+        self.0.waiting.gauge();
     }
 
     /// Whether senders are to be slow.
@@ -239,12 +220,12 @@ impl Ingest {
 
     /// Whether these find a place: in the store, or where they wait for it.
     pub fn has_room<'a>(&self, batches: impl Iterator<Item = &'a Batch>) -> bool {
-        self.0.breakers.is_closed(Subsystem::Store) || self.0.spill.fits(batches.map(weight).sum())
+        self.0.breakers.is_closed(Subsystem::Store) || self.0.waiting.fits(batches.map(weight).sum())
     }
 
-    /// What waits for the store's breaker to close.
+    /// What waits for the store.
     pub fn spilled(&self) -> Spilled {
-        self.0.spill.depth()
+        self.0.waiting.depth()
     }
 
     /// Wall time, unix milliseconds.

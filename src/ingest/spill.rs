@@ -45,6 +45,12 @@ pub struct Spilled {
     pub bytes_max: usize,
     /// Batches that were refused since the start.
     pub overflowed: u64,
+    /// How long the oldest has waited, in milliseconds; 0 when there is none.
+    pub age_ms: u64,
+    /// Batches that waited and are lost, since the start: damaged on disk, or never to be taken by the store.
+    pub dropped: u64,
+    /// They are on disk, and acknowledged.
+    pub is_on_disk: bool,
 }
 
 /// The batches, oldest first.
@@ -114,6 +120,9 @@ impl Spill {
             bytes: depth.bytes,
             bytes_max: self.bytes_max,
             overflowed: self.overflowed.load(Ordering::Relaxed),
+            age_ms: self.age_ms(),
+            dropped: 0,
+            is_on_disk: false,
         }
     }
 

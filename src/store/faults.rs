@@ -1,4 +1,5 @@
-//! What goes wrong with the writer on purpose, at the points where a disk fails.
+//! What goes wrong with the store on purpose: with the writer at the points where a disk fails, with every connection to
+//! PostgreSQL before each statement.
 
 use std::thread;
 use std::time::Duration;
@@ -9,6 +10,15 @@ use crate::telemetry::Counter;
 
 /// The writer looks so often whether it is still to be slow, in milliseconds.
 const SLICE_MS: u64 = 10;
+
+/// Before a statement to PostgreSQL, and before a connection to it.
+pub(super) fn before_statement(faults: Option<&Faults>) -> Result<(), StoreError> {
+    if !faults.is_some_and(|faults| faults.is_on(Point::Postgres)) {
+        return Ok(());
+    }
+    Counter::FaultsInjected.add_for("postgres_gone", 1);
+    Err(StoreError::Unavailable("fault scenario postgres_gone".into()))
+}
 
 /// Before the file is opened again.
 pub(super) fn before_open(faults: Option<&Faults>) -> Result<(), StoreError> {

@@ -145,7 +145,7 @@ impl Store {
     /// Opens the database (makes the file when it is missing), brings its schema up to date and starts the writer.
     /// Blocks; for the start of the program.
     pub fn open(place: impl Into<Place>, options: &StoreOptions, now_ms: u64) -> Result<Self, StoreError> {
-        let place = place.into();
+        let place = place.into().with_faults(options.faults.clone());
         let counters = Arc::new(Counters::default());
         let (queue, commands) = sync_channel(options.queue_requests_max.max(1));
         let (opened, is_open) = channel();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::StoreError;
 use super::session::Session;
 use super::{postgres, sqlite};
+use crate::fault::Faults;
 
 /// A database.
 #[derive(Debug, Clone)]
@@ -15,7 +16,7 @@ pub struct Place(Kind);
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     File(PathBuf),
-    Postgres(Arc<tokio_postgres::Config>),
+    Postgres(Arc<tokio_postgres::Config>, Option<Arc<Faults>>),
 }
 
 impl From<&Path> for Place {
@@ -40,7 +41,15 @@ impl Place {
                 postgres::text(&error)
             ))
         })?;
-        Ok(Self(Kind::Postgres(Arc::new(config))))
+        Ok(Self(Kind::Postgres(Arc::new(config), None)))
+    }
+
+    /// The same, which cannot be reached when it is to be so.
+    pub(super) fn with_faults(self, faults: Option<Arc<Faults>>) -> Self {
+        match self.0 {
+            Kind::Postgres(config, _) => Self(Kind::Postgres(config, faults)),
+            kind @ Kind::File(_) => Self(kind),
+        }
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -51,21 +60,25 @@ impl Place {
     pub(super) fn name(&self) -> PathBuf {
         match &self.0 {
             Kind::File(path) => path.clone(),
-            Kind::Postgres(config) => postgres::name(config).into(),
+            Kind::Postgres(config, _) => postgres::name(config).into(),
         }
     }
 
     pub(super) fn open_writable(&self) -> Result<Session, StoreError> {
         match &self.0 {
             Kind::File(path) => Ok(Session::Sqlite(sqlite::open_writable(path)?)),
-            Kind::Postgres(config) => Ok(Session::Postgres(Box::new(postgres::Session::open(config)?))),
+            Kind::Postgres(config, faults) => {
+                Ok(Session::Postgres(Box::new(postgres::Session::open(config, faults.clone())?)))
+            }
         }
     }
 
     pub(super) fn open_read_only(&self) -> Result<Session, StoreError> {
         match &self.0 {
             Kind::File(path) => Ok(Session::Sqlite(sqlite::open_read_only(path)?)),
-            Kind::Postgres(config) => Ok(Session::Postgres(Box::new(postgres::Session::open(config)?))),
+            Kind::Postgres(config, faults) => {
+                Ok(Session::Postgres(Box::new(postgres::Session::open(config, faults.clone())?)))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod values;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -19,9 +20,12 @@ use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
 use super::StoreError;
+use super::faults;
 use super::value::{Row, Value};
 use statements::Statements;
 pub(super) use values::column;
+
+use crate::fault::Faults;
 
 /// What begins a transaction of the writer, and one of a reader.
 pub(super) const WRITE: &str = "BEGIN";
@@ -68,11 +72,14 @@ pub(super) struct Session {
     failed: Cell<bool>,
     /// The server is gone, or did not answer in time.
     lost: Cell<bool>,
+    /// What is to go wrong with it on purpose.
+    faults: Option<Arc<Faults>>,
 }
 
 impl Session {
     /// Connects. Not to be called where a runtime is entered.
-    pub(super) fn open(config: &Config) -> Result<Self, StoreError> {
+    pub(super) fn open(config: &Config, faults: Option<Arc<Faults>>) -> Result<Self, StoreError> {
+        faults::before_statement(faults.as_deref())?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -99,6 +106,7 @@ impl Session {
                 topics: Cell::new(Begun::Not),
                 failed: Cell::new(false),
                 lost: Cell::new(false),
+                faults,
             }),
             Ok(Err(error)) => Err(match StoreError::from(error) {
                 gone @ StoreError::Unavailable(_) => gone,
@@ -261,6 +269,11 @@ impl Session {
         let Some(runtime) = self.runtime.as_ref().filter(|_| !self.lost.get()) else {
             return Err(StoreError::Unavailable("the connection was lost".into()));
         };
+        if let Err(gone) = faults::before_statement(self.faults.as_deref()) {
+            self.failed.set(true);
+            self.lost.set(true);
+            return Err(gone);
+        }
         let ahead = self.ahead();
         let both = async {
             let Some(ahead) = ahead else { return question.await };

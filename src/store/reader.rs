@@ -36,7 +36,7 @@ impl Readers {
     }
 
     pub(super) fn is_apart(&self) -> bool {
-        matches!(self.place.kind(), Kind::Postgres(_))
+        matches!(self.place.kind(), Kind::Postgres(..))
     }
 
     /// Runs `query` on a blocking thread, in one read transaction. Refused at once when too many wait already.

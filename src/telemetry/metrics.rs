@@ -59,7 +59,7 @@ rows! {
         PingsSent = "pings_sent", None, "WebSocket pings sent";
         SamplesAccepted = "samples_accepted", None, "Samples taken from agents and the sampler";
         SamplesRejected = "samples_rejected", Some("reason"), "Samples refused, by reason";
-        SamplesSpilled = "samples_spilled", Some("outcome"), "Samples that met an open breaker of the store: spilled, written later, refused";
+        SamplesSpilled = "samples_spilled", Some("outcome"), "Samples that the store could not take: spilled to memory, written later; journaled on disk, replayed later, lost for the store never takes them; refused";
         NodeTransitions = "node_transitions", Some("state"), "Node state changes, by new state";
         SyncPuts = "sync_puts", Some("outcome"), "Writes to shared state, by outcome";
         LoginFailures = "login_failures", None, "Logins refused for wrong credentials";
@@ -110,6 +110,8 @@ rows! {
         MailboxWaiting = "mailbox_waiting", Some("lane"), "Items that wait in mailboxes for a worker, by mailbox and priority";
         MailboxDeadLetters = "mailbox_dead_letters", Some("mailbox"), "Dead letters that are kept, by mailbox";
         StoreQueueDepth = "store_queue_depth", None, "Requests waiting for the store's writer";
+        JournalBytes = "journal_bytes", None, "Bytes on disk of samples that wait for PostgreSQL";
+        JournalAgeMs = "journal_age_ms", None, "How long the oldest sample in the journal has waited, milliseconds";
         EngineUp = "engine_up", None, "Whether the way through Redis and back is good, of a hub that has one: 0 or 1";
         OwnedUnits = "owned_units", Some("unit"), "Whether this hub node owns the unit, of one that shares a store: 0 or 1";
         BreakerState = "breaker_state", Some("subsystem"), "State of a breaker: 0 closed, 1 half open, 2 open";

@@ -21,6 +21,8 @@ mod cluster;
 mod cluster_alerts;
 /// Clients of several hub nodes: their sessions and queues are the same at each.
 mod cluster_clients;
+/// What hub nodes stand on goes: Redis, PostgreSQL, or the way to them; nothing acknowledged is lost, and all comes back.
+mod cluster_faults;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
 /// Delivery over three hub nodes against a naive model, with nodes that are killed, stopped and cut off at random.

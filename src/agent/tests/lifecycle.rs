@@ -14,7 +14,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 
 use super::hub::{TOKEN, run_agent, run_agent_from, settings};
 use crate::agent::link::CONNECTED_TIMEOUT_MS;
-use crate::agent::{AgentSettings, AgentToken, Spool, run};
+use crate::agent::{AgentSettings, AgentToken, run};
+use crate::spool::{Spool, WhenFull};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -59,7 +60,8 @@ async fn final_closes_stop_the_agent_with_their_status_and_spool_the_rest() {
         });
         let error = outcome.await.expect_err("the agent stops by itself");
         assert_eq!(error.exit_status(), status, "{error}");
-        let mut spool = Spool::open(&directory.path().join("web-1"), 1024 * 1024).unwrap();
+        let mut spool =
+            Spool::open(&directory.path().join("web-1"), 1024 * 1024, WhenFull::DropOldest).unwrap();
         assert_eq!(std::iter::from_fn(|| spool.take()).count(), 2, "nothing was acknowledged");
     }
 }

@@ -5,6 +5,7 @@ use crate::breaker::{Change, State as Position, View};
 use crate::clock::rfc3339;
 use crate::engine::Way;
 use crate::http::state::State;
+use crate::ingest::Spilled;
 use crate::ownership::{Leasing, Unit};
 use crate::supervision::{KindSnapshot, KindState};
 use crate::telemetry::system::{self, Disk, Memory};
@@ -49,10 +50,29 @@ pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
     if let Some(carrier) = &state.services.carrier {
         probes.push(("engine", Box::pin(async { judge_engine(carrier.way()) })));
     }
+    if state.store.is_apart() {
+        probes.push(("journal", Box::pin(async { judge_journal(state.services.ingest.spilled()) })));
+    }
     if let Some(leasing) = &state.leasing {
         probes.push(("ownership", Box::pin(async { judge_ownership(leasing) })));
     }
     probes
+}
+
+fn judge_journal(waits: Spilled) -> Finding {
+    let Spilled { batches, bytes, bytes_max, overflowed, age_ms, dropped, .. } = waits;
+    let past = match (overflowed, dropped) {
+        (0, 0) => String::new(),
+        _ => format!("; since the start {overflowed} found no room, {dropped} are lost"),
+    };
+    if batches == 0 {
+        return finding(Status::Healthy, format!("nothing waits for PostgreSQL{past}"));
+    }
+    let detail = format!(
+        "{batches} frames of samples wait on disk for PostgreSQL: {bytes} of {bytes_max} bytes, the oldest for {} s{past}",
+        age_ms / 1_000
+    );
+    finding(Status::Degraded, detail)
 }
 
 fn judge_engine(way: Way) -> Finding {
@@ -287,6 +307,21 @@ mod tests {
                 "{found:?}, not {status:?} {words}"
             );
         }
+    }
+
+    #[test]
+    fn a_journal_tells_what_waits_and_what_is_lost() {
+        let idle = Spilled::default();
+        assert_eq!(judge_journal(idle).detail, "nothing waits for PostgreSQL");
+        let waits =
+            Spilled { batches: 3, bytes: 900, bytes_max: 1_000, age_ms: 2_100, overflowed: 4, ..idle };
+        let found = judge_journal(waits);
+        assert_eq!(found.status, Status::Degraded);
+        assert_eq!(
+            found.detail,
+            "3 frames of samples wait on disk for PostgreSQL: 900 of 1000 bytes, the oldest for 2 s; \
+             since the start 4 found no room, 0 are lost"
+        );
     }
 
     #[test]

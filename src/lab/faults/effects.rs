@@ -57,6 +57,7 @@ pub(super) fn begin(
 ) -> Result<Held, FaultError> {
     let (told, faults) = (&run.parameters, &args.faults);
     let mut held = Held::default();
+    stands_on(run.scenario, services)?;
     match run.scenario {
         Scenario::Latency => faults.set_latency(Some(Latency {
             clients: told.text("clients").to_owned(),
@@ -97,6 +98,9 @@ pub(super) fn begin(
             faults.expire_tokens_before((now_ms / 1_000 + 1) * 1_000);
             services.auth.revocations().recheck();
         }
+        Scenario::RedisGone => faults.set_redis_gone(true),
+        Scenario::PostgresGone => faults.set_postgres_gone(true),
+        Scenario::Partition => faults.set_redis_silent(true),
     }
     Ok(held)
 }
@@ -116,8 +120,24 @@ pub(super) fn end(scenario: Scenario, args: &ScenariosArgs, services: &Services)
         Scenario::ClockJump => faults.jump_clock(0),
         Scenario::PoisonMessage => faults.set_poison(None),
         Scenario::ExpiredTokens => faults.expire_tokens_before(0),
+        Scenario::RedisGone => faults.set_redis_gone(false),
+        Scenario::PostgresGone => faults.set_postgres_gone(false),
+        Scenario::Partition => faults.set_redis_silent(false),
         Scenario::SlowConsumer | Scenario::ReconnectStorm | Scenario::MemoryPressure | Scenario::HotTopic => {
         }
+    }
+}
+
+/// Whether the hub has what is to go.
+fn stands_on(scenario: Scenario, services: &Services) -> Result<(), FaultError> {
+    match scenario {
+        Scenario::RedisGone | Scenario::Partition if services.carrier.is_none() => {
+            Err(FaultError::NotHere { needed: "Redis", flag: "--redis-url" })
+        }
+        Scenario::PostgresGone if !services.store.is_apart() => {
+            Err(FaultError::NotHere { needed: "PostgreSQL", flag: "--postgres-url" })
+        }
+        _ => Ok(()),
     }
 }
 

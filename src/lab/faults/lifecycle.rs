@@ -281,7 +281,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn at_most_one_of_each_and_a_bounded_memory(steps in prop::collection::vec((0usize..15, 1u64..200, 0u64..9), 0..300)) {
+        fn at_most_one_of_each_and_a_bounded_memory(steps in prop::collection::vec((0usize..super::super::SCENARIOS.len(), 1u64..200, 0u64..9), 0..300)) {
             let mut all = Lifecycle::default();
             let mut ms = 0;
             for (scenario, seconds, action) in steps {

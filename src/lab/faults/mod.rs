@@ -59,6 +59,14 @@ pub enum FaultError {
         /// What may be held, in MiB.
         mib_max: u64,
     },
+    /// The hub does not stand on what is to go.
+    #[error("this hub has no {needed}: it was started without {flag}")]
+    NotHere {
+        /// What it lacks.
+        needed: &'static str,
+        /// The flag that names one.
+        flag: &'static str,
+    },
     /// The hub is stopping.
     #[error("the hub is stopping")]
     Draining,
@@ -72,7 +80,7 @@ impl FaultError {
     pub fn code(&self) -> Code {
         match self {
             Self::Parameters(_) | Self::NoMemory { .. } => Code::InvalidField,
-            Self::AlreadyActive { .. } => Code::Conflict,
+            Self::AlreadyActive { .. } | Self::NotHere { .. } => Code::Conflict,
             Self::TooSoon { .. } => Code::RateLimited,
             Self::NotActive => Code::NotFound,
             Self::Draining => Code::Draining,

@@ -21,6 +21,8 @@ pub(super) fn read(scenario: Scenario, services: &Services) -> u64 {
         Scenario::ClockJump => Gauge::ConnectionsActive.get(),
         Scenario::MemoryPressure => system::memory().map_or(0, |memory| memory.resident_bytes),
         Scenario::HotTopic => Counter::Published.total(),
+        Scenario::RedisGone | Scenario::Partition => Counter::EngineOutages.total(),
+        Scenario::PostgresGone => label(Counter::SamplesSpilled, "journaled"),
         Scenario::ExpiredTokens => label(Counter::ConnectionsClosed, "token expired"),
     }
 }

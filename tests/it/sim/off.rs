@@ -10,7 +10,7 @@ async fn without_the_lab_scenarios_are_listed_and_everything_else_is_refused() {
     let hub = Inside::with(|options| options.lab = false);
     let (status, _, listed) = hub.get("/api/sim/scenarios").await;
     assert_eq!((status, &listed["enabled"]), (200, &json!(false)), "{listed}");
-    assert_eq!(listed["items"].as_array().unwrap().len(), 15);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 18);
     let (status, _, problem) = hub.get("/api/sim/status").await;
     assert_eq!((status, &problem["code"]), (403, &json!("lab_disabled")), "{problem}");
     for (path, body) in [

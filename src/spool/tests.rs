@@ -14,7 +14,7 @@ fn payload(n: u64) -> Vec<u8> {
 }
 
 fn filled(directory: &Path, records: u64) -> Spool {
-    let mut spool = Spool::open(directory, ROOMY).unwrap();
+    let mut spool = Spool::open(directory, ROOMY, WhenFull::DropOldest).unwrap();
     for n in 1..=records {
         assert_eq!(spool.append(&payload(n)).unwrap(), n);
     }
@@ -77,7 +77,7 @@ fn what_was_sent_before_it_was_appended_waits_for_its_acknowledgement() {
     assert_eq!(drain(&mut spool), [1, 2, 4], "3 is on its way");
     spool.rewind();
     assert_eq!(drain(&mut spool), [1, 2, 3, 4]);
-    let mut sent_first = Spool::open(&directory.path().join("other"), ROOMY).unwrap();
+    let mut sent_first = Spool::open(&directory.path().join("other"), ROOMY, WhenFull::DropOldest).unwrap();
     for n in 1..=3 {
         sent_first.append_taken(&payload(n)).unwrap();
     }
@@ -91,7 +91,7 @@ fn what_was_sent_before_it_was_appended_waits_for_its_acknowledgement() {
 fn a_full_spool_drops_the_oldest_and_counts_them() {
     let directory = tempfile::tempdir().unwrap();
     let bytes_max = 16 * 1024;
-    let mut spool = Spool::open(directory.path(), bytes_max).unwrap();
+    let mut spool = Spool::open(directory.path(), bytes_max, WhenFull::DropOldest).unwrap();
     let big = |n: u64| format!("{n:0500}").into_bytes();
     for n in 1..=100 {
         spool.append(&big(n)).unwrap();
@@ -109,9 +109,36 @@ fn a_full_spool_drops_the_oldest_and_counts_them() {
 }
 
 #[test]
+fn a_full_spool_that_refuses_keeps_all_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |bytes_max| Spool::open(directory.path(), bytes_max, WhenFull::Refuse).unwrap();
+    let mut spool = open(16 * 1024);
+    let mut kept = 0;
+    while spool.append(&[7; 500]).is_ok() {
+        kept += 1;
+    }
+    assert!((20..32).contains(&kept), "{kept}");
+    assert!(matches!(spool.append(&[7; 500]), Err(SpoolError::Full { bytes_max: 16_384 })));
+    assert_eq!((spool.unsettled(), spool.dropped(), spool.bytes() <= 16 * 1024), (kept, 0, true));
+    spool.sync().unwrap();
+    drop(spool);
+    let mut spool = open(1_024);
+    assert_eq!(spool.unsettled(), kept, "also where the bound is smaller than before");
+    let first = spool.take().unwrap();
+    assert_eq!((first.seq, spool.unsettled()), (1, kept));
+    spool.acknowledge(first.seq);
+    assert_eq!(spool.unsettled(), kept - 1);
+    while let Some(record) = spool.take() {
+        spool.acknowledge(record.seq);
+    }
+    assert_eq!((spool.unsettled(), spool.bytes()), (0, 0));
+    spool.append(&[7; 500]).unwrap();
+}
+
+#[test]
 fn acknowledged_records_are_not_counted_as_dropped() {
     let directory = tempfile::tempdir().unwrap();
-    let mut spool = Spool::open(directory.path(), 16 * 1024).unwrap();
+    let mut spool = Spool::open(directory.path(), 16 * 1024, WhenFull::DropOldest).unwrap();
     for n in 1..=20 {
         spool.append(format!("{n:0500}").as_bytes()).unwrap();
     }
@@ -130,7 +157,7 @@ fn acknowledged_records_are_not_counted_as_dropped() {
 #[test]
 fn a_record_that_can_never_fit_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let mut spool = Spool::open(directory.path(), ROOMY).unwrap();
+    let mut spool = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
     assert!(matches!(spool.append(&vec![0; 300_000]), Err(SpoolError::TooLarge { bytes: 300_000, .. })));
     assert_eq!(spool.append(b"small").unwrap(), 1);
 }
@@ -138,10 +165,13 @@ fn a_record_that_can_never_fit_is_refused() {
 #[test]
 fn one_spool_has_one_user() {
     let directory = tempfile::tempdir().unwrap();
-    let first = Spool::open(directory.path(), ROOMY).unwrap();
-    assert!(matches!(Spool::open(directory.path(), ROOMY), Err(SpoolError::InUse { .. })));
+    let first = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
+    assert!(matches!(
+        Spool::open(directory.path(), ROOMY, WhenFull::DropOldest),
+        Err(SpoolError::InUse { .. })
+    ));
     first.close().unwrap();
-    assert!(Spool::open(directory.path(), ROOMY).is_ok());
+    assert!(Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).is_ok());
 }
 
 #[test]
@@ -153,7 +183,7 @@ fn the_position_survives_a_close() {
         spool.acknowledge(seq);
     }
     spool.close().unwrap();
-    assert_eq!(drain(&mut Spool::open(directory.path(), ROOMY).unwrap()), [4, 5]);
+    assert_eq!(drain(&mut Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap()), [4, 5]);
 }
 
 #[test]
@@ -171,7 +201,7 @@ fn cut_at_any_byte_the_whole_records_before_are_kept() {
     for cut in 0..=whole.len() {
         fs::write(&file, &whole[..cut]).unwrap();
         let kept = ends.iter().filter(|end| **end <= cut).count() as u64;
-        let mut spool = Spool::open(directory.path(), ROOMY).unwrap();
+        let mut spool = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
         let fresh = spool.append(&payload(kept + 1)).unwrap();
         assert_eq!(fresh, kept + 1, "cut at {cut}");
         assert_eq!(drain(&mut spool), (1..=kept + 1).collect::<Vec<_>>(), "cut at {cut}");
@@ -195,7 +225,7 @@ fn a_damaged_byte_never_yields_a_wrong_record_and_keeps_those_before() {
         bytes[at] ^= 0xFF;
         fs::write(&file, &bytes).unwrap();
         let hit = (1..=6).rfind(|n| start_of(*n) <= at).unwrap();
-        let mut spool = Spool::open(directory.path(), ROOMY).unwrap();
+        let mut spool = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
         let seqs = drain(&mut spool);
         let length_is_hit = at < start_of(hit) + 4;
         match length_is_hit {
@@ -260,7 +290,7 @@ proptest! {
     #[test]
     fn nothing_is_lost_or_out_of_order(steps in steps()) {
         let directory = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(directory.path(), ROOMY).unwrap();
+        let mut spool = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
         let (mut appended, mut acknowledged) = (0, BTreeSet::new());
         let mut taken: Vec<u64> = Vec::new();
         let mut killed = false;
@@ -294,13 +324,13 @@ proptest! {
                 }
                 Step::Kill => {
                     drop(spool);
-                    spool = Spool::open(directory.path(), ROOMY).unwrap();
+                    spool = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
                     taken.clear();
                     killed = true;
                 }
                 Step::Close => {
                     spool.close().unwrap();
-                    spool = Spool::open(directory.path(), ROOMY).unwrap();
+                    spool = Spool::open(directory.path(), ROOMY, WhenFull::DropOldest).unwrap();
                     taken.clear();
                     // A close saves the lowest unsettled position, so later settled ones may come again.
                     killed = true;

@@ -42,6 +42,8 @@ pub(super) struct Segments {
     /// Writes to the last segment; `None` when the next record starts a new one.
     writer: Option<File>,
     reader: Option<Reader>,
+    /// A segment was begun, and a power cut may forget its name.
+    unnamed: bool,
     /// Held for as long as the spool is open.
     _lock: File,
 }
@@ -70,6 +72,7 @@ impl Segments {
             settled_seq,
             writer: None,
             reader: None,
+            unnamed: false,
             _lock: lock,
         };
         segments.load()?;
@@ -157,6 +160,20 @@ impl Segments {
         self.bytes += bytes;
         self.segments.push_back(Segment { path, first_seq: seq, last_seq: seq, bytes });
         self.writer = Some(file);
+        self.unnamed = true;
+        Ok(())
+    }
+
+    /// Everything that was appended survives a power cut.
+    pub(super) fn sync(&mut self) -> Result<(), SpoolError> {
+        if let Some(file) = &self.writer {
+            file.sync_data().map_err(failed("sync", &self.directory))?;
+        }
+        if self.unnamed {
+            let directory = File::open(&self.directory).map_err(failed("open", &self.directory))?;
+            directory.sync_all().map_err(failed("sync", &self.directory))?;
+            self.unnamed = false;
+        }
         Ok(())
     }
 
@@ -249,6 +266,10 @@ impl Segments {
 
     pub(super) fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.bytes_max
     }
 
     pub(super) fn bytes(&self) -> u64 {

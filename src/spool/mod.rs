@@ -1,13 +1,15 @@
-//! The bounded spool on disk: what the hub has not acknowledged, in order, oldest dropped first.
+//! The bounded spool on disk: records in order, until each is settled. An agent spools what its hub has not acknowledged; a
+//! hub keeps its journal in one, of samples that its server cannot take.
 //!
 //! Append-only segment files of at most 1 MiB. [`Spool::append`] gives a record a sequence number,
 //! [`Spool::take`] hands records out in that order, [`Spool::acknowledge`] settles one, [`Spool::rewind`]
 //! takes back all that was handed out and not settled. A segment whose records are all settled is deleted;
-//! when the bound is reached the oldest segment is, and its unsettled records are counted as dropped.
+//! when the bound is reached the oldest segment is, and its unsettled records are counted as dropped; or
+//! ([`WhenFull::Refuse`]) the new record is refused.
 //!
-//! **What survives.** A record is in the page cache when `append` returns: `kill -9` of the agent at any
-//! moment loses nothing. Segments are synced when they are full and on close, not per record, so a power
-//! cut may lose the last seconds; a torn tail is cut off at the next start and the rest is kept. The
+//! **What survives.** A record is in the page cache when `append` returns: `kill -9` of the process at any
+//! moment loses nothing. Segments are synced when they are full, on close and by [`Spool::sync`], so a power
+//! cut may lose what came after that; a torn tail is cut off at the next start and the rest is kept. The
 //! settled position is saved now and then: after a crash some settled records are handed out once more.
 
 mod segment;
@@ -25,7 +27,7 @@ const SETTLED_SAVE_EVERY: u64 = 256;
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// Another process has it open.
-    #[error("the spool {directory} is in use by another agent")]
+    #[error("the spool {directory} is in use by another process")]
     InUse {
         /// The spool's directory.
         directory: String,
@@ -38,6 +40,12 @@ pub enum SpoolError {
         /// Largest payload.
         bytes_max: usize,
     },
+    /// The bound is reached, and what is there stays.
+    #[error("the spool is full: {bytes_max} bytes wait")]
+    Full {
+        /// The bound.
+        bytes_max: u64,
+    },
     /// The file system refused.
     #[error("the spool cannot {action} {path}: {source}")]
     Io {
@@ -48,6 +56,15 @@ pub enum SpoolError {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+/// What becomes of a record for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The oldest records make room.
+    DropOldest,
+    /// It is refused.
+    Refuse,
 }
 
 /// One spooled record.
@@ -62,6 +79,7 @@ pub struct Record {
 /// A bounded, ordered queue on disk. Blocking calls, each one small write or read.
 pub struct Spool {
     segments: Segments,
+    when_full: WhenFull,
     /// The next record to hand out: everything below is settled or taken.
     cursor_seq: u64,
     /// Handed out (or sent before it was appended) and not settled.
@@ -75,28 +93,37 @@ pub struct Spool {
 
 impl Spool {
     /// Opens or creates the spool in `directory` and takes its lock. Cuts off what a crash tore.
-    pub fn open(directory: &Path, bytes_max: u64) -> Result<Self, SpoolError> {
+    pub fn open(directory: &Path, bytes_max: u64, when_full: WhenFull) -> Result<Self, SpoolError> {
         let segments = Segments::open(directory, bytes_max)?;
         let mut spool = Self {
             cursor_seq: segments.settled_seq(),
             segments,
+            when_full,
             taken: BTreeSet::new(),
             settled_ahead: BTreeSet::new(),
             settled_unsaved: 0,
             dropped: 0,
             damaged: 0,
         };
-        spool.make_room(0);
+        if when_full == WhenFull::DropOldest {
+            spool.make_room(0);
+        }
         spool.free_settled();
         Ok(spool)
     }
 
-    /// Adds a record at the end. When the bound is reached the oldest segments go first.
+    /// Adds a record at the end. When the bound is reached the oldest segments go first, or it is refused.
     pub fn append(&mut self, payload: &[u8]) -> Result<u64, SpoolError> {
         if payload.len() > segment::PAYLOAD_BYTES_MAX {
             return Err(SpoolError::TooLarge { bytes: payload.len(), bytes_max: segment::PAYLOAD_BYTES_MAX });
         }
-        self.make_room(payload.len());
+        match self.when_full {
+            WhenFull::DropOldest => self.make_room(payload.len()),
+            WhenFull::Refuse if self.segments.oldest_in_the_way(payload.len()).is_some() => {
+                return Err(SpoolError::Full { bytes_max: self.segments.bytes_max() });
+            }
+            WhenFull::Refuse => {}
+        }
         self.segments.append(payload)
     }
 
@@ -158,6 +185,18 @@ impl Spool {
     /// Whether there may be something to take.
     pub fn has_more(&self) -> bool {
         self.cursor_seq < self.segments.next_seq()
+    }
+
+    /// Records that are not settled, about: damaged ones count until they are passed.
+    pub fn unsettled(&self) -> u64 {
+        let ahead = self.segments.next_seq().saturating_sub(self.cursor_seq);
+        let behind = self.taken.range(..self.cursor_seq).count() as u64;
+        (ahead + behind).saturating_sub(self.settled_ahead.len() as u64)
+    }
+
+    /// What was appended before survives a power cut when this returns.
+    pub fn sync(&mut self) -> Result<(), SpoolError> {
+        self.segments.sync()
     }
 
     /// Bytes on disk.

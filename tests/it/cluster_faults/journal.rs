@@ -1,0 +1,113 @@
+//! Samples while PostgreSQL is gone: acknowledged, on disk, and in the store once when it is back, whatever is killed.
+
+use infrawatch::clock::system_unix_ms;
+use infrawatch_servers::Postgres;
+use serde_json::{Value, json};
+
+use crate::hub::{Client, Hub, RawSocket, until};
+
+const NODE: &str = "web-1";
+
+fn hub(server: &Postgres, bytes_max: u64) -> Hub {
+    Hub::with_arguments(&["--postgres-url", &server.url(), "--limits", "off"], |settings| {
+        settings.breaker.open_ms = 300;
+        settings.store.journal_bytes_max = bytes_max;
+    })
+}
+
+async fn agent(hub: &Hub) -> Client {
+    Client::open(hub, "agent", &hub.agent_token(NODE)).await
+}
+
+/// One frame at a moment of its own; whether it is durable.
+async fn send(agent: &mut Client, at_ms: u64, values: usize) -> bool {
+    let names: Vec<String> = (0..values).map(|n| format!("metric_{n}")).collect();
+    let frame = json!({ "node": NODE, "timestamp": at_ms, "names": names, "values": vec![1.5; values] });
+    agent.request("metrics", frame, "metrics_ack").await["durable"] == true
+}
+
+async fn health(hub: &Hub, check: &str) -> Value {
+    let report: Value = serde_json::from_str(&RawSocket::get(hub, "/api/health").await.body).unwrap();
+    report["checks"][check].clone()
+}
+
+async fn is_empty(hub: &Hub) {
+    until("the journal is empty", async || {
+        (hub.metric("infrawatch_journal_bytes").await == 0
+            && health(hub, "journal").await["status"] == "healthy")
+            .then_some(())
+    })
+    .await;
+}
+
+async fn stored(hub: &Hub, since_ms: u64, until_ms: u64) -> usize {
+    let span = format!("since={since_ms}&until={until_ms}&points=1920&node={NODE}&metric=metric_0");
+    let url = format!("http://{}/api/v1/streaming/metrics/history?{span}", hub.address);
+    let request = reqwest::Client::new().get(url).bearer_auth(hub.token("viewer"));
+    let past: Value = request.send().await.unwrap().json().await.unwrap();
+    past["points"].as_array().map_or(0, Vec::len)
+}
+
+#[tokio::test]
+async fn samples_are_acknowledged_while_postgresql_is_gone_and_outlive_the_hub() {
+    let mut server = Postgres::start();
+    let mut hub = hub(&server, 8 << 20);
+    let mut sender = agent(&hub).await;
+    let begun_ms = system_unix_ms() - 120_000;
+    let at = |n: u64| begun_ms + n * 1_000;
+    for n in 0..10 {
+        assert!(send(&mut sender, at(n), 3).await);
+    }
+    server.kill();
+    for n in 10..40 {
+        assert!(send(&mut sender, at(n), 3).await, "{n}: on disk, and so acknowledged");
+    }
+    let journal = until("the journal is told of", async || {
+        let journal = health(&hub, "journal").await;
+        (journal["status"] == "degraded").then_some(journal)
+    })
+    .await;
+    assert!(
+        journal["detail"].as_str().unwrap().starts_with("30 frames of samples wait on disk"),
+        "{journal}"
+    );
+    assert!(hub.metric("infrawatch_journal_bytes").await > 0);
+    assert_eq!(hub.metric("infrawatch_samples_spilled_total{outcome=\"journaled\"}").await, 90);
+
+    // A hub needs its store to begin, so PostgreSQL is back first; the journal is what a kill left of it.
+    hub.process.kill();
+    server.resume();
+    hub.start_again();
+    let mut sender = agent(&hub).await;
+    // The agent had no answer for one that is in the journal, and sends it again.
+    assert!(send(&mut sender, at(39), 3).await);
+    for n in 40..50 {
+        assert!(send(&mut sender, at(n), 3).await, "live ones go beside the replay");
+    }
+    is_empty(&hub).await;
+    assert_eq!(stored(&hub, at(0), at(50)).await, 50, "each once");
+    assert_eq!(hub.metric("infrawatch_samples_spilled_total{outcome=\"replayed\"}").await, 90);
+}
+
+#[tokio::test]
+async fn a_hub_goes_on_by_itself_when_postgresql_is_back_and_a_full_journal_refuses() {
+    let mut server = Postgres::start();
+    let hub = hub(&server, 1 << 20);
+    let mut sender = agent(&hub).await;
+    let begun_ms = system_unix_ms() - 600_000;
+    let at = |n: u64| begun_ms + n * 1_000;
+    server.kill();
+    let (mut kept, mut n) = (0, 0);
+    while send(&mut sender, at(n), 400).await {
+        (kept, n) = (kept + 1, n + 1);
+        assert!(n < 500, "1 MiB is full some time");
+    }
+    assert!(!send(&mut sender, at(n), 400).await, "its sender keeps it");
+    assert!(hub.metric("infrawatch_samples_spilled_total{outcome=\"refused\"}").await >= 800);
+    server.resume();
+    is_empty(&hub).await;
+    assert_eq!(stored(&hub, at(0), at(n)).await, kept);
+    assert!(send(&mut sender, at(n), 400).await, "and its sender sends it again");
+    assert_eq!(stored(&hub, at(0), at(n) + 1).await, kept + 1);
+    assert_eq!(health(&hub, "store").await["status"], "healthy");
+}
