@@ -55,6 +55,7 @@ pub(super) struct Parts {
 }
 
 /// Makes every part know those below it.
+#[expect(clippy::too_many_lines, reason = "one part after another, each made of those before it")]
 pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let Parts {
         clock,

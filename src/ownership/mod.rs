@@ -7,7 +7,7 @@
 //! - [`rendezvous`]: which hub node a unit is for (pure)
 //! - [`tenure`]: what a hub node is to do after a beat (pure)
 //! - [`leasing`]: beats, takes, gives back
-//! - [`actor`]: when
+//! - [`actor`]: beats once a second
 
 pub mod actor;
 pub mod leasing;
