@@ -18,8 +18,9 @@ impl Scene {
         let services = &self.hub.state.services;
         services.ownership.hold(Unit::Alerts, None);
         until("it is noticed", async || {
-            (services.alerts.duty().is_none() && services.rules.find("any").is_err_and(is_not_owner))
-                .then_some(())
+            (services.alerts.duty().is_none()
+                && services.rules.find("any").is_err_and(|error| is_not_owner(&error)))
+            .then_some(())
         })
         .await;
     }
@@ -36,15 +37,17 @@ impl Scene {
         let services = &self.hub.state.services;
         let fence = self.taken_by("this").await;
         services.ownership.hold(Unit::Alerts, Some(Fence::Number(fence)));
-        until("rules begin", async || (!services.rules.find("any").is_err_and(is_not_owner)).then_some(()))
-            .await;
+        until("rules begin", async || {
+            (!services.rules.find("any").is_err_and(|error| is_not_owner(&error))).then_some(())
+        })
+        .await;
     }
 }
 
 const HOUR_MS: u64 = 3_600_000;
 
-fn is_not_owner(error: infrawatch::rule::RuleError) -> bool {
-    error == infrawatch::rule::RuleError::NotOwner
+fn is_not_owner(error: &infrawatch::rule::RuleError) -> bool {
+    *error == infrawatch::rule::RuleError::NotOwner
 }
 
 fn posted(title: &str) -> Posted {
