@@ -7,6 +7,7 @@ mod breakers;
 mod draining;
 mod elsewhere;
 mod engine;
+mod error;
 mod heartbeat;
 mod keeper;
 mod listener;
@@ -22,18 +23,18 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::auth::{Auth, AuthError, KeyError, Role, Tokens};
+use crate::auth::{Auth, Role, Tokens};
 use crate::breaker::Breakers;
 use crate::clock::{Clock, system_unix_ms};
 use crate::config::Settings;
-use crate::engine::{Carrier, EngineError, Redis};
+use crate::engine::{Carrier, Redis};
 use crate::fault::Faults;
 use crate::http::State;
 use crate::ids::NodeName;
 use crate::lab::faults::Scenarios;
-use crate::lab::runs::RunError;
-use crate::rule::{DirectoryError, RuleDirectory, RuleError};
-use crate::store::{DataDirectory, Place, Store, StoreError, StoreOptions};
+use crate::ownership::{Fence, Unit};
+use crate::rule::{RuleDirectory, RuleError};
+use crate::store::{DataDirectory, Place, Store, StoreOptions};
 use crate::supervision::{
     Backoff, ChildSpec, Intensity, OnGiveUp, Placement, Places, RestartPolicy, RootFailure, Tree, WhenFull,
     panic_hook,
@@ -41,6 +42,7 @@ use crate::supervision::{
 
 use wiring::{Parts, start_singletons, wire};
 
+pub use error::HubError;
 pub use listener::bind;
 
 /// How long a kind of actors may take to end, in milliseconds.
@@ -231,44 +233,6 @@ pub struct HubOptions {
     pub advertise: Option<String>,
 }
 
-/// Why a hub does not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    /// Durable state cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The signing key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Users or tokens cannot be read.
-    #[error(transparent)]
-    Auth(#[from] AuthError),
-    /// The URL of Redis is none.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Rules cannot be read or made.
-    #[error(transparent)]
-    Rules(#[from] RuleError),
-    /// Rule files cannot be taken.
-    #[error("rule files: {0}")]
-    RuleFiles(#[from] DirectoryError),
-    /// Load tests of the hub's former life cannot be marked.
-    #[error(transparent)]
-    LoadTests(#[from] RunError),
-    /// The address cannot be listened on, or the server failed.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// A setting that cannot work.
-    #[error("{0}")]
-    Setting(String),
-    /// The workers ended by themselves.
-    #[error("the workers ended: {0}")]
-    Workers(String),
-    /// An actor crashed too often, and nothing above it could be restarted.
-    #[error("{kind} {instance:?} crashed too often: {reason}", kind = .0.kind, instance = .0.instance, reason = .0.reason)]
-    Root(RootFailure),
-}
-
 /// A hub that is wired and listens, before it serves.
 pub struct Hub {
     state: Arc<State>,
@@ -298,6 +262,9 @@ impl Hub {
         let carrier = redis.map(|redis| Carrier::new(redis, engine, clock.clone()));
         let breakers = Breakers::new(&options.settings.breaker, &clock);
         store.watched_by(breakers.clone());
+        if store.is_new() && options.settings.alert.seeds {
+            seeds::sow(&store, options.settings.alert.rules_max, started_ms).await?;
+        }
         let given = options.signing_key.as_deref();
         let tokens = given.map_or_else(|| Tokens::open(directory.path()), Tokens::open_given)?;
         let auth = Auth::open(tokens, store.clone(), started_ms).await?.with_faults(faults.clone());
@@ -311,8 +278,7 @@ impl Hub {
         if let Some(leasing) = &leasing {
             leasing.beat().await;
         }
-        let (has_seeds, mut rule_files) =
-            (options.settings.alert.seeds, options.rules.clone().map(RuleDirectory::new));
+        let mut rule_files = options.rules.clone().map(RuleDirectory::new);
         let state = wire(
             options,
             Parts {
@@ -333,14 +299,14 @@ impl Hub {
         state.services.broker.recall_memory_topics().await?;
         sessions::recall(&state).await?;
         state.load_tests.recall().await?;
-        state.heartbeats.recall().await?;
         start_singletons(&state, node, rule_files.clone());
-        state.services.rules.recall().await?;
-        if state.store.is_new() && has_seeds {
-            seeds::sow(&state).await?;
-        }
-        if let Some(files) = &mut rule_files {
-            state.services.rules.follow(files).await?;
+        // Of several hub nodes the owner's actors begin by themselves.
+        if let Some(fence @ Fence::Alone) = state.services.ownership.held(Unit::Alerts) {
+            state.services.rules.begin(fence).await?;
+            state.heartbeats.begin().await.map_err(RuleError::Alerts)?;
+            if let Some(files) = &mut rule_files {
+                state.services.rules.follow(files).await?;
+            }
         }
         Ok(Self { state, listener, root_failures, _lock: lock })
     }

@@ -4,10 +4,14 @@
 //! severity. Changes go to the store in the order in which they happen. When a commit fails the book is read from the
 //! store again, whoever waits is told, and every rule tells where its series stand. So does a crash, which loses nothing
 //! that was committed.
+//!
+//! Of several hub nodes one owns alerts (`tenure`); here is how changes are committed, `telling` publishes them.
+
+mod telling;
+mod tenure;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,25 +19,23 @@ use tokio::sync::oneshot;
 
 use super::AlertError;
 use super::alerts::Shared;
-use super::announcing::{Announcement, Announcing, Outcome, owed, publish};
+use super::announcing::{Announcement, Announcing};
 use super::book::decisions::Decision;
 use super::book::{Book, BookError, Change};
 use super::entity::Alert;
 use super::messages::{ByHand, Kept, OnlyRules, PoliciesChanged, Post, RuleGone, Signals, Stand};
 use super::policies::Policies;
-use super::recalling::{Recalled, recall};
+use crate::ownership::Fence;
 use crate::store::{Reply, StoreError};
 use crate::supervision::{Queued, Restart, supervised};
-use crate::telemetry::{Cause, Counter, Gauge, Histogram};
+use crate::telemetry::{Cause, Counter};
+use crate::topic::Published;
 
 /// Time between looks at what happens without samples, in milliseconds.
 const TICK_MS: u64 = 1_000;
 
 /// Time between looks at what waits for a breaker or an overloaded topic, in milliseconds.
 const RETRY_MS: u64 = 250;
-
-/// Time before an unreachable store is asked again, in milliseconds.
-const READ_RETRY_MS: u64 = 500;
 
 /// Changes on their way to the store, and who waits for them.
 struct Commit {
@@ -53,6 +55,25 @@ enum Answer {
     Poster(oneshot::Sender<Result<Kept, AlertError>>, Alert, bool),
 }
 
+impl Answer {
+    fn refuse(self, error: &AlertError) {
+        match self {
+            Self::Nobody => {}
+            Self::Hand(reply, _) => drop(reply.send(Err(error.clone()))),
+            Self::Poster(reply, _, _) => drop(reply.send(Err(error.clone()))),
+        }
+    }
+
+    /// It is committed. `told`: resolves when subscribers can see it.
+    fn grant(self, told: Option<oneshot::Receiver<Option<Published>>>) {
+        match self {
+            Self::Nobody => {}
+            Self::Hand(reply, alert) => drop(reply.send(Ok(Some(alert)))),
+            Self::Poster(reply, alert, is_new) => drop(reply.send(Ok(Kept { alert, is_new, told }))),
+        }
+    }
+}
+
 /// The owner of alerts.
 pub(super) struct AlertsActor {
     book: Book,
@@ -62,6 +83,8 @@ pub(super) struct AlertsActor {
     is_announcing: bool,
     /// Steps of a former life of the hub are not read yet.
     is_start: bool,
+    /// The tenure; `None` while another hub node owns alerts.
+    fence: Option<Fence>,
     shared: Arc<Shared>,
 }
 
@@ -74,39 +97,9 @@ impl AlertsActor {
             announcing: Announcing::behind(),
             is_announcing: false,
             is_start: true,
+            fence: None,
             shared,
         }
-    }
-
-    /// Reads the book from the store; messages wait meanwhile.
-    fn read(&mut self, ctx: &mut Context<Self>) {
-        let store = self.shared.args.store.clone();
-        let repeat_ms = self.shared.args.settings.repeat_interval_ms;
-        let since_ms = self.shared.args.clock.unix_ms().saturating_sub(repeat_ms);
-        let read = async move {
-            loop {
-                match recall(&store, since_ms).await {
-                    Ok(read) => return read,
-                    Err(error) => tracing::warn!(%error, "alerts not read from the store; tried again"),
-                }
-                tokio::time::sleep(Duration::from_millis(READ_RETRY_MS)).await;
-            }
-        };
-        ctx.wait(read.into_actor(self).map(|read, actor, ctx| actor.begin(read, ctx)));
-    }
-
-    fn begin(&mut self, recalled: Recalled, ctx: &mut Context<Self>) {
-        let Recalled { open, closed, policies } = recalled;
-        let now_ms = self.shared.args.clock.unix_ms();
-        self.book = Book::new(self.shared.terms());
-        open.into_iter().for_each(|alert| self.book.resume(alert));
-        closed.into_iter().for_each(|alert| self.book.resume_closed(alert));
-        let mut changes = Vec::new();
-        self.book.lay_down(policies, now_ms, &mut changes);
-        self.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);
-        self.shared.resume_rules();
-        self.tell_figures();
-        self.announce(ctx);
     }
 
     /// Sends changes to the store. Whoever waits is answered when they are committed.
@@ -127,7 +120,9 @@ impl AlertsActor {
         let records: Vec<_> =
             changes.iter().map(|change| change.alert.to_change(change.transition.as_ref())).collect();
         self.announcing.expect(&changes);
-        let written = (!records.is_empty()).then(|| self.shared.args.store.write_alerts(records));
+        // What is only told is told by the owner alone: without a change the fence is asked.
+        let is_asked = !decisions.is_empty() && self.fence != Some(Fence::Alone);
+        let written = (!records.is_empty() || is_asked).then(|| self.store().write_alerts(records));
         let cause = cause.clone();
         self.commits.push_back(Commit { written, changes, decisions, answer, cause, arrived_us });
         self.go_on(ctx);
@@ -147,7 +142,15 @@ impl AlertsActor {
                 None => (Ok(()), commit),
             }
         };
-        ctx.spawn(wait.into_actor(self).map(|(written, commit), actor, ctx| {
+        let fence = self.fence;
+        ctx.spawn(wait.into_actor(self).map(move |(written, commit), actor, ctx| {
+            if actor.fence != fence {
+                return match written {
+                    // The next owner tells of it.
+                    Ok(()) => commit.answer.grant(None),
+                    Err(_refused) => commit.answer.refuse(&AlertError::NotOwner),
+                };
+            }
             actor.is_committing = false;
             match written {
                 Ok(()) => actor.committed(commit, ctx),
@@ -165,115 +168,45 @@ impl AlertsActor {
         for transition in changes.iter().filter_map(|change| change.transition.as_ref()) {
             Counter::AlertTransitions.add_for(transition.to.as_str(), 1);
         }
-        match answer {
-            Answer::Nobody => {}
-            Answer::Hand(reply, alert) => drop(reply.send(Ok(Some(alert)))),
-            Answer::Poster(reply, alert, is_new) => {
-                let told = announcements.pop().map(|announcement| {
-                    let (waiter, told) = oneshot::channel();
-                    announcements.push(announcement.awaited_by(waiter));
-                    told
-                });
-                drop(reply.send(Ok(Kept { alert, is_new, told })));
-            }
-        }
+        let is_awaited = matches!(answer, Answer::Poster(..));
+        let told = is_awaited.then(|| announcements.pop()).flatten().map(|announcement| {
+            let (waiter, told) = oneshot::channel();
+            announcements.push(announcement.awaited_by(waiter));
+            told
+        });
+        answer.grant(told);
         announcements.extend(decisions.iter().filter_map(Announcement::of_decision));
         announcements.into_iter().for_each(|announcement| self.announcing.push(announcement));
         self.announce(ctx);
         self.tell_figures();
     }
 
-    /// What is in memory is ahead of the store: the book begins anew.
+    /// What is in memory is ahead of the store: the book begins anew, unless it is another's by now.
     fn failed(&mut self, commit: Commit, error: &StoreError, ctx: &mut Context<Self>) {
+        if *error == StoreError::Fenced {
+            self.end();
+            return commit.answer.refuse(&AlertError::NotOwner);
+        }
         tracing::warn!(%error, "changes of alerts not committed; the book is read again");
         let failed = std::mem::take(&mut self.commits);
         self.announcing.lose_track();
         for commit in std::iter::once(commit).chain(failed) {
-            match commit.answer {
-                Answer::Nobody => {}
-                Answer::Hand(reply, _) => drop(reply.send(Err(AlertError::Store(error.clone())))),
-                Answer::Poster(reply, _, _) => drop(reply.send(Err(AlertError::Store(error.clone())))),
-            }
+            commit.answer.refuse(&AlertError::Store(error.clone()));
         }
-        self.read(ctx);
-    }
-
-    /// Publishes what waits, unless that is under way.
-    fn announce(&mut self, ctx: &mut Context<Self>) {
-        if self.is_announcing {
-            return;
+        if let Some(fence) = self.fence {
+            self.read(fence, ctx);
         }
-        if self.announcing.wants_more() {
-            return self.read_owed(ctx);
-        }
-        let part = self.announcing.take_part();
-        if part.is_empty() {
-            return;
-        }
-        self.is_announcing = true;
-        let (broker, breakers) = (self.shared.args.broker.clone(), self.shared.args.breakers.clone());
-        let published = publish(broker, breakers, part);
-        ctx.spawn(published.into_actor(self).map(|outcome, actor, ctx| actor.announced(outcome, ctx)));
-    }
-
-    fn announced(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
-        let Outcome { steps, arrived_us, unpublished } = outcome;
-        self.is_announcing = false;
-        let now_us = self.shared.args.clock.monotonic_us();
-        for arrived_us in arrived_us {
-            Histogram::AlertSeconds.record_s(now_us.saturating_sub(arrived_us) as f64 / 1e6);
-        }
-        let is_stuck = !unpublished.is_empty();
-        self.announcing.put_back(unpublished);
-        self.tell_figures();
-        if !steps.is_empty() {
-            let noted = self.shared.args.store.transitions_announced(steps);
-            ctx.spawn(noted.into_actor(self).map(|noted, _actor, _ctx| {
-                if let Err(error) = noted {
-                    tracing::debug!(%error, "steps may be published again");
-                }
-            }));
-        }
-        // What is stuck is tried again by the timer.
-        if is_stuck {
-            self.announcing.let_wait();
-        } else {
-            self.announce(ctx);
-        }
-    }
-
-    fn read_owed(&mut self, ctx: &mut Context<Self>) {
-        self.is_announcing = true;
-        self.announcing.reads();
-        let read = owed(self.shared.args.store.clone(), self.is_start);
-        ctx.spawn(read.into_actor(self).map(|read, actor, ctx| {
-            actor.is_announcing = false;
-            match read {
-                Ok(read) => {
-                    actor.is_start = false;
-                    actor.announcing.take_up(read);
-                    actor.announce(ctx);
-                }
-                // Tried again by the timer.
-                Err(error) => {
-                    actor.announcing.let_wait();
-                    tracing::warn!(%error, "steps of alerts not read from the store");
-                }
-            }
-        }));
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        if self.fence.is_none() {
+            return;
+        }
         let now_ms = self.shared.args.clock.unix_ms();
         let mut changes = Vec::new();
         self.book.tick(now_ms, &mut changes);
         self.commit(changes, Answer::Nobody, &Cause::own(), None, ctx);
         self.announce(ctx);
-    }
-
-    fn tell_figures(&self) {
-        self.shared.waiting.store(self.announcing.len(), Ordering::Relaxed);
-        Gauge::AlertsOpen.set(self.book.len() as u64);
     }
 }
 
@@ -291,7 +224,7 @@ impl Actor for AlertsActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.read(ctx);
+        self.follow(ctx);
         ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
         ctx.run_interval(Duration::from_millis(RETRY_MS), Self::announce);
     }
@@ -301,9 +234,12 @@ impl Handler<Queued<Signals>> for AlertsActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Signals>, ctx: &mut Self::Context) {
+        let Signals { fence, signals, arrived_us } = queued.msg;
+        if self.fence != Some(fence) {
+            return;
+        }
         let now_ms = self.shared.args.clock.unix_ms();
         let mut changes = Vec::new();
-        let Signals { signals, arrived_us } = queued.msg;
         for signal in signals {
             if !self.book.signal(signal, now_ms, &mut changes) {
                 Counter::AlertsTurnedAway.add(1);
@@ -317,7 +253,10 @@ impl Handler<Queued<Stand>> for AlertsActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<Stand>, _ctx: &mut Self::Context) {
-        let Stand { origin, resume, reply } = queued.msg;
+        let Stand { fence, origin, resume, reply } = queued.msg;
+        if self.fence != Some(fence) {
+            return;
+        }
         self.shared.register(&origin.rule_id, resume);
         drop(reply.send(self.book.of_rule(&origin)));
     }
@@ -327,6 +266,9 @@ impl Handler<Queued<RuleGone>> for AlertsActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<RuleGone>, ctx: &mut Self::Context) {
+        if self.fence.is_none() {
+            return;
+        }
         let RuleGone { rule_id, reason } = queued.msg;
         self.shared.forget(&rule_id);
         let mut changes = Vec::new();
@@ -339,8 +281,12 @@ impl Handler<Queued<OnlyRules>> for AlertsActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<OnlyRules>, ctx: &mut Self::Context) {
+        let OnlyRules { fence, rules } = queued.msg;
+        if self.fence != Some(fence) {
+            return;
+        }
         let mut changes = Vec::new();
-        self.book.only_rules(&queued.msg.rules, self.shared.args.clock.unix_ms(), &mut changes);
+        self.book.only_rules(&rules, self.shared.args.clock.unix_ms(), &mut changes);
         self.commit(changes, Answer::Nobody, &queued.cause, None, ctx);
     }
 }
@@ -350,6 +296,9 @@ impl Handler<Queued<ByHand>> for AlertsActor {
 
     fn handle(&mut self, queued: Queued<ByHand>, ctx: &mut Self::Context) {
         let ByHand { id, event, reply } = queued.msg;
+        if self.fence.is_none() {
+            return drop(reply.send(Err(AlertError::NotOwner)));
+        }
         let mut changes = Vec::new();
         match self.book.by_hand(&id, event, self.shared.args.clock.unix_ms(), &mut changes) {
             Ok(alert) => self.commit(changes, Answer::Hand(reply, alert), &queued.cause, None, ctx),
@@ -364,6 +313,9 @@ impl Handler<Queued<Post>> for AlertsActor {
 
     fn handle(&mut self, queued: Queued<Post>, ctx: &mut Self::Context) {
         let Post { posted, by, reply } = queued.msg;
+        if self.fence.is_none() {
+            return drop(reply.send(Err(AlertError::NotOwner)));
+        }
         let mut changes = Vec::new();
         let taken = self.book.post(posted, &by, self.shared.args.clock.unix_ms(), &mut changes);
         let Some((alert, is_new)) = taken else {
@@ -378,9 +330,12 @@ impl Handler<Queued<PoliciesChanged>> for AlertsActor {
     type Result = ();
 
     fn handle(&mut self, queued: Queued<PoliciesChanged>, ctx: &mut Self::Context) {
+        let reply = queued.msg.reply;
+        if self.fence.is_none() {
+            return drop(reply.send(Err(AlertError::NotOwner)));
+        }
         let store = self.shared.args.store.clone();
         let read = async move { Policies::read(&store).await };
-        let reply = queued.msg.reply;
         // Nothing is decided by what is not in force any more.
         ctx.wait(read.into_actor(self).map(|read, actor, ctx| {
             let read = read.map(|policies| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::AlertError;
 use super::actor::AlertsActor;
@@ -20,6 +20,7 @@ use crate::breaker::{Breakers, Subsystem};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::AlertSection;
+use crate::ownership::{Fence, Ownership, Unit};
 use crate::store::{Store, StoreError};
 use crate::supervision::{Inbox, Recipient, Tree};
 use crate::telemetry::{Cause, Counter};
@@ -43,6 +44,8 @@ pub struct AlertsArgs {
     pub breakers: Breakers,
     /// Bounds and times.
     pub settings: AlertSection,
+    /// Says whether this hub owns them.
+    pub ownership: Ownership,
     /// Time.
     pub clock: Clock,
 }
@@ -61,6 +64,8 @@ pub(super) struct Shared {
     /// The rules that tell it of their series.
     rules: Mutex<HashMap<String, Recipient<Resume>>>,
     inbox: OnceLock<Inbox<AlertsActor>>,
+    /// The tenure that the actor serves.
+    pub(super) duty: watch::Sender<Option<Fence>>,
 }
 
 /// An alert from outside that was taken.
@@ -98,6 +103,11 @@ impl Shared {
         self.rules.lock().remove(rule_id);
     }
 
+    /// No rule tells it of series any more.
+    pub(super) fn forget_all(&self) {
+        self.rules.lock().clear();
+    }
+
     /// Asks every rule where its series are.
     pub(super) fn resume_rules(&self) {
         self.rules.lock().retain(|rule_id, rule| match rule.try_send(Resume, &Cause::own()) {
@@ -115,12 +125,34 @@ impl Alerts {
     pub fn new(args: AlertsArgs) -> Self {
         let (waiting, overflowed) = (AtomicUsize::new(0), AtomicU64::new(0));
         let (rules, inbox) = (Mutex::default(), OnceLock::new());
-        Self(Arc::new(Shared { args, waiting, overflowed, rules, inbox }))
+        let duty = watch::Sender::new(args.ownership.held(Unit::Alerts));
+        Self(Arc::new(Shared { args, waiting, overflowed, rules, inbox, duty }))
     }
 
     /// Starts the actor, once.
     pub fn start_actor(&self) {
         self.0.inbox.get_or_init(|| self.0.args.tree.start("alerts", AlertsActor::new(self.0.clone()), None));
+    }
+
+    /// The tenure in which alerts are owned here; `None` while they are another hub node's. Those who make alerts follow
+    /// it.
+    pub fn duty(&self) -> Option<Fence> {
+        *self.0.duty.borrow()
+    }
+
+    /// The store for what belongs to alerts: what is written through it is refused when this hub owns them no more.
+    ///
+    /// # Errors
+    ///
+    /// [`AlertError::NotOwner`] while another hub node owns alerts.
+    pub fn store(&self) -> Result<Store, AlertError> {
+        let duty = self.duty().ok_or(AlertError::NotOwner)?;
+        Ok(duty.guard(&self.0.args.store, Unit::Alerts))
+    }
+
+    /// Changes with [`Alerts::duty`].
+    pub fn duties(&self) -> watch::Receiver<Option<Fence>> {
+        self.0.duty.subscribe()
     }
 
     /// Takes an alert from outside. Ready when it is committed, and broadcast unless the breaker of alerts is open.
@@ -209,25 +241,27 @@ impl Alerts {
         self.0.args.store.prune_alerts(over_ms, PRUNED_MAX).await
     }
 
-    /// A rule begins. Resolves with its open alerts.
+    /// A rule begins, in the tenure of that fence. Resolves with its open alerts.
     pub fn stand(
         &self,
+        fence: Fence,
         origin: Arc<Origin>,
         resume: Recipient<Resume>,
     ) -> Result<oneshot::Receiver<Vec<Alert>>, AlertError> {
         let (reply, alerts) = oneshot::channel();
-        self.send(Stand { origin, resume, reply }, &Cause::own())?;
+        self.send(Stand { fence, origin, resume, reply }, &Cause::own())?;
         Ok(alerts)
     }
 
     /// Where series of a rule are. When it is refused the rule tells where it stands later.
     pub fn signal(
         &self,
+        fence: Fence,
         signals: Vec<Signal>,
         arrived_us: Option<u64>,
         cause: &Cause,
     ) -> Result<(), AlertError> {
-        self.send(Signals { signals, arrived_us }, cause)
+        self.send(Signals { fence, signals, arrived_us }, cause)
     }
 
     /// A rule is deleted, or not evaluated any more: its alerts end.
@@ -235,9 +269,9 @@ impl Alerts {
         self.send(RuleGone { rule_id: rule_id.to_owned(), reason: reason.to_owned() }, cause)
     }
 
-    /// At a start of the hub, when all rules are known: the alerts of those that are not evaluated end.
-    pub fn only_rules(&self, rules: HashSet<String>) -> Result<(), AlertError> {
-        self.send(OnlyRules { rules }, &Cause::own())
+    /// At the begin of a tenure, when all rules are known: the alerts of those that are not evaluated end.
+    pub fn only_rules(&self, fence: Fence, rules: HashSet<String>) -> Result<(), AlertError> {
+        self.send(OnlyRules { fence, rules }, &Cause::own())
     }
 
     fn send<M>(&self, message: M, cause: &Cause) -> Result<(), AlertError>

@@ -14,6 +14,7 @@ use super::entity::{Alert, Transition};
 use crate::breaker::{Breakers, Subsystem};
 use crate::broker::{Broker, Draft, Guarded};
 use crate::ids::TopicName;
+use crate::ownership::Fence;
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Cause, Counter};
 use crate::topic::{Published, Reply, TopicError};
@@ -193,8 +194,13 @@ pub(super) struct Outcome {
     pub(super) unpublished: Vec<Announcement>,
 }
 
-/// Publishes a part, in order.
-pub(super) async fn publish(broker: Broker, breakers: Breakers, part: Vec<Announcement>) -> Outcome {
+/// Publishes a part, in order, as the owner of that tenure.
+pub(super) async fn publish(
+    broker: Broker,
+    breakers: Breakers,
+    fence: Fence,
+    part: Vec<Announcement>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let mut part = part.into_iter();
     let mut sent = Vec::new();
@@ -206,7 +212,7 @@ pub(super) async fn publish(broker: Broker, breakers: Breakers, part: Vec<Announ
             break;
         };
         let (reply, answer) = oneshot::channel();
-        let (topic, draft) = (&announcement.topic, announcement.draft.clone());
+        let (topic, draft) = (&announcement.topic, announcement.draft.clone().under(fence));
         let published = broker.publish(topic, draft, Reply::Caller(reply), &announcement.cause);
         sent.push((announcement, guarded, published.map(|()| answer)));
     }

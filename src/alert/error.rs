@@ -28,6 +28,9 @@ pub enum AlertError {
     /// The store did not do its part; of requests that were on their way together some may have taken effect.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another hub node owns alerts, or became their owner meanwhile.
+    #[error("alerts are owned by another hub node; try again")]
+    NotOwner,
     /// Too many requests wait.
     #[error("alerts are overloaded; try again")]
     Overloaded,
@@ -45,6 +48,7 @@ impl AlertError {
             Self::QueueFull { .. } => Code::BreakerOpen,
             Self::TooMany { .. } | Self::Overloaded => Code::Overloaded,
             Self::Store(error) => error.code(),
+            Self::NotOwner => Code::NoOwner,
             Self::Failed => Code::Internal,
         }
     }

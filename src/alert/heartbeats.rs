@@ -1,6 +1,6 @@
 //! Dead man's switches: whoever is to give a sign of life again and again. One that stays away opens an alert; its next
 //! beat resolves it. What is known is in the store, so that a restart forgets nothing; what could not beat because the
-//! hub was away counts from its start.
+//! hub was away counts from its start, or from when it became the owner of alerts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::fingerprint::Labels;
 use super::severity::Severity;
 use super::signal::{Posted, Text};
 use crate::clock::Clock;
+use crate::ownership::Fence;
 use crate::protocol::codes::Code;
 use crate::store::{HeartbeatRecord, Store, StoreError};
 use crate::telemetry::Cause;
@@ -75,27 +76,38 @@ struct Shared {
     alerts: Alerts,
     store: Store,
     clock: Clock,
-    started_ms: u64,
+    /// The tenure that they are known in, and when it began, Unix milliseconds.
+    served: Mutex<(Option<Fence>, u64)>,
 }
 
 impl Heartbeats {
     /// None yet.
     pub fn new(alerts: Alerts, store: Store, clock: Clock) -> Self {
-        let started_ms = clock.steady_unix_ms();
+        let served = Mutex::new((None, clock.steady_unix_ms()));
         let (known, changing) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self(Arc::new(Shared { known, changing, alerts, store, clock, started_ms }))
+        Self(Arc::new(Shared { known, changing, alerts, store, clock, served }))
     }
 
-    /// Reads them from the store; for the start of the hub.
-    pub async fn recall(&self) -> Result<(), StoreError> {
+    /// Reads them from the store when this hub has become the owner of alerts since.
+    ///
+    /// # Errors
+    ///
+    /// [`AlertError::NotOwner`] while another hub node owns alerts.
+    pub async fn begin(&self) -> Result<(), AlertError> {
+        let duty = self.0.alerts.duty().ok_or(AlertError::NotOwner)?;
+        let _changing = self.0.changing.lock().await;
+        if self.0.served.lock().0 == Some(duty) {
+            return Ok(());
+        }
         let records = self.0.store.heartbeats().await?;
-        self.0.known.lock().extend(records.into_iter().map(|record| (record.name.clone(), record)));
+        *self.0.known.lock() = records.into_iter().map(|record| (record.name.clone(), record)).collect();
+        *self.0.served.lock() = (Some(duty), self.0.clock.steady_unix_ms());
         Ok(())
     }
 
     /// When the next beat is due, grace included, Unix milliseconds.
     pub fn due_ms(&self, record: &HeartbeatRecord) -> u64 {
-        let from_ms = record.beaten_at_ms.max(self.0.started_ms);
+        let from_ms = record.beaten_at_ms.max(self.0.served.lock().1);
         from_ms.saturating_add(record.interval_ms).saturating_add(record.grace_ms)
     }
 
@@ -120,6 +132,7 @@ impl Heartbeats {
         by: &str,
         cause: &Cause,
     ) -> Result<(HeartbeatRecord, bool), HeartbeatError> {
+        self.begin().await?;
         let _changing = self.0.changing.lock().await;
         let now_ms = self.0.clock.steady_unix_ms();
         let (there, count) = {
@@ -153,16 +166,22 @@ impl Heartbeats {
 
     /// Forgets one; the alert about its absence is over.
     pub async fn forget(&self, name: &str, by: &str, cause: &Cause) -> Result<(), HeartbeatError> {
+        self.begin().await?;
         let _changing = self.0.changing.lock().await;
         let mut record = self.one(name).ok_or(HeartbeatError::NotFound)?;
         self.back(&mut record, &format!("the heartbeat was deleted by {by}"), cause).await?;
-        self.0.store.delete_heartbeat(name).await?;
+        self.0.alerts.store()?.delete_heartbeat(name).await?;
         self.0.known.lock().remove(name);
         Ok(())
     }
 
     /// Opens alerts about those that stay away. For a timer; what fails is tried again.
     pub async fn check(&self) {
+        match self.begin().await {
+            Ok(()) => {}
+            Err(AlertError::NotOwner) => return,
+            Err(error) => return tracing::warn!(%error, "heartbeats not read from the store; tried again"),
+        }
         let now_ms = self.0.clock.steady_unix_ms();
         let is_away = |record: &&HeartbeatRecord| record.alert_id.is_none() && self.due_ms(record) <= now_ms;
         let away: Vec<String> = {
@@ -197,8 +216,8 @@ impl Heartbeats {
         Ok(())
     }
 
-    async fn keep(&self, record: HeartbeatRecord) -> Result<(), StoreError> {
-        self.0.store.put_heartbeat(record.clone()).await?;
+    async fn keep(&self, record: HeartbeatRecord) -> Result<(), AlertError> {
+        self.0.alerts.store()?.put_heartbeat(record.clone()).await?;
         self.0.known.lock().insert(record.name.clone(), record);
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::AlertError;
 use super::entity::Alert;
 use super::lifecycle::Event;
 use super::signal::{Origin, Posted, Signal};
+use crate::ownership::Fence;
 use crate::supervision::Recipient;
 use crate::topic::Published;
 
@@ -17,6 +18,8 @@ use crate::topic::Published;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Signals {
+    /// The tenure in which the rule is evaluated; those of another are ignored.
+    pub fence: Fence,
     /// In order.
     pub signals: Vec<Signal>,
     /// When the sample came that made them, in microseconds of the hub's monotonic clock; `None` for what no sample made.
@@ -27,6 +30,8 @@ pub struct Signals {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Stand {
+    /// The tenure in which the rule is evaluated; of another it is not answered.
+    pub fence: Fence,
     /// The rule.
     pub origin: Arc<Origin>,
     /// Told when the owner of alerts begins anew.
@@ -54,6 +59,8 @@ pub struct RuleGone {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct OnlyRules {
+    /// The tenure in which they are evaluated; those of another are ignored.
+    pub fence: Fence,
     /// Their ids.
     pub rules: HashSet<String>,
 }

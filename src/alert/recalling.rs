@@ -16,12 +16,19 @@ pub(super) struct Recalled {
     pub(super) open: Vec<Alert>,
     /// Resolved by hand a while ago.
     pub(super) closed: Vec<Alert>,
+    /// Of rules, resolved a moment ago.
+    pub(super) over: Vec<Alert>,
     /// What operators laid down.
     pub(super) policies: Policies,
 }
 
-/// Reads it. `closed_since_ms`: when those that somebody resolved by hand may have been resolved at the earliest.
-pub(super) async fn recall(store: &Store, closed_since_ms: u64) -> Result<Recalled, StoreError> {
+/// Reads it. `closed_since_ms`: when those that somebody resolved by hand may have been resolved at the earliest;
+/// `over_since_ms`: the same of those that were over, `None` for none.
+pub(super) async fn recall(
+    store: &Store,
+    closed_since_ms: u64,
+    over_since_ms: Option<u64>,
+) -> Result<Recalled, StoreError> {
     // What was sent before counts.
     store.settled().await?;
     let mut open: Vec<AlertRecord> = Vec::new();
@@ -37,5 +44,10 @@ pub(super) async fn recall(store: &Store, closed_since_ms: u64) -> Result<Recall
     let open = open.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
     let closed = store.alerts_resolved_by_hand(HUB, closed_since_ms, CLOSED_MAX).await?;
     let closed = closed.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
-    Ok(Recalled { open, closed, policies: Policies::read(store).await? })
+    let over = match over_since_ms {
+        Some(since_ms) => store.alerts_resolved_by(HUB, since_ms, CLOSED_MAX).await?,
+        None => Vec::new(),
+    };
+    let over = over.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
+    Ok(Recalled { open, closed, over, policies: Policies::read(store).await? })
 }

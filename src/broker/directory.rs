@@ -14,6 +14,7 @@ use crate::config::TopicSection;
 use crate::engine::Carrier;
 use crate::fault::Faults;
 use crate::ids::TopicName;
+use crate::ownership::Fence;
 use crate::protocol::priority::Priority;
 use crate::store::{Store, TopicRecord};
 use crate::supervision::Tree;
@@ -51,13 +52,22 @@ pub struct Draft {
     pub key: Option<Arc<str>>,
     /// What its publisher calls it.
     pub event_type: Option<Arc<str>>,
+    /// The tenure of the owner of alerts that publishes it: a topic that is kept in the store takes it only as long as
+    /// that lasts.
+    pub fence: Fence,
 }
 
 impl Draft {
     /// A message of the hub's own; its payload must serialize to JSON.
     pub fn of<T: Serialize>(payload: &T) -> Result<Self, serde_json::Error> {
         let payload = serde_json::value::to_raw_value(payload)?;
-        Ok(Self { payload, priority: None, key: None, event_type: None })
+        Ok(Self { payload, priority: None, key: None, event_type: None, fence: Fence::Alone })
+    }
+
+    /// The same message, of that tenure of the owner of alerts.
+    pub fn under(mut self, fence: Fence) -> Self {
+        self.fence = fence;
+        self
     }
 
     /// The same message as the newest value of `key`.
@@ -188,10 +198,10 @@ impl Broker {
             Counter::Dropped.add_for("admission", 1);
             return Err(TopicError::Overloaded);
         };
-        let Draft { payload, priority, key, event_type } = draft;
+        let Draft { payload, priority, key, event_type, fence } = draft;
         // A topic that cannot be opened refuses at once: then nothing is owed.
         let topic = self.open(name)?;
-        Ok((topic, Publish { payload, priority, key, event_type, permit, reply: Owed::new(reply) }))
+        Ok((topic, Publish { payload, priority, key, event_type, fence, permit, reply: Owed::new(reply) }))
     }
 
     /// What a topic of that name is, or would be.

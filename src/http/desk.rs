@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::fallback::Places;
+use super::forward::FORWARDS_MAX;
 use super::health::{REPORT_MS, Report, checks, run};
 use super::idempotency::UnderWay;
 use super::login_limit::LoginLimit;
@@ -32,6 +34,8 @@ pub struct Desk {
     rates: Mutex<Rates>,
     last: tokio::sync::Mutex<Last>,
     reports: Hits,
+    /// Requests that may be with other hub nodes.
+    pub(super) forwards: Arc<Semaphore>,
 }
 
 /// How often something was found in a cache.
@@ -72,6 +76,7 @@ impl Desk {
             rates: Mutex::new(Rates::since(clock.monotonic_ms(), Reading::now())),
             last: tokio::sync::Mutex::default(),
             reports: Hits::default(),
+            forwards: Arc::new(Semaphore::new(FORWARDS_MAX)),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::broker::{Draft, Guarded};
 use crate::connection::Services;
 use crate::connection::session::Personal;
 use crate::ids::{ClientId, TopicName};
+use crate::ownership::Fence;
 use crate::protocol::codes::Code;
 use crate::protocol::priority::Priority;
 use crate::telemetry::Cause;
@@ -152,6 +153,7 @@ fn read_event(body: &Body) -> Result<(TopicName, Option<ClientId>, Draft), Probl
     });
     fields.check()?;
     let draft = Draft {
+        fence: Fence::Alone,
         payload: payload.unwrap_or_else(|| RawValue::NULL.to_owned()),
         priority,
         key: key.map(Arc::from),

@@ -10,12 +10,14 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpRequest, Responder, dev, guard, web};
 
+use super::forward::{self, Place};
 use super::idempotency;
 use super::origin::is_loopback_host;
 use super::problem::Problem;
 use super::state::State;
 use crate::auth::Claims;
 use crate::auth::permission::{ROUTES, may_call};
+use crate::ownership::Unit;
 use crate::protocol::codes::Code;
 
 /// Who called. Only handlers behind a row with roles have it.
@@ -83,10 +85,33 @@ async fn admit(
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }
-            next.call(request).await
+            match elsewhere(row, request).await {
+                Ok(request) => next.call(request).await,
+                Err(answer) => Ok(answer),
+            }
         }
         Err(problem) => Ok(request.error_response(problem)),
     }
+}
+
+/// Has another hub node answer what concerns a unit that it owns; else the request comes back.
+async fn elsewhere(
+    row: Option<usize>,
+    mut request: ServiceRequest,
+) -> Result<ServiceRequest, ServiceResponse<BoxBody>> {
+    let unit = row.and_then(|row| ROUTES[row].unit).and_then(Unit::named);
+    let Some((unit, state)) = unit.zip(request.app_data::<web::Data<State>>().cloned()) else {
+        return Ok(request);
+    };
+    let answer = match forward::place(&state, unit, request.headers()) {
+        Ok(Place::Here) => return Ok(request),
+        Ok(Place::At(unit, owner)) => forward::pass_on(&state, unit, &owner, &mut request).await,
+        Err(problem) => Err(problem),
+    };
+    Err(match answer {
+        Ok(answer) => request.into_response(answer),
+        Err(problem) => request.error_response(problem),
+    })
 }
 
 fn judge(row: Option<usize>, request: &HttpRequest) -> Result<Option<Caller>, Problem> {

@@ -9,6 +9,7 @@
 //!   [`health`], [`console`], [`openapi`], [`sockets`]: one resource each
 //! - [`query`], [`body`], [`definition`], [`page`]: reading what was asked; [`idempotency`]: once a key; [`problem`]: every refusal
 //! - [`state`], [`desk`]: what handlers work with, and keep between requests
+//! - [`forward`]: what another hub node owns is asked there
 //! - [`port`]: what a worker does with a stream: requests to the application, upgrades to a doorkeeper
 //! - [`upgrade`]: the hub's doorkeeper: from a request to a connection, judged by the same functions as the routes
 
@@ -27,6 +28,7 @@ mod door;
 pub mod e2e;
 pub mod events;
 pub mod fallback;
+pub mod forward;
 pub mod guard;
 pub mod health;
 pub mod heartbeats;

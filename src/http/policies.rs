@@ -148,7 +148,7 @@ pub(super) async fn delete<T: Policy>(
     if version.0.is_some_and(|expected| expected != current) {
         return Err(stale::<T>(current));
     }
-    state.store.delete_policy(T::KIND, id).await?;
+    state.services.alerts.store()?.delete_policy(T::KIND, id).await?;
     in_force::<T>(state).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -166,7 +166,13 @@ pub(super) async fn put<T: Policy>(
     let body = serde_json::to_string(&definition).map_err(StoreError::from)?;
     let now_ms = state.services.clock.unix_ms();
     let write = PolicyWrite { id, body, expected };
-    match state.store.put_policy(T::KIND, write, &caller.0.sub, now_ms, POLICIES_MAX).await? {
+    match state
+        .services
+        .alerts
+        .store()?
+        .put_policy(T::KIND, write, &caller.0.sub, now_ms, POLICIES_MAX)
+        .await?
+    {
         Written::Kept(record) => {
             in_force::<T>(state).await?;
             Ok(record)
@@ -201,7 +207,7 @@ pub(super) async fn forget_over(
         let window: WindowDefinition = serde_json::from_str(&record.body).map_err(StoreError::from)?;
         let until_ms = window.end.as_deref().and_then(parse_rfc3339);
         if which(&window) && until_ms.is_some_and(|until_ms| until_ms < before_ms) {
-            state.store.delete_policy(PolicyKind::Suppression, &record.id).await?;
+            state.services.alerts.store()?.delete_policy(PolicyKind::Suppression, &record.id).await?;
         }
     }
     Ok(())

@@ -53,7 +53,7 @@ pub async fn list(state: web::Data<State>, mut query: Query) -> Result<web::Json
         let has = |part: &String| texts.iter().flatten().any(|text| text.to_lowercase().contains(part));
         text.as_ref().is_none_or(has) && enabled.is_none_or(|enabled| definition.enabled == enabled)
     };
-    let rules = state.services.rules.page(page.after.as_deref(), page.limit + 1, is_wanted);
+    let rules = state.services.rules.page(page.after.as_deref(), page.limit + 1, is_wanted)?;
     Ok(web::Json(page.page(rules, |rule| id_of(rule).to_owned())))
 }
 
@@ -91,7 +91,7 @@ pub async fn create(state: web::Data<State>, caller: Caller, body: Body) -> Resu
     params(("id" = String, Path, description = "The rule's id")),
     responses((status = 200, body = RuleView, description = "The rule"), super::openapi::Refused))]
 pub async fn one(state: web::Data<State>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let rule = state.services.rules.one(&id).ok_or(RuleError::NotFound)?;
+    let rule = state.services.rules.find(&id)?;
     Ok(answered(HttpResponse::Ok(), &rule))
 }
 
@@ -127,7 +127,7 @@ pub async fn delete(
     version: IfMatch,
 ) -> Result<HttpResponse, Problem> {
     let rules = &state.services.rules;
-    let current = rules.one(&id).ok_or(RuleError::NotFound)?.version;
+    let current = rules.find(&id)?.version;
     if version.0.is_some_and(|expected| expected != current) {
         return Err(RuleError::Conflict { current }.into());
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::{heartbeat, sessions};
-use crate::clock::Clock;
 use crate::http::State;
 use crate::http::idempotency::KEEP_MS;
+use crate::ownership::Unit;
 use crate::supervision::{Restart, supervised};
 use crate::topic::Kept;
 
@@ -83,23 +83,33 @@ impl KeeperActor {
 }
 
 async fn sweep_store(state: Arc<State>) {
-    let clock: &Clock = &state.services.clock;
-    let now_ms = clock.unix_ms();
-    let oldest_ms = now_ms.saturating_sub(state.store_settings.samples_keep_ms);
+    let now_ms = state.services.clock.unix_ms();
     let mut failures = Vec::new();
-    failures.extend(state.store.prune_samples(oldest_ms).await.err().map(|e| e.to_string()));
-    failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
-    let ended_ms = clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
-    failures.extend(sessions::prune(&state, ended_ms).await.err().map(|e| e.to_string()));
+    // Each hub node has its own view of what was revoked, and of which topics there are; a second trim does no harm.
     failures.extend(state.services.auth.maintain(now_ms).await.err().map(|e| e.to_string()));
-    let kept_ms = now_ms.saturating_sub(KEEP_MS);
-    failures.extend(state.store.prune_answers(kept_ms, ANSWERS_PART_MAX).await.err().map(|e| e.to_string()));
     for (name, keep) in state.services.broker.kept_topics(Kept::Store) {
         failures.extend(state.store.trim_topic(name.as_str(), keep).await.err().map(|e| e.to_string()));
+    }
+    if state.services.ownership.held(Unit::Housekeeping).is_some() {
+        failures.extend(keep_house(&state, now_ms).await);
     }
     for error in failures {
         tracing::warn!(error, "the store was not swept; tried again in a minute");
     }
+}
+
+/// Forgets what is old for all hub nodes. Returns what failed.
+async fn keep_house(state: &State, now_ms: u64) -> Vec<String> {
+    let oldest_ms = now_ms.saturating_sub(state.store_settings.samples_keep_ms);
+    let mut failures = Vec::new();
+    failures.extend(state.store.prune_samples(oldest_ms).await.err().map(|e| e.to_string()));
+    failures.extend(state.services.alerts.prune().await.err().map(|e| e.to_string()));
+    let ended_ms =
+        state.services.clock.steady_unix_ms().saturating_sub(state.services.settings.session_ttl_ms);
+    failures.extend(sessions::prune(state, ended_ms).await.err().map(|e| e.to_string()));
+    let kept_ms = now_ms.saturating_sub(KEEP_MS);
+    failures.extend(state.store.prune_answers(kept_ms, ANSWERS_PART_MAX).await.err().map(|e| e.to_string()));
+    failures
 }
 
 impl Restart for KeeperActor {

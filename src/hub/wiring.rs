@@ -17,7 +17,7 @@ use crate::auth::Auth;
 use crate::breaker::Breakers;
 use crate::broker::{Broker, BrokerActor, BrokerArgs};
 use crate::clock::Clock;
-use crate::config::{AlertSection, LabSection, RoomSection, SyncSection, TopicSection};
+use crate::config::{LabSection, RoomSection, SyncSection, TopicSection};
 use crate::connection::{Clients, HubInfo, Services, Shards};
 use crate::engine::Carrier;
 use crate::fault::Faults;
@@ -30,7 +30,7 @@ use crate::lab::runs::{Limits, LoadTests, LoadTestsArgs};
 use crate::node::{Fleet, FleetActor, FleetArgs};
 use crate::ownership::{Leasing, Ownership, OwnershipActor};
 use crate::room::{Rooms, RoomsActor};
-use crate::rule::{RuleDirectory, Rules, RulesActor, RulesArgs};
+use crate::rule::{Handover, RuleDirectory, Rules, RulesActor, RulesArgs};
 use crate::store::Store;
 use crate::supervision::Tree;
 use crate::sync::{Documents, DocumentsActor, DocumentsArgs};
@@ -80,8 +80,21 @@ pub(super) fn wire(options: HubOptions, parts: Parts) -> Arc<State> {
     let sections = (settings.topic, settings.room, settings.sync);
     let (broker, rooms, documents) =
         delivery(sections, &tree, &store, &webhooks, &clock, faults.as_ref(), carrier.as_ref());
-    let (own_alerts, rules) =
-        alerts_and_rules(&tree, &store, &broker, &breakers, settings.alert.clone(), &clock);
+    // Alone on its store a hub evaluates what it takes itself.
+    let handover = carrier
+        .as_ref()
+        .filter(|_| !ownership.is_alone())
+        .map(|carrier| Handover::new(carrier.redis().clone()));
+    let own_alerts = AlertsArgs {
+        tree: tree.clone(),
+        store: store.clone(),
+        broker: broker.clone(),
+        breakers: breakers.clone(),
+        settings: settings.alert.clone(),
+        ownership: ownership.clone(),
+        clock: clock.clone(),
+    };
+    let (own_alerts, rules) = alerts_and_rules(own_alerts, handover);
     let shared_by =
         carrier.as_ref().filter(|_| store.is_apart()).map(|carrier| Arc::from(carrier.instance()));
     let fleet = Fleet::new(FleetArgs {
@@ -176,30 +189,11 @@ fn delivery(
     (broker, rooms, documents)
 }
 
-fn alerts_and_rules(
-    tree: &Tree,
-    store: &Store,
-    broker: &Broker,
-    breakers: &Breakers,
-    settings: AlertSection,
-    clock: &Clock,
-) -> (Alerts, Rules) {
-    let rules_max = settings.rules_max;
-    let alerts = Alerts::new(AlertsArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        broker: broker.clone(),
-        breakers: breakers.clone(),
-        settings,
-        clock: clock.clone(),
-    });
-    let rules = Rules::new(RulesArgs {
-        tree: tree.clone(),
-        store: store.clone(),
-        alerts: alerts.clone(),
-        rules_max,
-        clock: clock.clone(),
-    });
+fn alerts_and_rules(args: AlertsArgs, handover: Option<Handover>) -> (Alerts, Rules) {
+    let (tree, store, clock) = (args.tree.clone(), args.store.clone(), args.clock.clone());
+    let rules_max = args.settings.rules_max;
+    let alerts = Alerts::new(args);
+    let rules = Rules::new(RulesArgs { tree, store, alerts: alerts.clone(), handover, rules_max, clock });
     (alerts, rules)
 }
 

@@ -112,6 +112,11 @@ impl Leasing {
         }
     }
 
+    /// Whether the database did not answer the newest beat.
+    pub fn is_failing(&self) -> bool {
+        self.0.is_failing.load(Relaxed)
+    }
+
     /// From now on it takes nothing more: it is about to leave.
     pub fn go(&self) {
         self.0.is_going.store(true, Relaxed);

@@ -20,6 +20,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+use crate::store::Store;
+
 pub use actor::OwnershipActor;
 pub use leasing::Leasing;
 pub use unit::Unit;
@@ -31,6 +33,18 @@ pub enum Fence {
     Alone,
     /// Checked with each transaction.
     Number(u64),
+}
+
+impl Fence {
+    /// The store for what belongs to the unit: what is written through it is refused with
+    /// [`StoreError::Fenced`](crate::store::StoreError::Fenced) once another hub node owns the unit.
+    #[must_use]
+    pub fn guard(self, store: &Store, unit: Unit) -> Store {
+        match self {
+            Self::Alone => store.clone(),
+            Self::Number(number) => store.fenced(unit.as_str(), number),
+        }
+    }
 }
 
 /// A hub node as others reach it.
@@ -128,8 +142,8 @@ impl Ownership {
         *self.0.seen.write() = Seen { live, tenures };
     }
 
-    /// Whether that is new.
-    fn hold(&self, unit: Unit, fence: Option<Fence>) -> bool {
+    /// Takes note that this hub owns the unit from now on, or does not any more. Returns whether that is new.
+    pub fn hold(&self, unit: Unit, fence: Option<Fence>) -> bool {
         self.0.held[unit as usize].send_if_modified(|held| std::mem::replace(held, fence) != fence)
     }
 }

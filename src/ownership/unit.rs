@@ -13,6 +13,11 @@ impl Unit {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Alerts, Self::Housekeeping];
 
+    /// The unit of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.as_str() == name)
+    }
+
     /// Its name in the store, in logs and in answers.
     pub fn as_str(self) -> &'static str {
         match self {

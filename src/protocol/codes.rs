@@ -94,6 +94,8 @@ codes! {
     BreakerOpen = "breaker_open", 503, true, "Degraded";
     /// The hub is stopping.
     Draining = "draining", 503, true, "The hub is restarting";
+    /// Another hub node owns what the request concerns, or nobody does at the moment.
+    NoOwner = "no_owner", 503, true, "Another hub node owns it";
     /// Durable state cannot be reached.
     StoreUnavailable = "store_unavailable", 503, true, "The store cannot be reached";
     /// What handled the request failed; the request may or may not have taken effect.

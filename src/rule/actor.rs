@@ -24,6 +24,7 @@ use super::view::Standing;
 use crate::alert::messages::Resume;
 use crate::alert::{Alert, Alerts, Signal, State};
 use crate::clock::Clock;
+use crate::ownership::Fence;
 use crate::store::Store;
 use crate::supervision::{Queued, Restart, WeakInbox, supervised};
 use crate::telemetry::Cause;
@@ -47,7 +48,10 @@ pub(super) struct Samples {
 /// Time passed.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Tick;
+pub(super) struct Tick {
+    /// Silence counts from then on, Unix milliseconds.
+    pub(super) heard_ms: u64,
+}
 
 /// Where all series are.
 #[derive(Message)]
@@ -59,8 +63,16 @@ pub(super) struct Explain;
 #[rtype(result = "Vec<Saved>")]
 pub(super) struct Retire;
 
-/// States of rules that are to be kept, by rule, until their parent takes them.
-pub(super) type Unkept = Mutex<BTreeMap<String, Bytes>>;
+/// The time in which this hub evaluates rules. What is left of one that ended reaches nobody.
+pub(super) struct Tenure {
+    pub(super) fence: Fence,
+    /// For what belongs to rules: what is written through it later is refused.
+    pub(super) store: Store,
+    /// States of rules that are to be kept, by rule, until their parent takes them.
+    pub(super) unkept: Mutex<BTreeMap<String, Bytes>>,
+    /// All rules are known.
+    pub(super) is_ready: AtomicBool,
+}
 
 /// What a rule is made of, again after each crash.
 #[derive(Clone)]
@@ -72,7 +84,7 @@ pub(super) struct RuleArgs {
     /// Whether it replaces one, and alerts of series that it does not want may be open: they end.
     pub(super) is_changed: Arc<AtomicBool>,
     pub(super) standing: Arc<Standing>,
-    pub(super) unkept: Arc<Unkept>,
+    pub(super) tenure: Arc<Tenure>,
     pub(super) alerts: Alerts,
     pub(super) store: Store,
     pub(super) clock: Clock,
@@ -143,7 +155,9 @@ impl RuleActor {
     /// Asks the owner of alerts for what is open, and tells it where the series are.
     fn stand(&mut self, ctx: &mut Context<Self>) {
         let Some(inbox) = self.args.inbox.upgrade() else { return };
-        let asked = self.args.alerts.stand(self.signalling.origin().clone(), inbox.recipient::<Resume>());
+        let fence = self.args.tenure.fence;
+        let asked =
+            self.args.alerts.stand(fence, self.signalling.origin().clone(), inbox.recipient::<Resume>());
         let Ok(open) = asked else {
             self.is_out_of_step = true;
             return;
@@ -194,7 +208,8 @@ impl RuleActor {
     }
 
     fn tell(&mut self, signals: Vec<Signal>, arrived_us: Option<u64>, cause: &Cause) {
-        if !signals.is_empty() && self.args.alerts.signal(signals, arrived_us, cause).is_err() {
+        let Tenure { fence, .. } = *self.args.tenure;
+        if !signals.is_empty() && self.args.alerts.signal(fence, signals, arrived_us, cause).is_err() {
             self.is_out_of_step = true;
         }
     }
@@ -252,7 +267,7 @@ impl RuleActor {
         self.kept_ms = now_ms;
         (self.is_phase_unkept, self.is_memory_unkept) = (false, false);
         match packed(self.evaluator.saved()) {
-            Ok(state) => drop(self.args.unkept.lock().insert(self.args.id.clone(), state)),
+            Ok(state) => drop(self.args.tenure.unkept.lock().insert(self.args.id.clone(), state)),
             Err(error) => tracing::error!(rule = self.args.id, error, "state of the rule cannot be written"),
         }
     }
@@ -319,8 +334,9 @@ impl Handler<Queued<Samples>> for RuleActor {
 impl Handler<Queued<Tick>> for RuleActor {
     type Result = ();
 
-    fn handle(&mut self, _queued: Queued<Tick>, ctx: &mut Self::Context) {
+    fn handle(&mut self, queued: Queued<Tick>, ctx: &mut Self::Context) {
         if !self.is_retired {
+            self.evaluator.hear_from(queued.msg.heard_ms);
             self.tick(ctx);
         }
     }

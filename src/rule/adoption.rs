@@ -64,6 +64,8 @@ impl Evaluator {
             && cell.clock.phase < open.phase
         {
             cell.clock.resume(open.phase, open.since_ms);
+            // It was opened by a sample of that time; those before led to it, should they come again.
+            cell.seen_ms = cell.seen_ms.max(Some(open.since_ms));
         }
         if self.rule.alerts_on_silence()
             && let Some(open) = self.awaited.remove(&self.rule.silence_fingerprint(series))

@@ -34,6 +34,9 @@ pub enum RuleError {
     /// The owner of alerts did not do its part.
     #[error(transparent)]
     Alerts(#[from] AlertError),
+    /// Another hub node evaluates rules, or this one is about to and does not know them yet.
+    #[error("rules are evaluated by another hub node; try again")]
+    NotOwner,
     /// The rule does not answer.
     #[error("the rule is overloaded; try again")]
     Overloaded,
@@ -48,6 +51,7 @@ impl RuleError {
             Self::Invalid(_) => Code::InvalidField,
             Self::TooMany { .. } | Self::Overloaded => Code::Overloaded,
             Self::Store(error) => error.code(),
+            Self::NotOwner => Code::NoOwner,
             Self::Alerts(error) => error.code(),
         }
     }

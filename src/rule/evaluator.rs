@@ -155,6 +155,11 @@ impl Evaluator {
         }
     }
 
+    /// Nobody listened before that time: silence counts from then on. Earlier than before changes nothing.
+    pub fn hear_from(&mut self, from_ms: u64) {
+        self.floor_ms = self.floor_ms.map(|floor_ms| floor_ms.max(from_ms));
+    }
+
     /// An absence that knows of no series waits for one with the labels that its matchers name; not one that only says
     /// which series it is about, as `node=~.+` does.
     fn imply(&mut self, now_ms: u64) {

@@ -4,8 +4,9 @@
 //! Kinds and the grammar of expressions are in `docs/rules.md`.
 //!
 //! - [`rules`]: the directory, and the way of samples to the rules that want them (`feed`, [`index`])
+//! - `handover`: how samples come from other hub nodes
 //! - `actor`: one rule, with its evaluator; `signalling` says what a step means for alerts
-//! - `parent`: lets time pass, keeps states
+//! - `parent`: begins and ends rules, lets time pass, keeps states
 
 mod actor;
 mod adoption;
@@ -23,6 +24,7 @@ mod feed;
 pub mod files;
 #[cfg(test)]
 mod fuzzed;
+mod handover;
 pub mod index;
 mod parent;
 pub mod preview;
@@ -44,6 +46,7 @@ pub use checked::{Flap, Rule, Times};
 pub use error::RuleError;
 pub use evaluator::{Evaluator, SERIES_MAX};
 pub use feed::{Feed, Plan, Wanted};
+pub use handover::Handover;
 pub use parent::RulesActor;
 pub use reason::{Cause, Comparison, Parts, RateUnit, Reason};
 pub use rules::{DirectoryError, RuleDirectory, Rules, RulesArgs};

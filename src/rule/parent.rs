@@ -1,4 +1,5 @@
-//! The parent of the rules: lets time pass for them, and keeps the states that they leave to be kept.
+//! The parent of the rules: begins and ends them with the tenure of the owner of alerts, lets time pass for them, and keeps
+//! the states that they leave to be kept.
 //!
 //! Owns nothing that a restart could lose: the directory is shared.
 
@@ -21,16 +22,57 @@ pub struct RulesActor {
     /// Their files, if there are any.
     directory: Option<RuleDirectory>,
     is_looking: bool,
+    is_beginning: bool,
 }
 
 impl RulesActor {
     /// The parent of these rules, which follows their files.
     pub fn new(rules: Rules, directory: Option<RuleDirectory>) -> Self {
-        Self { rules, directory, is_looking: false }
+        Self { rules, directory, is_looking: false, is_beginning: false }
+    }
+
+    /// Follows the owner of alerts.
+    fn follow(&mut self, ctx: &mut Context<Self>) {
+        let mut duties = self.rules.duties();
+        self.serve(ctx);
+        let changed = async move { duties.changed().await };
+        ctx.spawn(changed.into_actor(self).map(|changed, actor, ctx| {
+            if changed.is_ok() {
+                actor.follow(ctx);
+            }
+        }));
+    }
+
+    /// Rules are evaluated while alerts are owned here.
+    fn serve(&mut self, ctx: &mut Context<Self>) {
+        let (duty, served) = (self.rules.duty(), self.rules.serves());
+        if served == duty {
+            return;
+        }
+        if served.is_some() {
+            self.rules.end();
+        }
+        let Some(fence) = duty.filter(|_| !self.is_beginning) else { return };
+        self.is_beginning = true;
+        let rules = self.rules.clone();
+        ctx.spawn(async move { rules.begin(fence).await }.into_actor(self).map(move |begun, actor, ctx| {
+            actor.is_beginning = false;
+            match begun {
+                Ok(()) => {
+                    tracing::info!(?fence, "rules are evaluated here");
+                    // What another owner made of its files counts no more.
+                    actor.directory = actor.directory.take().map(RuleDirectory::unread);
+                    actor.serve(ctx);
+                }
+                // By the timer.
+                Err(error) => tracing::warn!(%error, "rules do not begin; tried again"),
+            }
+        }));
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
-        let Some(mut directory) = self.directory.clone().filter(|_| !self.is_looking) else { return };
+        let is_idle = self.is_looking || self.is_beginning || self.rules.serves().is_none();
+        let Some(mut directory) = self.directory.clone().filter(|_| !is_idle) else { return };
         self.is_looking = true;
         let rules = self.rules.clone();
         let followed = async move { (rules.follow(&mut directory).await, directory) };
@@ -44,6 +86,7 @@ impl RulesActor {
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.serve(ctx);
         self.rules.tick();
         if let Some(kept) = self.rules.keep() {
             ctx.spawn(kept.into_actor(self));
@@ -65,6 +108,13 @@ impl Actor for RulesActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.follow(ctx);
+        if let Some(handover) = self.rules.handover() {
+            let (rules, sending) = (self.rules.clone(), handover.clone());
+            ctx.spawn(async move { sending.send(&rules).await }.into_actor(self));
+            let rules = self.rules.clone();
+            ctx.spawn(async move { handover.read(&rules).await }.into_actor(self));
+        }
         ctx.run_interval(Duration::from_millis(TICK_MS), Self::tick);
         ctx.run_interval(Duration::from_millis(LOOK_MS), Self::look);
     }

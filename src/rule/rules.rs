@@ -1,11 +1,12 @@
 //! All rules: what they are, and the way of samples to their actors.
 
 mod directory;
+mod tenure;
 mod writing;
 
 pub use directory::{DirectoryError, RuleDirectory};
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,28 +14,23 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use super::RuleError;
-use super::actor::{Explain, RuleActor, Samples, Tick, Unkept, unpacked};
+use super::actor::{Explain, RuleActor, Samples, Tenure, Tick};
 use super::checked::Rule;
 use super::definition::Definition;
 use super::feed::Feed;
+use super::handover::Handover;
 use super::index::Index;
 use super::step::Explanation;
 use super::view::{RuleView, Standing};
 use crate::alert::Alerts;
 use crate::clock::Clock;
 use crate::ids::NodeName;
-use crate::store::{Column, RuleRecord, RuleState, Store};
-use crate::supervision::{Inbox, Tree};
+use crate::store::{Column, RuleRecord, Store};
+use crate::supervision::{Inbox, Refused, Tree};
 use crate::telemetry::{Cause, Counter};
 
 /// How long a question to a rule may take, in milliseconds.
 const ASK_MS_MAX: u64 = 2_000;
-
-/// Rules read from the store at once when the hub starts.
-const PAGE: usize = 200;
-
-/// States of rules that are kept in one request.
-const KEPT_AT_ONCE: usize = 1_000;
 
 /// What rules are made of.
 pub struct RulesArgs {
@@ -44,6 +40,8 @@ pub struct RulesArgs {
     pub store: Store,
     /// Is told what they say.
     pub alerts: Alerts,
+    /// How samples reach the hub node that evaluates them; `None` for a hub alone.
+    pub handover: Option<Handover>,
     /// Most rules.
     pub rules_max: usize,
     /// Time.
@@ -60,7 +58,10 @@ struct Shared {
     generation: AtomicU64,
     /// Made anew when a batch comes and the entries changed.
     watched: RwLock<Arc<Watched>>,
-    unkept: Arc<Unkept>,
+    /// `None`: another hub node evaluates rules. Changed with the entries locked.
+    tenure: RwLock<Option<Arc<Tenure>>>,
+    /// Silence counts from then on, Unix milliseconds: before, samples of other hub nodes were not heard.
+    heard_ms: AtomicU64,
     /// Held while rules are written: what is in force is what was written last.
     writing: tokio::sync::Mutex<()>,
     args: RulesArgs,
@@ -91,46 +92,32 @@ struct Watched {
 }
 
 impl Rules {
-    /// A directory without rules.
+    /// A directory without rules, until [`Rules::begin`].
     pub fn new(args: RulesArgs) -> Self {
         Self(Arc::new(Shared {
             entries: RwLock::default(),
             generation: AtomicU64::new(0),
             watched: RwLock::default(),
-            unkept: Arc::default(),
+            tenure: RwLock::default(),
+            heard_ms: AtomicU64::new(0),
             writing: tokio::sync::Mutex::default(),
             args,
         }))
     }
 
-    /// Reads the rules from the store and starts them; for the start of the hub.
-    pub async fn recall(&self) -> Result<(), RuleError> {
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.0.args.store.rules(after.as_deref(), PAGE).await?;
-            let last = page.last().map(|record| record.id.clone());
-            let mut states = self.0.args.store.rule_states(after.as_deref(), last.as_deref()).await?;
-            let is_last = page.len() < PAGE;
-            for record in page {
-                let state = states.remove(&record.id).map(|state| unpacked(&record.id, &state));
-                self.install(record, state, false);
-            }
-            after = last;
-            if is_last {
-                break;
-            }
-        }
-        let evaluated: HashSet<String> = {
-            let entries = self.0.entries.read();
-            let running = entries.iter().filter(|(_, entry)| entry.inbox.is_some());
-            running.map(|(id, _)| id.clone()).collect()
-        };
-        Ok(self.0.args.alerts.only_rules(evaluated)?)
+    /// One rule, if it is known here.
+    pub fn one(&self, id: &str) -> Option<RuleView> {
+        self.0.entries.read().get(id).map(Entry::view)
     }
 
     /// One rule.
-    pub fn one(&self, id: &str) -> Option<RuleView> {
-        self.0.entries.read().get(id).map(Entry::view)
+    ///
+    /// # Errors
+    ///
+    /// [`RuleError::NotFound`]; [`RuleError::NotOwner`] when another hub node knows rules.
+    pub fn find(&self, id: &str) -> Result<RuleView, RuleError> {
+        self.served()?;
+        self.one(id).ok_or(RuleError::NotFound)
     }
 
     /// Rules by id, at most `limit`, those behind `after` when it is given, that `is_wanted` lets through.
@@ -139,12 +126,13 @@ impl Rules {
         after: Option<&str>,
         limit: usize,
         is_wanted: impl Fn(&Definition) -> bool,
-    ) -> Vec<RuleView> {
+    ) -> Result<Vec<RuleView>, RuleError> {
+        self.served()?;
         let entries = self.0.entries.read();
         let after = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let behind = entries.range::<str, _>((after, std::ops::Bound::Unbounded));
         let wanted = behind.map(|(_, entry)| entry).filter(|entry| is_wanted(&entry.definition));
-        wanted.take(limit).map(Entry::view).collect()
+        Ok(wanted.take(limit).map(Entry::view).collect())
     }
 
     /// The checked form of a rule.
@@ -154,6 +142,7 @@ impl Rules {
 
     /// Where all series of a rule are, and why; none when it is not evaluated.
     pub async fn explain(&self, id: &str) -> Result<Vec<Explanation>, RuleError> {
+        self.served()?;
         let inbox = {
             let entries = self.0.entries.read();
             entries.get(id).ok_or(RuleError::NotFound)?.inbox.clone()
@@ -163,19 +152,37 @@ impl Rules {
         asked.map_err(|_silent| RuleError::Overloaded)
     }
 
-    /// Hands the samples of one moment of a node to the rules that want them. Waits for nobody: what a full mailbox
-    /// does not take is dropped and counted. `feed` belongs to the node; NaN is no sample.
+    /// Hands the samples of one moment of a node to the rules that want them, on whichever hub node they are evaluated.
+    /// Waits for nobody: what a full mailbox does not take is dropped and counted. `feed` belongs to the node; NaN is no
+    /// sample.
     pub fn offer(
+        &self,
+        feed: &mut Feed,
+        source: (&NodeName, &BTreeMap<String, String>),
+        moment: (u64, &Arc<[Column]>, &[f64]),
+        cause: &Cause,
+    ) {
+        let handover = self.0.args.handover.as_ref();
+        let (at_ms, columns, values) = moment;
+        if handover.is_none_or(|handover| handover.hand_over(source, (at_ms, columns, values))) {
+            self.evaluate(feed, source, moment, cause, true);
+        }
+    }
+
+    /// Hands them to the rules that are evaluated here. `false`: a mailbox was full, which is counted when that is wished.
+    pub(super) fn evaluate(
         &self,
         feed: &mut Feed,
         (node, labels): (&NodeName, &BTreeMap<String, String>),
         (at_ms, columns, values): (u64, &Arc<[Column]>, &[f64]),
         cause: &Cause,
-    ) {
+        is_counted: bool,
+    ) -> bool {
         let watched = self.watched();
         if watched.rules.is_empty() {
-            return;
+            return true;
         }
+        let mut is_taken = true;
         let arrived_us = self.0.args.clock.monotonic_us();
         let plan = feed.plan((watched.generation, &watched.index), node.as_str(), labels, columns);
         for (number, wanted) in plan.iter() {
@@ -185,11 +192,27 @@ impl Rules {
             });
             let values: Vec<_> = sampled.collect();
             let count = values.len() as u64;
-            if count > 0 && inbox.try_send(Samples { at_ms, values, arrived_us }, cause).is_err() {
-                standing.dropped.fetch_add(count, Ordering::Relaxed);
-                Counter::RuleSamplesDropped.add(count);
+            if count == 0 {
+                continue;
+            }
+            match inbox.try_send(Samples { at_ms, values, arrived_us }, cause) {
+                // One that ended is not waited for.
+                Ok(()) | Err(Refused::Closed(_)) => {}
+                Err(Refused::Full(_)) => {
+                    is_taken = false;
+                    if is_counted {
+                        standing.dropped.fetch_add(count, Ordering::Relaxed);
+                        Counter::RuleSamplesDropped.add(count);
+                    }
+                }
             }
         }
+        is_taken
+    }
+
+    /// Silence counts from now on only: samples of other hub nodes are not heard.
+    pub(super) fn hears_from(&self, now_ms: u64) {
+        self.0.heard_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 
     fn watched(&self) -> Arc<Watched> {
@@ -217,40 +240,13 @@ impl Rules {
     /// Lets time pass for the rules for which it matters.
     pub(super) fn tick(&self) {
         let (watched, now_ms) = (self.watched(), self.0.args.clock.unix_ms());
+        let heard_ms = self.0.heard_ms.load(Ordering::Relaxed);
         for (inbox, standing) in &watched.rules {
             if standing.due_ms.load(Ordering::Relaxed) <= now_ms
-                && let Err(error) = inbox.try_send(Tick, &Cause::own())
+                && let Err(error) = inbox.try_send(Tick { heard_ms }, &Cause::own())
             {
                 tracing::debug!(rule = ?inbox, %error, "rule not told that time passed");
             }
         }
-    }
-
-    /// Keeps the states that rules left to be kept.
-    pub(super) fn keep(&self) -> Option<impl Future<Output = ()> + use<>> {
-        let left = std::mem::take(&mut *self.0.unkept.lock());
-        if left.is_empty() {
-            return None;
-        }
-        let left: Vec<RuleState> =
-            left.into_iter().map(|(rule_id, state)| RuleState { rule_id, state }).collect();
-        let now_ms = self.0.args.clock.unix_ms();
-        let written: Vec<_> = left
-            .chunks(KEPT_AT_ONCE)
-            .map(|part| (self.0.args.store.put_rule_states(part.to_vec(), now_ms), part.to_vec()))
-            .collect();
-        let unkept = self.0.unkept.clone();
-        Some(async move {
-            for (written, part) in written {
-                if let Err(error) = written.await {
-                    tracing::debug!(%error, "states of rules not kept; tried again");
-                    let mut unkept = unkept.lock();
-                    for RuleState { rule_id, state } in part {
-                        // A newer one may have come.
-                        unkept.entry(rule_id).or_insert(state);
-                    }
-                }
-            }
-        })
     }
 }

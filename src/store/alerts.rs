@@ -158,6 +158,24 @@ impl Store {
         .await
     }
 
+    /// Alerts of rules that `hub` resolved since, the newest first, at most `limit`.
+    pub async fn alerts_resolved_by(
+        &self,
+        hub: &str,
+        since_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<AlertRecord>, StoreError> {
+        let hub = hub.to_owned();
+        self.read(move |session| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM alerts WHERE state = 'resolved' AND resolved_at_ms >= ?1
+                 AND resolved_by = ?2 AND rule_id IS NOT NULL ORDER BY resolved_at_ms DESC LIMIT ?3"
+            );
+            session.query(&sql, params![since_ms, hub, limit], read_alert)
+        })
+        .await
+    }
+
     /// Steps that are committed and not noted as published, oldest first, each with the id of its alert: what a crash
     /// left to do.
     pub async fn unannounced_transitions(

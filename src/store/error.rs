@@ -40,6 +40,9 @@ pub enum StoreError {
     /// The name is taken, or the state changed in between; nothing was done.
     #[error("{0}")]
     Conflict(String),
+    /// It belongs to a unit that another hub node has taken meanwhile; nothing was done.
+    #[error("another hub node owns this by now")]
+    Fenced,
     /// The request makes no sense; nothing was done.
     #[error("{0}")]
     Invalid(String),
@@ -86,6 +89,7 @@ impl StoreError {
         match self {
             Self::Overloaded => Code::Overloaded,
             Self::Conflict(_) => Code::Conflict,
+            Self::Fenced => Code::NoOwner,
             Self::Invalid(_) => Code::InvalidField,
             Self::Sql(_) => Code::Internal,
             Self::Closed

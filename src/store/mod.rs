@@ -23,6 +23,7 @@ mod error;
 mod event_log;
 mod events;
 mod faults;
+mod fences;
 mod frames;
 mod heartbeats;
 mod leases;
@@ -90,6 +91,7 @@ pub use stats::{Backlog, StoreStats};
 pub use tokens::{RefreshRecord, RevocationRecords, Rotation, TokenHash};
 pub use users::UserRecord;
 
+use fences::Fence;
 use reader::Readers;
 use request::Pending;
 use session::{Dialect, Session};
@@ -135,6 +137,8 @@ pub struct Store {
     counters: Arc<Counters>,
     readers: Arc<Readers>,
     is_new: bool,
+    /// What everything that is written through this handle belongs to.
+    fence: Option<Fence>,
 }
 
 impl Store {
@@ -175,6 +179,7 @@ impl Store {
             counters,
             readers,
             is_new,
+            fence: None,
         })
     }
 
@@ -248,7 +253,11 @@ impl Store {
             self.counters.refused();
             return Reply::refused(StoreError::Overloaded);
         }
-        let (request, reply) = Pending::new(work);
+        let fence = self.fence;
+        let (request, reply) = Pending::new(move |database: &mut Database| {
+            fences::check(database, fence)?;
+            work(database)
+        });
         let refusal = match self.queue.try_send(Command::Apply(request, weight_bytes)) {
             Ok(()) => return reply,
             Err(TrySendError::Full(_)) => {

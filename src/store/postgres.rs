@@ -41,10 +41,10 @@ const MIGRATION_MS_MAX: u64 = 600_000;
 const ROWS_AT_A_TIME: usize = 256;
 
 /// Acknowledged means durable, whatever the server is set to. Whoever waits for a lock is told before it takes the server
-/// for gone, and a hub that is cut off does not keep its locks.
+/// for gone, and a hub that is cut off or stopped does not keep its locks: others wait for them to take what it owns.
 const SETTINGS: &str =
     "SET synchronous_commit = on; SET lock_timeout = '4s'; SET client_min_messages = warning;
-    SET idle_in_transaction_session_timeout = '30s'";
+    SET idle_in_transaction_session_timeout = '5s'";
 
 /// How far a transaction, or its savepoint, is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::faults;
+use super::fences::Fence;
 use super::frames::Frames;
 use super::place::Place;
 use super::request::Request;
@@ -33,12 +34,14 @@ pub(super) struct Database {
     pub(super) session: Session,
     pub(super) sets: SampleSets,
     pub(super) frames: Frames,
+    /// Known to be the newest of its unit for the rest of the transaction.
+    pub(super) fence: Option<Fence>,
 }
 
 impl Database {
     pub(super) fn open(place: &Place) -> Result<Self, StoreError> {
         let (sets, frames) = (SampleSets::default(), Frames::default());
-        Ok(Self { session: place.open_writable()?, sets, frames })
+        Ok(Self { session: place.open_writable()?, sets, frames, fence: None })
     }
 
     /// What is remembered of a transaction that is undone must go with it.
@@ -242,6 +245,7 @@ fn apply_group(
 ) -> Result<(), StoreError> {
     faults::before_group(faults)?;
     database.session.begin()?;
+    database.fence = None;
     for request in group {
         database.session.savepoint()?;
         let kept = database.frames.waiting();
@@ -253,6 +257,8 @@ fn apply_group(
             database.sets.forget();
             database.frames.keep(kept);
             database.session.undo()?;
+            // If the lease was looked at since, it is free again.
+            database.fence = None;
         }
         outcomes.push(outcome);
     }

@@ -71,12 +71,14 @@ rows! {
         AlertTransitions = "alert_transitions", Some("state"), "Steps of alerts, by the state that they led to";
         AlertsTurnedAway = "alerts_turned_away", None, "Alerts that were not opened, because as many were open as may be";
         RuleSamplesDropped = "rule_samples_dropped", None, "Samples that a rule did not see, because its mailbox was full";
+        RuleMomentsDropped = "rule_moments_dropped", None, "Samples of a node at one moment that did not reach the hub node that evaluates rules, because Redis was gone for too long";
         AlertsQueued = "alerts_queued", Some("outcome"), "Alerts from outside that met an open breaker: queued, refused";
         HeartbeatsSent = "heartbeats_sent", Some("outcome"), "Signs of life of the hub to whoever watches it: sent, failed, withheld because it was not well";
         Webhooks = "webhooks", Some("outcome"), "Events for webhooks: delivered, retried, given up as dead letters, dropped because too many waited for their mailbox";
         EngineOutages = "engine_outages", None, "Times that Redis was gone";
         EngineReconnects = "engine_reconnects", None, "Times that the connection on which Redis pushes broke";
         EngineGaps = "engine_gaps", Some("outcome"), "Messages of other nodes that did not come by themselves: read in Redis, or lost";
+        RequestsForwarded = "requests_forwarded", Some("outcome"), "Requests that concern what another hub node owns: answered there, unreachable, moved meanwhile, owned by nobody";
         OwnershipBeatsFailed = "ownership_beats_failed", None, "Times that the database did not say which hub node owns what";
         OwnershipChanges = "ownership_changes", Some("unit"), "Times that this hub node began or ceased to own a unit, by unit";
         LoadTests = "load_tests", Some("status"), "Load tests that are over, by how they ended";

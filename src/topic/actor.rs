@@ -198,7 +198,7 @@ impl Handler<Queued<Publish>> for TopicActor {
             self.args.interest.touched_ms.store(now_ms, Ordering::Relaxed);
             return self.submit(queued, now_ms, ctx);
         }
-        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
+        let Publish { payload, priority, key, event_type, permit, reply, .. } = queued.msg;
         if let Some(error) = &self.unread {
             let error = TopicError::Store(error.clone());
             return self.answer(reply.pay(), Err(error));

@@ -148,7 +148,7 @@ impl TopicActor {
     /// Takes a message to Redis, or in for good where the topic is this node's own.
     pub(super) fn submit(&mut self, queued: Queued<Publish>, now_ms: u64, ctx: &mut Context<Self>) {
         let Some(carriage) = &mut self.carriage else { return };
-        let Publish { payload, priority, key, event_type, permit, reply } = queued.msg;
+        let Publish { payload, priority, key, event_type, fence, permit, reply } = queued.msg;
         if carriage.waiting() >= OUTBOUND_MAX {
             return self.answer_with(reply.pay(), Err(TopicError::Overloaded));
         }
@@ -166,7 +166,7 @@ impl TopicActor {
             reply,
         };
         if carriage.keeper == Keeper::Store {
-            return self.commit_shared(outbound, ctx);
+            return self.commit_shared(outbound, fence, ctx);
         }
         carriage.outbound.push_back(outbound);
         if carriage.mode == Mode::Own && carriage.carrier.way().is_up {

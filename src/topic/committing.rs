@@ -19,6 +19,7 @@ use super::messages::StoreHead;
 use crate::engine::order::Came;
 use crate::engine::{Carried, Found};
 use crate::ids::{MessageId, TopicName};
+use crate::ownership::{Fence, Unit};
 use crate::protocol::priority::Priority;
 use crate::store::{Event, Store, StoreError};
 use crate::supervision::Queued;
@@ -93,11 +94,12 @@ impl Committing {
 }
 
 impl TopicActor {
-    /// Hands a message to the store, which gives it its place.
-    pub(super) fn commit_shared(&mut self, outbound: Outbound, ctx: &mut Context<Self>) {
+    /// Hands a message to the store, which gives it its place, or refuses it under the fence of its publisher.
+    pub(super) fn commit_shared(&mut self, outbound: Outbound, fence: Fence, ctx: &mut Context<Self>) {
         let Some(carriage) = &mut self.carriage else { return };
         let event = event(&outbound.message, self.kind.frame_type);
-        let written = self.args.store.append_next(self.args.name.as_str(), carriage.order.epoch(), event);
+        let store = fence.guard(&self.args.store, Unit::Alerts);
+        let written = store.append_next(self.args.name.as_str(), carriage.order.epoch(), event);
         let number = carriage.committing.send(outbound);
         ctx.spawn(written.into_actor(self).map(move |written, actor, ctx| {
             let Some(carriage) = &mut actor.carriage else { return };

@@ -14,6 +14,7 @@ use super::log::Log;
 use super::messages::Join;
 use super::outlet::Permit;
 use super::owed::Owed;
+use super::position::Position;
 use crate::engine::order::{Came, is_lost};
 use crate::engine::{Arrival, Carried, Carrier, Found, Order, Stream};
 use crate::supervision::Queued;
@@ -257,11 +258,15 @@ impl TopicActor {
 impl Handler<Queued<Join>> for TopicActor {
     type Result = ();
 
-    fn handle(&mut self, _queued: Queued<Join>, ctx: &mut Self::Context) {
+    fn handle(&mut self, queued: Queued<Join>, ctx: &mut Self::Context) {
         let now_ms = self.args.clock.monotonic_ms();
         let Some(carriage) = &mut self.carriage else { return };
         carriage.wanted_ms = now_ms;
+        let order = &carriage.order;
+        let is_ahead = |at: &Position| at.epoch == *order.epoch() && at.offset > order.top();
         match carriage.mode {
+            // It was at another node, which had heard more.
+            Mode::Following if queued.msg.at.is_some_and(|at| is_ahead(&at)) => self.join(ctx),
             Mode::Following => {}
             Mode::Own if !carriage.carrier.way().is_up => {}
             Mode::Apart | Mode::Own => self.join(ctx),

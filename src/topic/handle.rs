@@ -56,6 +56,8 @@ pub struct Interest {
     started: AtomicU64,
     /// The epoch that `sent` counts in, of a topic that nodes share.
     epoch: Mutex<Option<Arc<str>>>,
+    /// The epoch before that, and what was sent of it: a node that was cut off comes back to it.
+    before: Mutex<Option<(Arc<str>, u64)>>,
     /// Counts flushes, for readers that wait for something new.
     flushes: watch::Sender<u64>,
 }
@@ -70,6 +72,7 @@ impl Default for Interest {
             sent: AtomicU64::new(NOT_KNOWN),
             started: AtomicU64::new(0),
             epoch: Mutex::default(),
+            before: Mutex::default(),
             flushes: watch::Sender::new(0),
         }
     }
@@ -101,12 +104,18 @@ impl Interest {
 
     /// Offset of the last message of that epoch that was sent out.
     pub(super) fn sent_in(&self, epoch: &str) -> Option<u64> {
-        self.sent().filter(|_| self.epoch.lock().as_deref() == Some(epoch))
+        if self.epoch.lock().as_deref() == Some(epoch) {
+            return self.sent();
+        }
+        self.before.lock().as_ref().filter(|(before, _)| **before == *epoch).map(|(_, sent)| *sent)
     }
 
     /// Nothing of `epoch` after `offset` was sent out.
     pub(super) fn counts_in(&self, epoch: &Arc<str>, offset: u64) {
-        *self.epoch.lock() = Some(epoch.clone());
+        let former = self.epoch.lock().replace(epoch.clone());
+        if let Some(former) = former.filter(|former| former != epoch) {
+            *self.before.lock() = self.sent().map(|sent| (former, sent));
+        }
         self.sent.store(offset, Ordering::Relaxed);
     }
 
@@ -244,16 +253,16 @@ impl TopicHandle {
     }
 
     /// What nodes share is read before what is asked next.
-    fn join(&self) {
+    fn join(&self, at: Option<&Position>) {
         if self.0.seat.is_some() {
             // A full inbox refuses what is asked next, too.
-            drop(self.0.inbox.try_send(Join, &Cause::own()));
+            drop(self.0.inbox.try_send(Join { at: at.cloned() }, &Cause::own()));
         }
     }
 
     /// Adds a connection; the answer comes through the outlet.
     pub fn subscribe(&self, subscribe: Subscribe, cause: &Cause) -> Result<(), TopicError> {
-        self.join();
+        self.join(subscribe.recover.as_ref());
         self.0.inbox.try_send(OwedSubscriber::new(subscribe), cause).map_err(|refused| {
             // The caller answers.
             drop(refused.into_inner().pay());
@@ -281,7 +290,7 @@ impl TopicHandle {
         cause: &Cause,
     ) -> Result<Page, TopicError> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-        self.join();
+        self.join(since.as_ref());
         match self.0.inbox.ask(Read { since, limit }, cause, timeout).await {
             Ok(page) => page,
             Err(AskError::Closed) => Err(TopicError::Failed),
@@ -292,7 +301,7 @@ impl TopicHandle {
     /// What waits for a session in this personal topic.
     pub async fn inbox(&self, taken: Taken, cause: &Cause) -> Result<InboxView, TopicError> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-        self.join();
+        self.join(None);
         match self.0.inbox.ask(ReadInbox { taken }, cause, timeout).await {
             Ok(view) => view,
             Err(AskError::Closed) => Err(TopicError::Failed),
@@ -313,7 +322,7 @@ impl TopicHandle {
     /// The epoch and the offsets of messages with these ids; `None` when none of them is held.
     pub async fn find(&self, ids: Vec<MessageId>, cause: &Cause) -> Option<(Arc<str>, Vec<u64>)> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-        self.join();
+        self.join(None);
         self.0.inbox.ask(FindMessages { ids }, cause, timeout).await.ok().flatten()
     }
 
@@ -348,7 +357,7 @@ impl TopicHandle {
     /// The state and the newest messages.
     pub async fn view(&self, limit: usize, cause: &Cause) -> Result<TopicView, TopicError> {
         let timeout = Duration::from_millis(ASK_TIMEOUT_MS);
-        self.join();
+        self.join(None);
         self.0.inbox.ask(TopicSnapshot { limit }, cause, timeout).await.map_err(|error| match error {
             AskError::Closed => TopicError::Failed,
             AskError::Full | AskError::Timeout => TopicError::Overloaded,

@@ -15,6 +15,7 @@ use super::position::{Page, Position};
 use super::pulse::PerSecond;
 use super::{Published, TopicError};
 use crate::ids::MessageId;
+use crate::ownership::Fence;
 use crate::protocol::priority::Priority;
 use crate::store::TopicRecord;
 
@@ -49,6 +50,8 @@ pub struct Publish {
     pub key: Option<Arc<str>>,
     /// What its publisher calls it.
     pub event_type: Option<Arc<str>>,
+    /// The tenure of the owner of alerts that publishes it.
+    pub fence: Fence,
     /// Room on the way to sockets.
     pub permit: Permit,
     /// Who is told.
@@ -98,7 +101,10 @@ pub struct Leave {
 /// Somebody wants to read the topic: one that nodes share is read before the next message is handled.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Join;
+pub struct Join {
+    /// Where the reader stands: this node may not have come so far.
+    pub at: Option<Position>,
+}
 
 /// Where the topic stands in the store that hub nodes share: it may be further than this node has heard.
 #[derive(Message)]

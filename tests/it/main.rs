@@ -17,10 +17,16 @@ mod breakers;
 mod cli;
 /// Hub nodes on one Redis: one topic, whichever node one is connected to, whatever breaks.
 mod cluster;
+/// Rules and alerts of several hub nodes: one evaluates what all take; when it is gone another goes on.
+mod cluster_alerts;
 /// Clients of several hub nodes: their sessions and queues are the same at each.
 mod cluster_clients;
 /// Topics that hub nodes keep in one PostgreSQL: one topic in one epoch, whatever breaks between them.
 mod cluster_kept;
+/// Delivery over three hub nodes against a naive model, with nodes that are killed, stopped and cut off at random.
+mod cluster_model;
+/// What only one hub node may do: one does it, whichever is killed, stopped or drained, and whichever is asked.
+mod cluster_owner;
 /// People and machines of several hub nodes: whoever asks, at whichever node, gets the same answer.
 mod cluster_people;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.

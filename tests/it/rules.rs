@@ -3,6 +3,7 @@
 mod killed;
 mod owner;
 mod silent;
+mod tenure;
 
 use infrawatch::alert::{AlertError, Posted, Severity, State, Text};
 use infrawatch::hub::HubOptions;

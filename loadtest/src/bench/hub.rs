@@ -56,12 +56,23 @@ pub(crate) struct Hub {
 impl Hub {
     /// Starts it over a data directory of its own; this thread is where the clients belong afterwards.
     pub(crate) fn start(program: &Path, data_dir: &Path, placement: Placement) -> Result<Self> {
+        Self::start_with(program, data_dir, placement, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(
+        program: &Path,
+        data_dir: &Path,
+        placement: Placement,
+        further: &[&str],
+    ) -> Result<Self> {
         fs::create_dir_all(data_dir)?;
         let (address, data) = (free_address()?, data_dir.display().to_string());
         let (listen, workers) = (address.to_string(), placement.workers.to_string());
         let serve =
             ["serve", "--listen", &listen, "--data-dir", &data, "--workers", &workers, "--limits", "off"];
         placement.enter(|cpus| cpus.server_cpu)?;
+        let serve = [&serve, further].concat();
         let server = Server::start(program, &serve, address, &data_dir.join("hub.log"))?;
         let token = ["token", "--data-dir", &data, "--role", "admin", "--ttl", "1h"];
         let token = Command::new(program).args(token).output()?;

@@ -10,6 +10,7 @@ mod critical;
 mod delivery;
 mod dialogue;
 mod hub;
+mod nodes;
 mod proto;
 mod recovery;
 mod report;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Beside(beside::BesideArgs),
     /// Start the hub and hold what it promises of delivery against its bars
     Delivery(delivery::DeliveryArgs),
+    /// Start two hub nodes on one Redis and hold what they deliver against one
+    Nodes(nodes::NodesArgs),
 }
 
 /// How long a run warms up and measures.
@@ -122,5 +125,6 @@ pub(crate) fn carry_out(command: Command, out: &mut impl Write) -> Result<()> {
         }
         Command::Beside(args) => beside::beside(&args, out),
         Command::Delivery(args) => delivery::delivery(&args, out),
+        Command::Nodes(args) => nodes::nodes(&args, out),
     }
 }

@@ -19,8 +19,8 @@ use crate::process::Usage;
 const CONNECT_TIMEOUT_NS: u64 = 60_000_000_000;
 /// A run that delivers nothing for this long has ended.
 pub(crate) const STALL_NS: u64 = 3_000_000_000;
-const BURST_MAX: u32 = 64;
-const UNSENT_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const BURST_MAX: u32 = 64;
+pub(crate) const UNSENT_BYTES_MAX: usize = 256 * 1024;
 
 /// How many clients are between opening and being ready at one time, unless told otherwise.
 pub(crate) const INFLIGHT: usize = 256;

@@ -3,13 +3,14 @@
 //!
 //! - here: signals of rules, alerts from outside, what people do
 //! - `holding`: what holds an alert back, and when it does no more
-//! - `passing`: what happens because time passes
+//! - `passing`: what happens because time passes; `past`: what another owner saw the end of
 //! - [`decisions`]: who is to be notified of what
 
 pub mod decisions;
 mod entries;
 mod holding;
 mod passing;
+mod past;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use super::suppression::Window;
 
 use decisions::Brief;
 use holding::Hold;
+use past::Past;
 
 /// The label with the name of the node, by which breadth is counted.
 const NODE: &str = "node";
@@ -89,6 +91,7 @@ pub struct Book {
     by_rule: HashMap<String, HashSet<String>>,
     /// What was resolved by hand while its condition held on, by fingerprint.
     closed_by_hand: HashMap<String, Alert>,
+    past: Past,
     origins: HashMap<String, Arc<Origin>>,
     flapping: HashMap<String, Flapping>,
     windows: Vec<Window>,
@@ -115,6 +118,7 @@ impl Book {
             ids: HashMap::new(),
             by_rule: HashMap::new(),
             closed_by_hand: HashMap::new(),
+            past: Past::default(),
             origins: HashMap::new(),
             flapping: HashMap::new(),
             windows: Vec::new(),
@@ -141,6 +145,11 @@ impl Book {
     /// Takes up an alert that somebody resolved by hand a while ago: its condition may hold on.
     pub fn resume_closed(&mut self, alert: Alert) {
         self.closed_by_hand.insert(alert.fingerprint.clone(), alert);
+    }
+
+    /// Takes up alerts of rules that ended a moment ago, when another owner kept the book: samples that it had come again.
+    pub fn resume_over(&mut self, alerts: Vec<Alert>, now_ms: u64) {
+        self.past = Past::of(alerts, now_ms);
     }
 
     /// Alerts that are open.
@@ -178,6 +187,9 @@ impl Book {
             return true;
         }
         let state = self.open.get(&fingerprint).map(|entry| entry.alert.state);
+        if state.is_none() && news != News::Over && self.past.has(&fingerprint, since_ms, now_ms) {
+            return true;
+        }
         match (news, state) {
             (News::Over, state) => {
                 self.closed_by_hand.remove(&fingerprint);

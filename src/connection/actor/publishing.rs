@@ -7,6 +7,7 @@ use crate::auth::permission;
 use crate::broker::Draft;
 use crate::connection::session::Personal;
 use crate::ids::{MessageId, TopicName};
+use crate::ownership::Fence;
 use crate::protocol::client::{Ack, Publish};
 use crate::protocol::codes::Code;
 use crate::telemetry::Cause;
@@ -33,6 +34,7 @@ impl ConnectionActor {
         }
         self.may_open(&topic)?;
         let draft = Draft {
+            fence: Fence::Alone,
             payload: publish.data.to_owned(),
             priority: publish.priority,
             key: publish.key.map(|key| key.into()),

@@ -5,6 +5,7 @@ use crate::breaker::{Change, State as Position, View};
 use crate::clock::rfc3339;
 use crate::engine::Way;
 use crate::http::state::State;
+use crate::ownership::{Leasing, Unit};
 use crate::supervision::{KindSnapshot, KindState};
 use crate::telemetry::system::{self, Disk, Memory};
 
@@ -48,6 +49,9 @@ pub fn probes(state: &State, refused_before: u64) -> Vec<Probe<'_>> {
     if let Some(carrier) = &state.services.carrier {
         probes.push(("engine", Box::pin(async { judge_engine(carrier.way()) })));
     }
+    if let Some(leasing) = &state.leasing {
+        probes.push(("ownership", Box::pin(async { judge_ownership(leasing) })));
+    }
     probes
 }
 
@@ -57,6 +61,25 @@ fn judge_engine(way: Way) -> Finding {
         return finding(Status::Healthy, format!("a probe went through Redis and back; so since {since}"));
     }
     finding(Status::Degraded, format!("Redis is gone since {since}: topics in memory are this node's own"))
+}
+
+fn judge_ownership(leasing: &Leasing) -> Finding {
+    let ownership = leasing.ownership();
+    let owner = |unit| match (ownership.held(unit), ownership.owner(unit)) {
+        (Some(_), _) => "this node".to_owned(),
+        (None, Some(owner)) => format!("node {}", owner.node),
+        (None, None) => "nobody".to_owned(),
+    };
+    let owners = Unit::ALL.map(|unit| format!("{} owns {}", owner(unit), unit.as_str())).join(", ");
+    if leasing.is_failing() {
+        return finding(
+            Status::Degraded,
+            format!("the database does not say who owns what; last known: {owners}"),
+        );
+    }
+    let is_owned = |unit| ownership.held(unit).is_some() || ownership.owner(unit).is_some();
+    let status = if Unit::ALL.into_iter().all(is_owned) { Status::Healthy } else { Status::Degraded };
+    finding(status, format!("{owners}; {} nodes live", ownership.live().len()))
 }
 
 async fn store(state: &State) -> Finding {

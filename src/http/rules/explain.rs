@@ -10,7 +10,7 @@ use crate::clock::{parse_rfc3339, rfc3339};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::state::State;
-use crate::rule::{Explanation, NO_DATA, Phase, RuleError, RuleView};
+use crate::rule::{Explanation, NO_DATA, Phase, RuleView};
 use crate::store::{AlertFilter, AlertSort, StoreError};
 
 /// Series of one answer; each costs two reads.
@@ -92,7 +92,7 @@ pub async fn explain(
     let matchers = query.parsed("series", Matcher::parse_all).unwrap_or_default();
     let at_ms = query.moment("at");
     query.check()?;
-    let rule = state.services.rules.one(&id).ok_or(RuleError::NotFound)?;
+    let rule = state.services.rules.find(&id)?;
     let now_ms = state.services.clock.unix_ms();
     let mut known = state.services.rules.explain(&id).await?;
     known.retain(|series| matchers.iter().all(|matcher| matcher.matches_labels(&series.labels)));

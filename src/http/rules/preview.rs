@@ -110,13 +110,13 @@ fn rule_of(state: &State, fields: &mut Fields<'_>) -> Result<Option<Arc<Rule>>, 
         return Ok(None);
     };
     let rules = &state.services.rules;
-    match (rules.checked(&id), rules.one(&id)) {
+    match (rules.checked(&id), rules.find(&id)) {
         (Some(rule), _) => Ok(Some(rule)),
-        (None, Some(_)) => {
+        (None, Ok(_)) => {
             fields.refuse("rule_id", "this rule cannot be evaluated: it is not one of this version");
             Ok(None)
         }
-        (None, None) => Err(RuleError::NotFound.into()),
+        (None, Err(error)) => Err(error.into()),
     }
 }
 

@@ -59,6 +59,11 @@ impl RuleDirectory {
         Self { path, seen: None }
     }
 
+    /// The same, as if nothing of it was read yet.
+    pub(in super::super) fn unread(self) -> Self {
+        Self::new(self.path)
+    }
+
     /// Reads the directory when something in it changed since the last time. `None`: nothing did.
     fn changed(&mut self) -> Result<Option<Wanted>, DirectoryError> {
         let look = look(&self.path)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::super::RuleError;
-use super::super::actor::{Retire, RuleActor, RuleArgs};
+use super::super::actor::{Retire, RuleActor, RuleArgs, Tenure};
 use super::super::checked::Rule;
 use super::super::definition::Definition;
 use super::super::step::Saved;
@@ -35,9 +35,7 @@ impl Rules {
         expected: Option<u64>,
         by: &str,
     ) -> Result<RuleView, RuleError> {
-        if !self.0.entries.read().contains_key(id) {
-            return Err(RuleError::NotFound);
-        }
+        self.find(id)?;
         self.write(id.to_owned(), definition, expected, by).await
     }
 
@@ -69,14 +67,15 @@ impl Rules {
         });
         let (rules_max, now_ms) = (self.0.args.rules_max, self.0.args.clock.unix_ms());
         let _writing = self.0.writing.lock().await;
-        match self.0.args.store.put_rules(writes.collect(), by, now_ms, rules_max).await? {
+        let tenure = self.served()?;
+        match tenure.store.put_rules(writes.collect(), by, now_ms, rules_max).await? {
             Written::Stale { current, .. } => Err(RuleError::Conflict { current }),
             Written::Full => Err(RuleError::TooMany { rules_max }),
             Written::Kept(records) => {
                 let mut views = Vec::with_capacity(records.len());
                 for record in records {
                     let former = self.retire(&record.id).await;
-                    let view = self.install(record, former, true);
+                    let view = self.install(&tenure, record, former, true)?;
                     if !view.definition.enabled {
                         let id = view.definition.id.clone();
                         self.end_alerts(id.as_slice(), &format!("the rule was disabled by {by}"));
@@ -90,6 +89,7 @@ impl Rules {
 
     /// Lets rules be evaluated, or not; those of them that there are.
     pub async fn enable(&self, ids: &[String], enabled: bool, by: &str) -> Result<Vec<String>, RuleError> {
+        self.served()?;
         let writes: Vec<_> = {
             let entries = self.0.entries.read();
             let known = ids.iter().filter_map(|id| Some((id, entries.get(id)?)));
@@ -108,7 +108,8 @@ impl Rules {
     /// Forgets rules; those of them that there were.
     pub async fn delete(&self, ids: Vec<String>, by: &str) -> Result<Vec<String>, RuleError> {
         let _writing = self.0.writing.lock().await;
-        let deleted = self.0.args.store.delete_rules(ids).await?;
+        let tenure = self.served()?;
+        let deleted = tenure.store.delete_rules(ids).await?;
         {
             let mut entries = self.0.entries.write();
             deleted.iter().for_each(|id| drop(entries.remove(id)));
@@ -134,12 +135,16 @@ impl Rules {
         inbox.ask(Retire, &Cause::own(), Duration::from_millis(ASK_MS_MAX)).await.ok()
     }
 
+    /// # Errors
+    ///
+    /// [`RuleError::NotOwner`] when the tenure ended meanwhile.
     pub(super) fn install(
         &self,
+        tenure: &Arc<Tenure>,
         record: RuleRecord,
         former: Option<Vec<Saved>>,
         is_changed: bool,
-    ) -> RuleView {
+    ) -> Result<RuleView, RuleError> {
         let standing = Arc::new(Standing::default());
         let (definition, rule) = match read(&record) {
             Ok(rule) => (rule.definition().clone(), Some(Arc::new(rule))),
@@ -153,23 +158,26 @@ impl Rules {
         let inbox = rule
             .as_ref()
             .filter(|_| record.enabled)
-            .map(|rule| self.start(&record.id, rule, &standing, former, is_changed));
+            .map(|rule| self.start(tenure, &record.id, rule, &standing, (former, is_changed)));
         let entry = Entry { record, definition, rule, standing, inbox };
         let view = entry.view();
         let mut entries = self.0.entries.write();
+        if !self.0.tenure.read().as_ref().is_some_and(|serving| Arc::ptr_eq(serving, tenure)) {
+            return Err(RuleError::NotOwner);
+        }
         entries.insert(entry.record.id.clone(), entry);
         Gauge::Rules.set(entries.values().filter(|entry| entry.inbox.is_some()).count() as u64);
         self.0.generation.fetch_add(1, Ordering::AcqRel);
-        view
+        Ok(view)
     }
 
     fn start(
         &self,
+        tenure: &Arc<Tenure>,
         id: &str,
         rule: &Arc<Rule>,
         standing: &Arc<Standing>,
-        former: Option<Vec<Saved>>,
-        is_changed: bool,
+        (former, is_changed): (Option<Vec<Saved>>, bool),
     ) -> Inbox<RuleActor> {
         let args = &self.0.args;
         let failed = standing.clone();
@@ -185,7 +193,7 @@ impl Rules {
                 former: Arc::new(Mutex::new(former)),
                 is_changed,
                 standing: standing.clone(),
-                unkept: self.0.unkept.clone(),
+                tenure: tenure.clone(),
                 alerts: args.alerts.clone(),
                 store: args.store.clone(),
                 clock: args.clock.clone(),

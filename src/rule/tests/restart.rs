@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Do::{S, T};
 use super::differential::{merged, samples, timing};
 use super::{absence, carry_out, rule, series, written};
-use crate::rule::{Evaluator, Phase, Rule, Saved, Series, Step};
+use crate::rule::{Adopted, Evaluator, Phase, Rule, Saved, Series, Step};
 
 /// Another evaluator that goes on where this one is, through what would be written down.
 fn reborn(evaluator: &Evaluator, rule: &Arc<Rule>) -> Evaluator {
@@ -157,4 +157,30 @@ proptest! {
         feed(&mut next, behind, &mut parts);
         prop_assert_eq!(whole, parts);
     }
+}
+
+fn adopted(rule: &Rule, phase: Phase, since_ms: u64) -> Adopted {
+    Adopted { fingerprint: rule.fingerprint(&series("cpu_percent", "web-1")), phase, since_ms }
+}
+
+#[test]
+fn samples_that_led_to_an_open_alert_and_come_again_change_nothing() {
+    let rule = rule(&json!({"for_duration_seconds": 10}));
+    let mut next = Evaluator::new(rule.clone());
+    next.adopt([adopted(&rule, Phase::Firing, 20_000)]);
+    // Those from before its state was kept, and the one that it began with.
+    let out = carry_out(&mut next, &[T(100), S(18, 1.0), S(19, 1.0), S(20, 90.0), S(30, 90.0), S(31, 1.0)]);
+    assert_eq!(written(&out), ["30 firing", "31 firing>ok"]);
+}
+
+#[test]
+fn silence_counts_from_the_end_of_what_nobody_could_hear() {
+    let rule = absence(&json!({}));
+    let mut evaluator = Evaluator::new(rule);
+    let mut out = carry_out(&mut evaluator, &[T(1), S(1, 1.0)]);
+    evaluator.hear_from(25_000);
+    // What is earlier than what is known changes nothing.
+    evaluator.hear_from(3_000);
+    out.extend(carry_out(&mut evaluator, &[T(31), T(54), T(55)]));
+    assert_eq!(written(&out), ["55 ok>firing"]);
 }

@@ -101,10 +101,20 @@ export interface SupervisedKind {
   readonly last_failure: { at: string; instance: string; phase: string; reason: string } | null;
 }
 
+export interface OwnedUnit {
+  readonly unit: string;
+  readonly owned_here: boolean;
+  readonly owner: string | null;
+  readonly address: string | null;
+  readonly since: string | null;
+  readonly fence: number | null;
+}
+
 export interface Supervision {
   readonly actors: number;
   readonly restarts: number;
   readonly kinds: SupervisedKind[];
+  readonly units: OwnedUnit[];
 }
 
 export interface ConnectionStats {

@@ -73,4 +73,10 @@ async fn the_overview_and_the_tree_agree() {
         tree["kinds"].as_array().unwrap().iter().map(|k| k["kind"].as_str().unwrap()).collect();
     let in_table: Vec<_> = infrawatch::hub::table().iter().map(|row| row.kind).collect();
     assert_eq!(kinds, in_table);
+    // A hub alone owns everything, and there is no tenure.
+    for unit in tree["units"].as_array().unwrap() {
+        assert_eq!((&unit["owned_here"], &unit["owner"]), (&true.into(), &"own".into()), "{unit}");
+        assert!(unit["fence"].is_null() && unit["since"].is_null(), "{unit}");
+    }
+    assert_eq!(tree["units"].as_array().unwrap().len(), infrawatch::ownership::Unit::ALL.len());
 }

@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use infrawatch::auth::Role;
 use infrawatch::auth::permission::{Access, ROUTES};
+use infrawatch::ownership::Unit;
 use serde_json::Value;
 
 use super::Scene;
@@ -26,6 +27,12 @@ fn refusal(status: u16, text: &str) -> Option<u16> {
     let detail = detail.unwrap_or_default();
     let at_door = detail.starts_with("no token:") || detail.ends_with("may not do this");
     at_door.then_some(status)
+}
+
+#[test]
+fn every_unit_of_the_table_is_one() {
+    let units: BTreeSet<_> = ROUTES.iter().filter_map(|rule| rule.unit).collect();
+    assert!(units.into_iter().all(|unit| Unit::named(unit).is_some()));
 }
 
 #[actix_web::test]

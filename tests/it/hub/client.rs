@@ -25,6 +25,7 @@ pub(crate) enum Ended {
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) topic: String,
+    pub(crate) epoch: String,
     pub(crate) offset: u64,
     pub(crate) key: Option<String>,
     pub(crate) payload: Value,
@@ -271,6 +272,7 @@ pub(crate) fn messages(frame: &Value) -> Vec<Message> {
     let meta = &frame["metadata"];
     let message = |from: &Value, payload: &Value| Message {
         topic: meta["topic"].as_str().unwrap().to_owned(),
+        epoch: meta["epoch"].as_str().unwrap().to_owned(),
         offset: from["offset"].as_u64().unwrap(),
         key: from["key"].as_str().map(str::to_owned),
         payload: payload.clone(),

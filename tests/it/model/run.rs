@@ -177,10 +177,9 @@ impl<'a> Run<'a> {
             message.ahead_of = level.map(|link| link.map(|link| link.pipe.taken())).collect();
         }
         let draft = Draft {
-            payload: serde_json::value::to_raw_value(&message.payload()).unwrap(),
             priority,
             key: message.key.map(|key| Arc::from(KEYS[key])),
-            event_type: None,
+            ..Draft::of(&message.payload()).unwrap()
         };
         let broker = &self.world.state.services.broker;
         broker.publish(&self.names[topic], draft, Reply::Nobody, &Cause::own()).unwrap();

@@ -170,3 +170,22 @@ fn what_somebody_has_in_hand_grows_more_urgent_as_well() {
     desk.pass(6 * 3_600_000);
     assert!(desk.only().score > before, "{before}");
 }
+
+#[test]
+fn samples_that_another_owner_had_evaluated_open_no_alert_again() {
+    let (mut desk, rule) = (Desk::new(), origin("cpu"));
+    let since = |since_ms, news| Signal { since_ms, ..signal(&rule, "web-1", news) };
+    desk.tell(since(START_MS + 40, News::Firing));
+    let ended = Alert { resolved_at_ms: Some(START_MS + 90), ..desk.only().clone() };
+    let mut next = Desk::new();
+    next.book.resume_over(vec![ended], next.now_ms);
+    assert_eq!(next.tell(since(START_MS + 40, News::Firing)), [], "the same");
+    assert_eq!(next.tell(since(START_MS + 60, News::Pending)), [], "seen from its middle on");
+    assert_eq!(next.tell(since(START_MS + 91, News::Firing)), [(None, State::Firing)], "another");
+    assert_eq!(next.tell(since(START_MS + 95, over)), [(Some(State::Firing), State::Resolved)]);
+    next.pass(15_000);
+    // By then what comes again has come, and a clock may be behind the hub's.
+    assert_eq!(next.tell(since(START_MS + 60, News::Firing)), [(None, State::Firing)]);
+    assert_eq!(next.tell(since(START_MS + 60, over)), [(Some(State::Firing), State::Resolved)]);
+    assert_eq!(next.tell(since(START_MS + 40, News::Firing)), []);
+}

@@ -10,6 +10,7 @@ import { SupervisionTable } from './SupervisionTable';
 
 const CHECK_NAMES: Readonly<Record<string, string>> = {
   breakers: 'Breakers', store: 'Store', disk_space: 'Disk space', memory: 'Memory', mailboxes: 'Mailboxes', event_loop: 'Event loop',
+  engine: 'Redis', ownership: 'Ownership',
 };
 
 export default function Operations(): ReactNode {
