@@ -99,7 +99,7 @@ mod tests {
         assert_eq!((peers.members(), peers.members_of("one"), peers.look(2_999)), (1, 1, vec![]));
         peers.believe(&one, 6_000);
         peers.believe(&one, 4_000);
-        assert_eq!(peers.look(3_000), [other.clone()]);
+        assert_eq!(peers.look(3_000), [other]);
         peers.forget("other");
         peers.end("one", 3_500);
         peers.end("nobody", 9_000);

@@ -15,6 +15,9 @@ use crate::telemetry::{Cause, Counter};
 /// Members by other nodes that are kept in memory; further ones are not shown.
 const OTHERS_MAX: usize = 500_000;
 
+/// By which node which client is in.
+type Seats = HashSet<(Arc<str>, Arc<str>)>;
+
 impl Rooms {
     /// Somebody who is in by this node, as others are told.
     pub(super) fn own_of(&self, room: &RoomName, client_id: &str) -> Option<Entry> {
@@ -84,7 +87,7 @@ impl Rooms {
 
     /// What Redis has of other nodes is taken in. `exactly`: who is not in there is out.
     pub(super) fn reconcile(&self, presence: &Presence, found: Vec<(RoomName, Vec<Found>)>, exactly: bool) {
-        let mut known: BTreeMap<RoomName, HashSet<(Arc<str>, Arc<str>)>> = BTreeMap::new();
+        let mut known: BTreeMap<RoomName, Seats> = BTreeMap::new();
         for (room, members) in found {
             let known = known.entry(room.clone()).or_default();
             for Found { instance, client_id, entry, left_ms: _ } in members {
@@ -93,7 +96,7 @@ impl Rooms {
             }
         }
         if exactly {
-            let nobody = HashSet::new();
+            let nobody = Seats::new();
             self.drop_nodes(
                 presence,
                 |_| true,
