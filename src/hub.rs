@@ -99,7 +99,12 @@ pub fn table() -> Vec<ChildSpec> {
             on_give_up: OnGiveUp::Contain,
             ..row("webhooks", None, "delivery", "delivers what happened to other programs")
         },
-        row("rooms", None, "delivery", "parent of rooms; sweeps empty ones"),
+        row(
+            "rooms",
+            None,
+            "delivery",
+            "parent of rooms; sweeps empty ones, goes between them and other hub nodes",
+        ),
         ChildSpec {
             policy: RestartPolicy::Transient,
             queue_bound: 4_096,
