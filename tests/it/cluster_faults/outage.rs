@@ -23,7 +23,7 @@ const NODE: &str = "web-1";
 const PACE: Duration = Duration::from_millis(20);
 
 /// Frames are a millisecond apart, so many at most: each is a point of its own.
-const MOMENTS_MAX: u64 = 9_999;
+const MOMENTS_MAX: u64 = 9_000;
 
 /// Load before an outage and after it.
 const CALM: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ async fn moments(store: &Store, begun_ms: u64) -> HashSet<u64> {
         labels: Default::default(),
         since_ms: begun_ms,
         until_ms: begun_ms + MOMENTS_MAX,
-        points: MOMENTS_MAX as usize,
+        points: 10_000,
     };
     store.query_samples(query).await.unwrap().points.into_iter().map(|(at_ms, _)| at_ms).collect()
 }

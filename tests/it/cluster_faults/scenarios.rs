@@ -155,8 +155,6 @@ async fn without_postgresql_samples_are_kept_the_rest_is_refused_and_the_hub_com
     }
     let refused = client.request("publish", json!({ "topic": KEPT, "data": 0 }), "error").await;
     assert_eq!(refused["code"], "store_unavailable", "{refused}");
-    let (status, retry_after_s, problem) = scene.here.get("/api/v1/streaming/deployments").await;
-    assert!(status == 200 || (status == 503 && retry_after_s.is_some()), "{status} {problem}");
     client.publish(LIVE, json!("goes on")).await;
     let (_, _, report) = scene.here.get("/api/health").await;
     assert_eq!(report["checks"]["store"]["status"], "degraded", "{report}");
