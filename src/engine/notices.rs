@@ -132,10 +132,10 @@ mod tests {
     use crate::engine::Redis;
 
     /// A node that hears `words`, on a line of its own.
-    fn node(url: &str) -> (Carrier, mpsc::UnboundedReceiver<String>, tokio::task::JoinHandle<()>) {
+    fn node(url: &str) -> (Carrier, mpsc::Receiver<String>, tokio::task::JoinHandle<()>) {
         let settings = EngineSection { call_ms_max: 500, ..EngineSection::default() };
         let carrier = Carrier::new(Redis::new(url, &settings).unwrap(), settings, Clock::system());
-        let (tell, told) = mpsc::unbounded_channel();
+        let (tell, told) = mpsc::channel(64);
         carrier.hear(
             "words",
             Box::new(move |notice| {
@@ -144,14 +144,14 @@ mod tests {
                     Notice::Missed => "missed".to_owned(),
                 };
                 // The test may be over.
-                drop(tell.send(text));
+                drop(tell.try_send(text));
             }),
         );
         let line = carrier.clone();
         (carrier, told, tokio::spawn(async move { line.run().await }))
     }
 
-    async fn next(told: &mut mpsc::UnboundedReceiver<String>) -> String {
+    async fn next(told: &mut mpsc::Receiver<String>) -> String {
         tokio::time::timeout(Duration::from_secs(10), told.recv()).await.expect("a notice").expect("a node")
     }
 

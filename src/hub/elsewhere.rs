@@ -87,12 +87,12 @@ pub(super) fn hear_of_revocations(state: &Arc<State>, carrier: &Carrier) {
 
 /// Hears what other nodes say of clients and their queues, from the start of the line to Redis on.
 pub(super) fn hear_of_clients(state: &Arc<State>, carrier: &Carrier) {
-    let heard_by = |act: fn(Arc<State>, &str)| {
+    let heard_by = |act: fn(&Arc<State>, &str)| {
         let state: Weak<State> = Arc::downgrade(state);
         Box::new(move |notice: Notice<'_>| {
             // A client that came to another node meanwhile is seen there; this one's pings find it gone.
             if let (Notice::Said(text), Some(state)) = (notice, state.upgrade()) {
-                act(state, text);
+                act(&state, text);
             }
         })
     };
@@ -112,16 +112,17 @@ pub(super) fn hear_of_clients(state: &Arc<State>, carrier: &Carrier) {
 }
 
 /// A client came to another node: its session is written before that one goes on with it.
-fn arrived(state: Arc<State>, id: &str) {
+fn arrived(state: &Arc<State>, id: &str) {
     let clients = &state.services.clients;
     let Some((worker, member)) = ClientId::parse(id).ok().and_then(|id| clients.place(&id)) else { return };
+    let state = state.clone();
     actix_rt::spawn(async move {
         state.shards.take_over(worker, member).await;
         sessions::write(&state).await;
     });
 }
 
-fn disconnect(state: Arc<State>, id: &str) {
+fn disconnect(state: &Arc<State>, id: &str) {
     let clients = &state.services.clients;
     if let Some((worker, member)) = ClientId::parse(id).ok().and_then(|id| clients.place(&id)) {
         state.shards.close(worker, member, Close::Normal);

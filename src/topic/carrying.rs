@@ -280,11 +280,8 @@ impl TopicActor {
 
     /// Forgets the newest value of a key on every node.
     pub(super) fn forget_everywhere(&mut self, key: &Arc<str>, ctx: &mut Context<Self>) {
-        let is_redis =
-            |carriage: &&Box<Carriage>| carriage.keeper == Keeper::Redis && carriage.mode != Mode::Own;
-        let Some(carriage) = self.carriage.as_ref().filter(is_redis) else {
-            return;
-        };
+        let is_redis = |carriage: &&Carriage| carriage.keeper == Keeper::Redis && carriage.mode != Mode::Own;
+        let Some(carriage) = self.carriage.as_deref().filter(is_redis) else { return };
         let (carrier, stream, key) = (carriage.carrier.clone(), carriage.stream.clone(), key.clone());
         let forgotten = async move { carrier.forget(&stream, &key).await };
         ctx.spawn(forgotten.into_actor(self).map(|forgotten, actor, _ctx| {

@@ -47,8 +47,11 @@ pub(super) struct Committing {
 struct Sent {
     number: u64,
     outbound: Outbound,
-    outcome: Option<Result<(Arc<str>, u64), StoreError>>,
+    outcome: Option<Placed>,
 }
+
+/// The epoch and offset that the store gave.
+type Placed = Result<(Arc<str>, u64), StoreError>;
 
 impl Committing {
     /// Messages whose commit is not known.
@@ -63,7 +66,7 @@ impl Committing {
     }
 
     /// The oldest message, if its outcome is known.
-    fn pop_known(&mut self) -> Option<(Outbound, Result<(Arc<str>, u64), StoreError>)> {
+    fn pop_known(&mut self) -> Option<(Outbound, Placed)> {
         self.sent.front()?.outcome.as_ref()?;
         let Sent { outbound, outcome, .. } = self.sent.pop_front()?;
         Some((outbound, outcome?))

@@ -183,15 +183,13 @@ async fn while_the_store_is_gone_nothing_is_acknowledged_and_afterwards_no_place
     let answer = clients[0].ask("publish", json!({"topic": TOPIC, "data": "lost"})).await;
     assert_eq!(answer["payload"]["code"], "store_unavailable", "{answer}");
     postgres.resume();
-    let mut next = 2;
-    for from in [1, 0] {
+    for (next, from) in [(2, 1), (3, 0)] {
         let at = until("the store takes messages again", async || {
             let answer = clients[from].ask("publish", json!({"topic": TOPIC, "data": "back"})).await;
             (answer["type"] == "published").then_some(answer)
         })
         .await;
         assert_eq!((&at["payload"]["epoch"], &at["payload"]["offset"]), (&json!(epoch), &json!(next)));
-        next += 1;
     }
     assert_eq!(heard(&mut clients[0]).await.0, 1);
     for client in &mut clients {

@@ -96,7 +96,7 @@ impl Cluster {
     }
 
     /// What stands at a place is the same for everybody.
-    fn agree(&mut self, topic: &'static str, place: Place, number: u64) {
+    fn agree(&mut self, topic: &'static str, place: &Place, number: u64) {
         let known = *self.truth.entry((topic, place.clone())).or_insert(number);
         assert_eq!(known, number, "{topic} {place:?} is two messages");
     }
@@ -149,7 +149,7 @@ impl Cluster {
                 assert_eq!(topic, TOPICS[1], "the store's topic has one epoch");
             }
             self.readers[reader].seen.insert(number);
-            self.agree(topic, place, number);
+            self.agree(topic, &place, number);
         }
         if is_there {
             self.readers[reader].client = Some(client);
@@ -183,7 +183,7 @@ impl Cluster {
                 continue;
             }
             let place = (payload["epoch"].as_str().unwrap().to_owned(), payload["offset"].as_u64().unwrap());
-            self.agree(topic, place, number);
+            self.agree(topic, &place, number);
             if topic == TOPICS[0] {
                 self.kept.insert(number);
             }

@@ -246,7 +246,7 @@ async fn an_outage_of_the_database_leaves_every_fence_with_one_owner() {
             (report["checks"]["ownership"]["status"] == "degraded").then_some(())
         })
         .await;
-        assert_eq!(cluster.unit(owner).await["owned_here"].is_boolean(), true);
+        assert!(cluster.unit(owner).await["owned_here"].is_boolean());
         cluster.postgres.resume();
         let back = Instant::now();
         while back.elapsed() < Duration::from_secs(3) {

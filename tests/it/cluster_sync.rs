@@ -12,7 +12,7 @@ fn node(redis: &Redis, postgres: &Postgres) -> Hub {
     Hub::with_arguments(&arguments, |_settings| {})
 }
 
-fn write(key: &str, value: Value, base_version: u64) -> Value {
+fn write(key: &str, value: &Value, base_version: u64) -> Value {
     json!({ "doc": "plan", "key": key, "value": value, "base_version": base_version })
 }
 
@@ -31,7 +31,7 @@ async fn who_writes_at_one_node_upon_what_another_has_is_in_no_conflict() {
     ];
     for n in 0..20u64 {
         let client = &mut clients[(n % 2) as usize];
-        let applied = client.request("sync_put", write("title", json!(n), n), "sync_applied").await;
+        let applied = client.request("sync_put", write("title", &json!(n), n), "sync_applied").await;
         assert_eq!((&applied["version"], &applied["conflict"]), (&json!(n + 1), &json!(false)));
         // The other node shows it at once.
         let entries = read(&mut clients[((n + 1) % 2) as usize]).await;
@@ -52,7 +52,7 @@ async fn writers_at_three_nodes_come_to_the_same_document_and_every_write_is_tol
         writers.push(tokio::spawn(async move {
             let mut ids = Vec::new();
             for round in 0..EACH {
-                let asked = write(&format!("k{}", round % 5), json!([n, round]), 0);
+                let asked = write(&format!("k{}", round % 5), &json!([n, round]), 0);
                 ids.push(client.send("sync_put", asked).await);
             }
             let mut applied = BTreeSet::new();
@@ -109,7 +109,7 @@ async fn what_a_killed_node_wrote_is_told_by_another() {
     let mut writer = Client::open_as(&first, "writer", "operator").await;
     let mut under_way = Vec::new();
     for n in 0..200u64 {
-        under_way.push(writer.send("sync_put", write(&format!("k{n}"), json!(n), 0)).await);
+        under_way.push(writer.send("sync_put", write(&format!("k{n}"), &json!(n), 0)).await);
     }
     writer.answer_to(&under_way[20]).await;
     first.process.kill();

@@ -78,7 +78,7 @@ struct Got {
 }
 
 /// What all that measure at the same time share.
-struct Common {
+struct Progress {
     start_ns: AtomicU64,
     is_over: AtomicBool,
     /// Deliveries so far, by node.
@@ -135,7 +135,7 @@ fn start(args: &NodesArgs, count: usize, data: &Path) -> Result<Vec<Hub>> {
 
 /// Publishes to the first hub; what the subscribers of each got in the measured time.
 fn measure(args: &NodesArgs, hubs: &[Hub], subs: usize, way: Way) -> Result<Vec<Got>> {
-    let common = Common {
+    let progress = Progress {
         start_ns: AtomicU64::new(0),
         is_over: AtomicBool::new(false),
         delivered: hubs.iter().map(|_| AtomicU64::new(0)).collect(),
@@ -147,19 +147,19 @@ fn measure(args: &NodesArgs, hubs: &[Hub], subs: usize, way: Way) -> Result<Vec<
             .enumerate()
             .skip(1)
             .map(|(node, target)| {
-                let (common, cpu) = (&common, args.second_cpu);
+                let (progress, cpu) = (&progress, args.second_cpu);
                 scope.spawn(move || {
                     pin(cpu)?;
-                    follow(target, node, common, args.secs)
+                    follow(target, node, progress, args.secs)
                 })
             })
             .collect();
         pin(args.first_cpu)?;
-        let first = lead(&targets[0], &common, args.secs, way);
-        common.is_over.store(true, Ordering::Relaxed);
+        let first = lead(&targets[0], &progress, args.secs, way);
+        progress.is_over.store(true, Ordering::Relaxed);
         let mut got = vec![first?];
         for other in others {
-            got.push(other.join().map_err(|_| anyhow!("a node's clients panicked"))??);
+            got.push(other.join().map_err(|_panic| anyhow!("a node's clients panicked"))??);
         }
         ensure!(got.iter().all(|got| got.is_clean), "messages were lost, repeated or reordered");
         Ok(got)
@@ -182,52 +182,52 @@ fn target(hub: &Hub, subs: usize) -> Target {
 }
 
 /// Subscribes to a node until the measurement is over.
-fn follow(target: &Target, node: usize, common: &Common, secs: f64) -> Result<Got> {
+fn follow(target: &Target, node: usize, progress: &Progress, secs: f64) -> Result<Got> {
     let mut swarm = Swarm::new(target)?;
     connect(&mut swarm, target)?;
     // Known to the one who leads: it begins when every node has its subscribers.
-    common.delivered[node].store(u64::MAX, Ordering::Release);
+    progress.delivered[node].store(u64::MAX, Ordering::Release);
     let mut window = Window::new(secs);
-    while !common.is_over.load(Ordering::Relaxed) {
-        if let Some(start_ns) = Some(common.start_ns.load(Ordering::Acquire)).filter(|start| *start > 0) {
+    while !progress.is_over.load(Ordering::Relaxed) {
+        if let Some(start_ns) = Some(progress.start_ns.load(Ordering::Acquire)).filter(|start| *start > 0) {
             window.begin(&mut swarm, start_ns);
-            common.delivered[node].store(swarm.tally.counts.delivered, Ordering::Relaxed);
+            progress.delivered[node].store(swarm.tally.counts.delivered, Ordering::Relaxed);
             window.look(&swarm);
         }
         swarm.poll(POLL)?;
     }
-    window.close(swarm)
+    window.close(&swarm)
 }
 
 /// Subscribes to the first node, and publishes to it.
-fn lead(target: &Target, common: &Common, secs: f64, way: Way) -> Result<Got> {
+fn lead(target: &Target, progress: &Progress, secs: f64, way: Way) -> Result<Got> {
     let mut swarm = Swarm::new(target)?;
     connect(&mut swarm, target)?;
     swarm.open_publisher()?;
     let ready = |node: &AtomicU64| node.load(Ordering::Acquire) == u64::MAX;
-    while !common.delivered.iter().skip(1).all(ready) {
+    while !progress.delivered.iter().skip(1).all(ready) {
         swarm.poll(POLL)?;
     }
-    common.delivered.iter().for_each(|node| node.store(0, Ordering::Relaxed));
+    progress.delivered.iter().for_each(|node| node.store(0, Ordering::Relaxed));
     let start_ns = now_ns();
-    common.start_ns.store(start_ns, Ordering::Release);
+    progress.start_ns.store(start_ns, Ordering::Release);
     let mut window = Window::new(secs);
     window.begin(&mut swarm, start_ns);
-    let (mut published, mut progress) = (0u32, (0, start_ns));
+    let (mut published, mut moved) = (0u32, (0, start_ns));
     let end_ns = start_ns + ns(WARM_S + secs);
     loop {
         let now = now_ns();
         window.look(&swarm);
-        common.delivered[0].store(swarm.tally.counts.delivered, Ordering::Relaxed);
-        let slowest = common.delivered.iter().map(|node| node.load(Ordering::Relaxed)).min().unwrap_or(0);
+        progress.delivered[0].store(swarm.tally.counts.delivered, Ordering::Relaxed);
+        let slowest = progress.delivered.iter().map(|node| node.load(Ordering::Relaxed)).min().unwrap_or(0);
         let done = slowest / target.subs as u64;
-        if done > progress.0 {
-            progress = (done, now);
+        if done > moved.0 {
+            moved = (done, now);
         }
         if now >= end_ns && done >= u64::from(published) {
             break;
         }
-        ensure!(now - progress.1 < STALL_NS, "{} of {published} messages came everywhere", progress.0);
+        ensure!(now - moved.1 < STALL_NS, "{} of {published} messages came everywhere", moved.0);
         let due = match way {
             _ if now >= end_ns || swarm.unsent_bytes()? >= UNSENT_BYTES_MAX => 0,
             Way::Window => (done + WINDOW).saturating_sub(published.into()).min(BURST_MAX.into()),
@@ -246,7 +246,7 @@ fn lead(target: &Target, common: &Common, secs: f64, way: Way) -> Result<Got> {
         }
         swarm.poll(if matches!(way, Way::Paced(_)) { Duration::ZERO } else { POLL })?;
     }
-    window.close(swarm)
+    window.close(&swarm)
 }
 
 /// The measured time of one node.
@@ -277,7 +277,7 @@ impl Window {
         }
     }
 
-    fn close(self, swarm: Swarm<'_>) -> Result<Got> {
+    fn close(self, swarm: &Swarm<'_>) -> Result<Got> {
         let (begin, end) = self.at_begin.zip(self.at_end).context("the measured time did not end")?;
         let counts = &swarm.tally.counts;
         let is_clean = counts.duplicated + counts.reordered == 0 && swarm.tally.lost_clients == 0;

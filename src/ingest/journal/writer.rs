@@ -18,10 +18,13 @@ const GROUP_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) enum Command {
     Append { payload: Vec<u8>, samples: u64, done: oneshot::Sender<()> },
-    Take { limit: usize, found: oneshot::Sender<Vec<(u64, Kept)>> },
+    Take { limit: usize, found: oneshot::Sender<Taken> },
     Settle(u64),
     Rewind,
 }
+
+/// What was read, with the numbers to settle it by.
+pub(super) type Taken = Vec<(u64, Kept)>;
 
 /// The state of the thread.
 pub(super) struct Writer {
@@ -31,7 +34,7 @@ pub(super) struct Writer {
     /// Appended, and not synced.
     unsynced: Vec<(u64, oneshot::Sender<()>)>,
     /// Handed out as soon as the figures say so.
-    handed_out: Vec<(oneshot::Sender<Vec<(u64, Kept)>>, Vec<(u64, Kept)>)>,
+    handed_out: Vec<(oneshot::Sender<Taken>, Taken)>,
     /// When the oldest that waits was journaled, or one before it; 0 when nothing waits.
     oldest_ms: u64,
     /// A problem that was told; the same again is not.

@@ -114,7 +114,7 @@ async fn outages(redis: &mut Redis, postgres: &mut Postgres, nodes: [&Hub; 2], o
     for hub in nodes {
         until("Redis is back", async || (hub.metric("infrawatch_engine_up").await == 1).then_some(())).await;
     }
-    println!("Redis gone for {outage:?}, used again after {:?}", back.elapsed());
+    eprintln!("Redis gone for {outage:?}, used again after {:?}", back.elapsed());
     sleep(CALM).await;
     postgres.kill();
     sleep(outage).await;
@@ -126,14 +126,14 @@ async fn outages(redis: &mut Redis, postgres: &mut Postgres, nodes: [&Hub; 2], o
         (answer["type"] == "published").then_some(())
     })
     .await;
-    println!("PostgreSQL gone for {outage:?}, written to again after {:?}", back.elapsed());
+    eprintln!("PostgreSQL gone for {outage:?}, written to again after {:?}", back.elapsed());
     sleep(CALM).await;
     over.store(true, Ordering::Relaxed);
     for hub in nodes {
         until("nothing waits", async || (hub.metric("infrawatch_journal_bytes").await == 0).then_some(()))
             .await;
     }
-    println!("journal replayed {:?} after that", back.elapsed());
+    eprintln!("journal replayed {:?} after that", back.elapsed());
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn nothing_acknowledged_is_lost_and_no_offset_is_given_twice_when_redis_an
     let stored = moments(&store, begun_ms).await;
     let lost: Vec<_> = durable.iter().filter(|at_ms| !stored.contains(at_ms)).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged frames are lost", lost.len(), durable.len());
-    println!(
+    eprintln!(
         "kept: {} acknowledged, {:?} and {:?} refused; in memory: {} acknowledged; frames: {} durable, {refused} not",
         kept_one.published.len() + kept_two.published.len(),
         kept_one.refused,

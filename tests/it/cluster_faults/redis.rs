@@ -35,7 +35,7 @@ async fn is_told(mut redis: Redis, go: impl FnOnce(&mut Redis), come: impl FnOnc
         assert!(gone.elapsed() < 2 * KNOWN_WITHIN, "health or metrics do not tell");
     }
     let by_health = gone.elapsed();
-    println!("topic system after {by_topic:?}, health and metrics after {by_health:?}");
+    eprintln!("topic system after {by_topic:?}, health and metrics after {by_health:?}");
     assert!(by_topic < KNOWN_WITHIN && by_health < KNOWN_WITHIN, "{by_topic:?}, {by_health:?}");
     come(&mut redis);
     let told = watcher.message().await;

@@ -19,8 +19,4 @@ async fn who_signs_out_at_one_node_is_out_at_all() {
     })
     .await;
     client.ended().await;
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "the minute in which the store is read anyway is far longer"
-    );
 }
