@@ -2,6 +2,8 @@
 
 use infrawatch::fault::Point;
 use infrawatch::lab::faults::SCENARIOS;
+use infrawatch::store::Place;
+use infrawatch_servers::{Postgres, Redis};
 use serde_json::{Value, json};
 
 use super::{active, disable, enable, timed};
@@ -53,9 +55,23 @@ async fn one_of_each_name_at_most_and_reset_ends_all() {
 
 #[tokio::test]
 async fn what_a_scenario_switches_on_is_off_at_its_end() {
-    let hub = Inside::with(|options| options.settings.sampler.enabled = false);
+    // With both servers, so that there is what each scenario is about.
+    let (redis, postgres) = (Redis::start(), Postgres::start());
+    let hub = Inside::with(|options| {
+        options.settings.sampler.enabled = false;
+        options.redis_url = Some(redis.url());
+        options.store = Some(Place::postgres(&postgres.url()).unwrap());
+    });
     let faults = hub.state.services.faults.clone().unwrap();
-    let points = [Point::Latency, Point::Frames, Point::Store, Point::Tokens, Point::Poison];
+    let points = [
+        Point::Latency,
+        Point::Frames,
+        Point::Store,
+        Point::Tokens,
+        Point::Poison,
+        Point::Redis,
+        Point::Postgres,
+    ];
     let is_off = || {
         let points = points.iter().all(|point| !faults.is_on(*point));
         points && faults.clock_offset_ms() == 0 && !faults.actors().is_on()
