@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::{heartbeat, sessions};
+use super::{elsewhere, heartbeat, sessions};
 use crate::http::State;
 use crate::http::idempotency::KEEP_MS;
 use crate::ownership::Unit;
@@ -20,6 +20,9 @@ const SESSIONS_INTERVAL_MS: u64 = 5_000;
 
 /// The same where other hub nodes may ask for them at once.
 const SHARED_SESSIONS_INTERVAL_MS: u64 = 250;
+
+/// Time between looks into queues while Redis is gone, in milliseconds.
+const MAIL_INTERVAL_MS: u64 = 1_000;
 
 /// Time between sweeps of the store, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 60_000;
@@ -38,6 +41,10 @@ pub(super) struct KeeperArgs {
 }
 
 pub(super) struct KeeperActor {
+    /// Sessions are being written.
+    writing: bool,
+    /// Queues are being looked into.
+    looking: bool,
     /// Heartbeats are being looked at.
     checking: bool,
     /// The hub's own is being sent.
@@ -47,13 +54,28 @@ pub(super) struct KeeperActor {
 
 impl KeeperActor {
     pub(super) fn new(args: KeeperArgs) -> Self {
-        Self { checking: false, beating: false, args }
+        Self { writing: false, looking: false, checking: false, beating: false, args }
     }
 
-    /// Forgets sessions that ran out, writes those that changed.
+    /// Forgets sessions that ran out, writes those that changed. One at a time: a store that hangs collects no more.
     fn write_sessions(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.writing, true) {
+            return;
+        }
         let Some(state) = self.args.state.upgrade() else { return };
-        ctx.spawn(async move { sessions::write(&state).await }.into_actor(self));
+        let written = async move { sessions::write(&state).await };
+        ctx.spawn(written.into_actor(self).map(|(), actor, _ctx| actor.writing = false));
+    }
+
+    /// Looks for messages in queues while nobody can tell of them. One look at a time.
+    fn look_for_mail(&mut self, ctx: &mut Context<Self>) {
+        let Some(state) = self.args.state.upgrade() else { return };
+        let is_up = state.services.carrier.as_ref().is_none_or(|carrier| carrier.way().is_up);
+        if is_up || std::mem::replace(&mut self.looking, true) {
+            return;
+        }
+        let looked = async move { elsewhere::look_for_mail(&state).await };
+        ctx.spawn(looked.into_actor(self).map(|(), actor, _ctx| actor.looking = false));
     }
 
     /// One at a time: one that takes long is not followed by others.
@@ -130,6 +152,7 @@ impl Actor for KeeperActor {
         if let Some(state) = self.args.state.upgrade() {
             if state.services.broker.shares_store() {
                 sessions_ms = SHARED_SESSIONS_INTERVAL_MS;
+                ctx.run_interval(Duration::from_millis(MAIL_INTERVAL_MS), Self::look_for_mail);
             }
             // A former life may have taken changes that it did not write.
             state.services.clients.all_changed();

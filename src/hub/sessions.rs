@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{HubError, elsewhere};
+use super::HubError;
 use crate::connection::session::Personal;
-use crate::engine::Carrier;
 use crate::http::State;
 use crate::ids::TopicName;
 use crate::store::StoreError;
@@ -79,11 +78,6 @@ pub(super) async fn write(state: &State) {
         for error in [forgotten.err().map(|error| error.to_string()), trimmed.err()].into_iter().flatten() {
             tracing::warn!(client = %id, error, "the queue of a forgotten session was not trimmed");
         }
-    }
-    // While nobody tells of messages they are looked for.
-    let is_deaf = |carrier: &Carrier| services.broker.shares_store() && !carrier.way().is_up;
-    if services.carrier.as_ref().is_some_and(is_deaf) {
-        elsewhere::look_for_mail(state).await;
     }
     loop {
         let changed = services.clients.take_changed(SESSIONS_PER_STEP);
