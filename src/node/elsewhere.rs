@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use super::actor::NodeView;
 use super::liveness::State;
 use super::report::{SYNTHETIC, Source};
+use super::view::NodeView;
 use crate::broker::Broker;
 use crate::clock::rfc3339;
 use crate::ids::TopicName;

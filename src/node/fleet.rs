@@ -7,11 +7,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use parking_lot::{Mutex, RwLock};
 
-use super::actor::{NodeActor, NodeArgs, NodeSnapshot, NodeView, Snapshot};
+use super::actor::{NodeActor, NodeArgs};
 use super::elsewhere::Newest;
 use super::liveness::State;
 use super::passing::{self, TestOver, is_passing};
 use super::report::Report;
+use super::view::{NodeSnapshot, NodeView, Snapshot};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::IngestSection;

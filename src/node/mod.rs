@@ -15,9 +15,11 @@ pub mod liveness;
 mod orphans;
 pub mod passing;
 pub mod report;
+pub mod view;
 
-pub use actor::{NodeActor, NodeView};
+pub use actor::NodeActor;
 pub use fleet::{Fleet, FleetActor, FleetArgs, FleetError};
 pub use liveness::{Liveness, State, Transition};
 pub use passing::LOAD_TEST;
 pub use report::{Batch, Report, SYNTHETIC, Source};
+pub use view::NodeView;
