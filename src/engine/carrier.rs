@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::carried::{Arrival, Carried, Found};
 use super::notices::Notices;
+use super::probes::{self, Probes};
 use super::{EngineError, Redis};
 use crate::clock::Clock;
 use crate::config::EngineSection;
@@ -96,8 +97,7 @@ pub(super) struct Shared {
     pub(super) seats: Mutex<HashMap<Arc<str>, Place>>,
     pub(super) notices: Notices,
     pub(super) way: watch::Sender<Way>,
-    /// When the newest probe came back, monotonic milliseconds.
-    pub(super) heard_ms: AtomicU64,
+    pub(super) probes: Probes,
     wishes: mpsc::Sender<Wish>,
     pub(super) wished: tokio::sync::Mutex<mpsc::Receiver<Wish>>,
     numbers: AtomicU64,
@@ -121,14 +121,15 @@ impl Carrier {
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let way = Way { is_up: true, since_ms: clock.unix_ms() };
         Gauge::EngineUp.set(1);
+        let instance = uuid::Uuid::new_v4().simple().to_string();
         Self(Arc::new(Shared {
             redis,
             settings,
-            instance: uuid::Uuid::new_v4().simple().to_string(),
+            probes: Probes::new(probes::channels(&instance, &[]), clock.monotonic_ms()),
+            instance,
             seats: Mutex::default(),
             notices: Notices::default(),
             way: watch::Sender::new(way),
-            heard_ms: AtomicU64::new(clock.monotonic_ms()),
             clock,
             wishes,
             wished: tokio::sync::Mutex::new(wished),
@@ -180,6 +181,7 @@ impl Carrier {
                 .arg(stream.class())
                 .arg(stream.messages_max)
                 .arg(stream.age_ms_max.unwrap_or(0))
+                .arg(self.0.redis.publishing())
                 .arg(stream.key("live"))
                 .arg(token)
                 .arg(TOKEN_TTL_MS);
@@ -202,7 +204,10 @@ impl Carrier {
         messages: &[Carried],
     ) -> Result<(), EngineError> {
         let text = Arrival::text(epoch, first, messages);
-        self.0.redis.ask(pipe().cmd("PUBLISH").arg(stream.key("live")).arg(text).ignore()).await
+        self.0
+            .redis
+            .ask(pipe().cmd(self.0.redis.publishing()).arg(stream.key("live")).arg(text).ignore())
+            .await
     }
 
     /// All that Redis has after a place; all of the topic where that is of another epoch.
@@ -238,7 +243,7 @@ impl Carrier {
         self.insist(async || {
             let mut call = self.0.forget.prepare_invoke();
             self.keys(&mut call, stream);
-            call.arg(key).arg(stream.key("live"));
+            call.arg(key).arg(self.0.redis.publishing()).arg(stream.key("live"));
             self.0.redis.run::<()>(&call).await
         })
         .await
@@ -355,15 +360,6 @@ impl Carrier {
         for seat in seats.values_mut().filter(|seat| seat.missed) {
             seat.missed = !(seat.tell)(Arrival::CatchUp);
         }
-    }
-
-    pub(super) fn probe_channel(&self) -> String {
-        format!("infrawatch:probe:{}", self.0.instance)
-    }
-
-    /// Sends a probe on its way.
-    pub(super) async fn probe(&self) -> Result<(), EngineError> {
-        self.0.redis.ask(pipe().cmd("PUBLISH").arg(self.probe_channel()).arg(1)).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! How Redis fails its callers.
 
-use bb8_redis::redis::RedisError;
+use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::protocol::codes::Code;
 
@@ -33,10 +33,15 @@ impl EngineError {
 
     /// What a command that was sent came to.
     pub(super) fn of_command(error: &RedisError) -> Self {
-        if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
-            Self::NoAnswer(error.to_string())
-        } else {
-            Self::Refused(error.to_string())
+        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly, TryAgain};
+        match error.kind() {
+            // A server that reads its file, one that another takes over from, a cluster that lacks one: all pass.
+            ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain)
+            | ErrorKind::ClusterConnectionNotFound => Self::Unreachable(error.to_string()),
+            _ if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() => {
+                Self::NoAnswer(error.to_string())
+            }
+            _ => Self::Refused(error.to_string()),
         }
     }
 

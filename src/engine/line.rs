@@ -3,16 +3,17 @@
 //! A connection that breaks is made again, with back-off; what was published meanwhile is read by the topics. Redis
 //! counts as gone when no probe came back for two intervals, and as back with the next that does.
 
-use std::sync::atomic::Ordering;
+use std::pin::pin;
 use std::time::Duration;
 
-use bb8_redis::redis::aio::{PubSubSink, PubSubStream};
-use futures_util::StreamExt;
+use bb8_redis::redis::cmd;
 use tokio::time::{sleep, timeout};
 
 use super::EngineError;
 use super::carried::Arrival;
 use super::carrier::{Carrier, Way, Wish};
+use super::probes;
+use super::pushes::{Channels, Push, Pushes};
 use crate::telemetry::{Counter, Gauge};
 
 /// The wait before a connection is made again, doubled up to the second, in milliseconds.
@@ -38,20 +39,21 @@ impl Carrier {
         let mut backoff_ms = BACKOFF_MS.0;
         loop {
             match self.connect().await {
-                Ok((mut sink, mut stream)) => {
+                Ok((mut channels, mut pushes)) => {
                     backoff_ms = BACKOFF_MS.0;
-                    // What came while nobody listened is in Redis.
-                    self.tell_all(|| Arrival::CatchUp);
-                    self.notices_missed();
+                    self.may_have_missed();
+                    let mut silence = pin!(self.silence());
                     loop {
                         tokio::select! {
-                            message = stream.next() => {
-                                let Some(message) = message else { break };
-                                self.pushed(message.get_channel_name(), message.get_payload::<String>().ok());
+                            push = pushes.next() => {
+                                if !push.is_some_and(|push| self.pushed(push)) {
+                                    break;
+                                }
                             }
                             () = self.0.redis.cut() => break,
+                            () = &mut silence => break,
                             Some(wish) = wishes.recv() => {
-                                if let Err(error) = self.fulfil(&mut sink, wish).await {
+                                if let Err(error) = self.fulfil(&mut channels, wish).await {
                                     tracing::debug!(%error, "connection to Redis given up");
                                     break;
                                 }
@@ -67,25 +69,48 @@ impl Carrier {
         }
     }
 
+    /// What came while nobody listened is in Redis.
+    fn may_have_missed(&self) {
+        self.tell_all(|| Arrival::CatchUp);
+        self.notices_missed();
+    }
+
     /// A connection that has all channels that are wanted.
-    async fn connect(&self) -> Result<(PubSubSink, PubSubStream), EngineError> {
-        let (mut sink, stream) = self.0.redis.subscriber().await?.split();
+    async fn connect(&self) -> Result<(Channels, Pushes), EngineError> {
+        let shards = self.0.redis.shards().await?;
+        let (mut sink, pushes) = self.0.redis.subscriber().await?;
+        self.0.probes.renew(probes::channels(&self.0.instance, &shards));
         let mut channels = self.channels();
-        channels.push(self.probe_channel());
+        channels.extend(self.0.probes.channels());
         channels.extend(self.notice_channels());
         for some in channels.chunks(CHANNELS_MAX) {
             self.in_time(sink.subscribe(some)).await?;
         }
-        Ok((sink, stream))
+        Ok((sink, pushes))
     }
 
-    async fn fulfil(&self, sink: &mut PubSubSink, wish: Wish) -> Result<(), EngineError> {
+    /// Resolves when no probe has come on a line for as long as makes Redis count as gone: the line itself may be dead, and
+    /// whoever cut it does not say so.
+    async fn silence(&self) {
+        let made_ms = self.0.clock.monotonic_ms();
+        let silence_ms = self.0.settings.probe_ms * 2;
+        loop {
+            let heard_ms = self.0.probes.silent_since_ms().max(made_ms);
+            let left_ms = (heard_ms + silence_ms).saturating_sub(self.0.clock.monotonic_ms());
+            if left_ms == 0 {
+                return;
+            }
+            sleep(Duration::from_millis(left_ms.max(LOOK_MS))).await;
+        }
+    }
+
+    async fn fulfil(&self, channels: &mut Channels, wish: Wish) -> Result<(), EngineError> {
         if wish.follow {
-            self.in_time(sink.subscribe(&wish.channel)).await?;
+            self.in_time(channels.subscribe(std::slice::from_ref(&wish.channel))).await?;
             // Who asked may not wait any more.
             _ = wish.done.send(());
         } else if !self.channels().contains(&wish.channel) {
-            self.in_time(sink.unsubscribe(&wish.channel)).await?;
+            self.in_time(channels.unsubscribe(&wish.channel)).await?;
         }
         Ok(())
     }
@@ -100,15 +125,35 @@ impl Carrier {
         }
     }
 
-    fn pushed(&self, channel: &str, text: Option<String>) {
-        if channel == self.probe_channel() {
-            self.0.heard_ms.store(self.0.clock.monotonic_ms(), Ordering::Relaxed);
-            self.judge(true);
-        } else if let Some(text) = text
-            && !self.noticed(channel, &text)
-        {
-            self.arrived(channel, &text);
+    /// Whether the line is still good after that.
+    fn pushed(&self, push: Push) -> bool {
+        match push {
+            Push::Message { channel, text } => self.came(&channel, text.as_deref()),
+            Push::Missed => self.may_have_missed(),
+            // Where its slot is now, the next line finds.
+            Push::Left(channel) => return !self.wants(&channel),
         }
+        true
+    }
+
+    fn came(&self, channel: &str, text: Option<&str>) {
+        let now_ms = self.0.clock.monotonic_ms();
+        if self.0.probes.heard(channel, now_ms) {
+            self.judge(!self.is_silent());
+        } else if let Some(text) = text
+            && !self.noticed(channel, text)
+        {
+            self.arrived(channel, text);
+        }
+    }
+
+    fn wants(&self, channel: &String) -> bool {
+        [self.channels(), self.0.probes.channels(), self.notice_channels()].concat().contains(channel)
+    }
+
+    fn is_silent(&self) -> bool {
+        let silent_ms = self.0.clock.monotonic_ms().saturating_sub(self.0.probes.silent_since_ms());
+        silent_ms > self.0.settings.probe_ms * 2
     }
 
     async fn keep_probing(&self) {
@@ -125,13 +170,22 @@ impl Carrier {
     async fn keep_looking(&self) {
         loop {
             sleep(Duration::from_millis(LOOK_MS)).await;
-            let silent_ms =
-                self.0.clock.monotonic_ms().saturating_sub(self.0.heard_ms.load(Ordering::Relaxed));
-            if silent_ms > self.0.settings.probe_ms * 2 {
+            if self.is_silent() {
                 self.judge(false);
             }
             self.tell_missed();
         }
+    }
+
+    /// Sends a probe on its way through each server.
+    async fn probe(&self) -> Result<(), EngineError> {
+        let probe = |channel| {
+            let mut probe = cmd(self.0.redis.publishing());
+            probe.arg(channel).arg(1);
+            probe
+        };
+        let probes: Vec<_> = self.0.probes.channels().into_iter().map(probe).collect();
+        self.0.redis.ask_each::<()>(&probes).await.map(drop)
     }
 
     /// Takes note that Redis is there or not, and tells when that is new.

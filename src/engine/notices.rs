@@ -11,7 +11,8 @@ use tokio::sync::{Mutex, mpsc};
 use super::EngineError;
 use super::carrier::Carrier;
 
-const CHANNELS: &str = "infrawatch:notices:";
+/// All have one slot, so that many go in one round trip.
+const CHANNELS: &str = "infrawatch:{notices}:";
 
 /// Notices that wait to be given; further ones are not.
 const WAITING_MAX: usize = 8_192;
@@ -65,7 +66,7 @@ impl Carrier {
             let mut commands = pipe();
             for (kind, text) in some.drain(..) {
                 let said = format!("{}\n{text}", self.0.instance);
-                commands.cmd("PUBLISH").arg(channel(kind)).arg(said).ignore();
+                commands.cmd(self.0.redis.publishing()).arg(channel(kind)).arg(said).ignore();
             }
             if let Err(error) = self.0.redis.ask::<()>(&commands).await {
                 tracing::debug!(%error, "notices not given");
@@ -81,7 +82,8 @@ impl Carrier {
         text: &str,
     ) -> Result<bool, EngineError> {
         let (channel, said) = (channel_of(instance, kind), format!("{}\n{text}", self.0.instance));
-        let (heard,): (u64,) = self.0.redis.ask(pipe().cmd("PUBLISH").arg(channel).arg(said)).await?;
+        let (heard,): (u64,) =
+            self.0.redis.ask(pipe().cmd(self.0.redis.publishing()).arg(channel).arg(said)).await?;
         Ok(heard > 0)
     }
 

@@ -1,4 +1,4 @@
-//! Connections to one Redis (or Valkey): a pool for questions, and lines of their own for what is pushed.
+//! Questions to a Redis (or Valkey), one server or a cluster, over a pool of connections.
 //!
 //! A question has a deadline. A connection that did not answer is not used again.
 
@@ -7,14 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection};
-use bb8_redis::redis::aio::{MultiplexedConnection, PubSub};
+use bb8_redis::redis::aio::ConnectionLike;
 use bb8_redis::redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, pipe,
+    Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, from_redis_value, pipe,
 };
+use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
 use super::EngineError;
 use super::advice::ServerSettings;
+use super::probes::Slots;
+use super::pushes::{self, Channels, Pushes};
+use super::server::{Connection, Server};
 use crate::config::EngineSection;
 use crate::fault::{Faults, RedisFault};
 use crate::telemetry::Counter;
@@ -26,27 +30,28 @@ const FAULT_LOOK_MS: u64 = 50;
 #[derive(Debug, Clone)]
 pub struct Redis {
     pool: Pool<Lines>,
-    client: Client,
+    server: Server,
     call: Duration,
     /// What is to go wrong with it on purpose.
     faults: Option<Arc<Faults>>,
 }
 
 impl Redis {
-    /// Questions to the Redis of that URL. Connects when it is first asked.
+    /// Questions to the Redis of that URL: `redis://HOST:PORT/DATABASE`, or `redis+cluster://HOST:PORT,HOST:PORT` for a
+    /// cluster. Connects when it is first asked.
     ///
     /// # Errors
     ///
     /// [`EngineError::Url`] when the text is no URL of Redis.
     pub fn new(url: &str, settings: &EngineSection) -> Result<Self, EngineError> {
-        let client = Client::open(url).map_err(|error| EngineError::Url(error.to_string()))?;
         let call = Duration::from_millis(settings.call_ms_max);
+        let server = Server::parse(url, call)?;
         let pool = Pool::builder()
             .max_size(settings.connections_max)
             .connection_timeout(call)
             .test_on_check_out(false)
             .build_unchecked(Lines);
-        Ok(Self { pool, client, call, faults: None })
+        Ok(Self { pool, server, call, faults: None })
     }
 
     /// The same, which fails when it is to.
@@ -83,9 +88,53 @@ impl Redis {
         self.on_a_line(async |connection| script.invoke_async(connection).await).await
     }
 
-    /// Asks with several commands in one round trip.
+    /// Asks with several commands in one round trip. In a cluster, their keys and channels have one slot.
     pub async fn ask<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, EngineError> {
         self.on_a_line(async |connection| commands.query_async(connection).await).await
+    }
+
+    /// Asks with several commands whose keys may have any slot: one round trip to one server, or one each to a cluster.
+    pub async fn ask_each<T: FromRedisValue>(&self, commands: &[Cmd]) -> Result<Vec<T>, EngineError> {
+        self.on_a_line(async |connection| match connection {
+            Connection::One(one) => {
+                let mut together = pipe();
+                for command in commands {
+                    together.add_command(command.clone());
+                }
+                together.query_async(one).await
+            }
+            Connection::Cluster(_) => {
+                let asked = commands.iter().map(|command| {
+                    let mut connection = connection.clone();
+                    async move { command.query_async(&mut connection).await }
+                });
+                try_join_all(asked).await
+            }
+        })
+        .await
+    }
+
+    /// The command that publishes to a channel: in a cluster, at the server that has its slot.
+    pub fn publishing(&self) -> &'static str {
+        match self.server {
+            Server::One(_) => "PUBLISH",
+            Server::Cluster(_) => "SPUBLISH",
+        }
+    }
+
+    /// A range of slots of each server that has some; none when it is no cluster.
+    pub(super) async fn shards(&self) -> Result<Vec<Slots>, EngineError> {
+        if matches!(self.server, Server::One(_)) {
+            return Ok(Vec::new());
+        }
+        let ranges: Vec<Vec<Value>> = self
+            .on_a_line(async |connection| {
+                let mut asked = cmd("CLUSTER");
+                asked.arg("SLOTS");
+                from_redis_value(connection.req_packed_command(&asked).await?).map_err(RedisError::from)
+            })
+            .await?;
+        Ok(shards(ranges))
     }
 
     /// Makes Redis know a script, so that [`Redis::run`] takes one round trip.
@@ -108,9 +157,9 @@ impl Redis {
     }
 
     /// A connection of its own on which Redis pushes what is published.
-    pub async fn subscriber(&self) -> Result<PubSub, EngineError> {
+    pub(super) async fn subscriber(&self) -> Result<(Channels, Pushes), EngineError> {
         self.suffer().await?;
-        match timeout(self.call, self.client.get_async_pubsub()).await {
+        match timeout(self.call, pushes::connect(&self.server)).await {
             Ok(connected) => connected.map_err(|error| EngineError::Unreachable(error.to_string())),
             Err(_elapsed) => Err(EngineError::Unreachable(self.late())),
         }
@@ -118,7 +167,7 @@ impl Redis {
 
     async fn on_a_line<T>(
         &self,
-        ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
+        ask: impl AsyncFnOnce(&mut Connection) -> Result<T, RedisError>,
     ) -> Result<T, EngineError> {
         self.suffer().await?;
         let mut line = self.line().await?;
@@ -142,10 +191,8 @@ impl Redis {
         let mut line =
             free.map_err(|_elapsed| EngineError::Unreachable("all connections are in use".to_owned()))?;
         if line.connection.is_none() {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(self.call))
-                .set_response_timeout(Some(self.call));
-            let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
+            let connected = timeout(self.call, self.server.connect(self.call)).await;
+            let connected = connected.map_err(|_elapsed| EngineError::Unreachable(self.late()))?;
             let connection = connected.map_err(|error| EngineError::Unreachable(error.to_string()))?;
             line.connection = Some(connection);
         }
@@ -157,6 +204,20 @@ impl Redis {
     }
 }
 
+/// The first range of each server in what a cluster tells: of each range the ends, and the server, by address and id.
+fn shards(ranges: Vec<Vec<Value>>) -> Vec<Slots> {
+    let mut found: Vec<(Value, Slots)> = Vec::new();
+    for range in ranges {
+        if let [Value::Int(first), Value::Int(last), server, ..] = &range[..]
+            && let (Ok(first), Ok(last)) = (u16::try_from(*first), u16::try_from(*last))
+            && found.iter().all(|(known, _)| known != server)
+        {
+            found.push((server.clone(), (first, last)));
+        }
+    }
+    found.into_iter().map(|(_, slots)| slots).collect()
+}
+
 /// Makes the places of the pool; each connects when it is first used, and again after it broke.
 #[derive(Debug)]
 struct Lines;
@@ -164,7 +225,7 @@ struct Lines;
 /// A place of the pool.
 #[derive(Default)]
 struct Line {
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Connection>,
 }
 
 impl ManageConnection for Lines {

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bb8_redis::redis::{Script, pipe};
+use bb8_redis::redis::{Script, cmd, pipe};
 
 use super::word::Entry;
 use crate::engine::{EngineError, Redis};
@@ -126,8 +126,10 @@ impl Ledger {
         let mut asked = pipe();
         asked.cmd("ZRANGE").arg(ROOMS).arg("-inf").arg(seconds * 1_000).arg("BYSCORE");
         asked.arg("LIMIT").arg(0).arg(limit).arg("WITHSCORES");
-        let (found,) = self.redis.ask::<(Vec<(String, String)>,)>(&asked).await?;
-        let parse = |(room, until): (String, String)| Some((RoomName::parse(&room).ok()?, until));
+        let (found,) = self.redis.ask::<(Vec<(String, f64)>,)>(&asked).await?;
+        // As the script reads it again.
+        let parse =
+            |(room, until): (String, f64)| Some((RoomName::parse(&room).ok()?, format!("{until:.0}")));
         Ok(found.into_iter().filter_map(parse).collect())
     }
 
@@ -143,13 +145,15 @@ impl Ledger {
         let rooms: Vec<RoomName> = rooms.iter().filter_map(|room| RoomName::parse(room).ok()).collect();
         let mut all = Vec::with_capacity(rooms.len());
         for some in rooms.chunks(ROOMS_PER_READ) {
-            let mut asked = pipe();
-            for room in some {
-                asked.cmd("HGETALL").arg(format!("infrawatch:{{room:{room}}}:members"));
-            }
+            let members = |room| {
+                let mut asked = cmd("HGETALL");
+                asked.arg(format!("infrawatch:{{room:{room}}}:members"));
+                asked
+            };
+            let asked: Vec<_> = some.iter().map(members).collect();
             let ((seconds, micros),) = self.redis.ask::<((u64, u64),)>(pipe().cmd("TIME")).await?;
             let now_ms = seconds * 1_000 + micros / 1_000;
-            let found = self.redis.ask::<Vec<Vec<(String, String)>>>(&asked).await?;
+            let found = self.redis.ask_each::<Vec<(String, String)>>(&asked).await?;
             let read = |(field, value): (String, String)| self.found(&field, &value, now_ms);
             let found = found.into_iter().map(|fields| fields.into_iter().filter_map(read).collect());
             all.extend(some.iter().cloned().zip(found));
@@ -195,15 +199,15 @@ mod tests {
         Say { out: vec![client_id.into()], was_occupied: true, ..Say::default() }
     }
 
-    fn ledgers(server: &infrawatch_servers::Redis) -> [Ledger; 2] {
-        let redis = Redis::new(&server.url(), &EngineSection::default()).unwrap();
+    fn ledgers(url: &str) -> [Ledger; 2] {
+        let redis = Redis::new(url, &EngineSection::default()).unwrap();
         ["one", "two"].map(|instance| Ledger::new(redis.clone(), instance.into()))
     }
 
     #[tokio::test]
     async fn occupied_and_vacated_are_said_once_over_all_nodes() {
         let server = infrawatch_servers::Redis::start();
-        let [one, two] = ledgers(&server);
+        let [one, two] = ledgers(&server.url());
         let room = RoomName::parse("ops").unwrap();
         let settle = async |ledger: &Ledger, say: Say| ledger.settle(&room, &say, TIMES).await.unwrap();
         assert_eq!(settle(&one, comes("a/b")).await, (Tell::Occupied, 1));
@@ -229,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_not_refreshed_is_out_and_the_room_with_it() {
         let server = infrawatch_servers::Redis::start();
-        let [one, two] = ledgers(&server);
+        let [one, two] = ledgers(&server.url());
         let room = RoomName::parse("ops").unwrap();
         let short = Times { believed_ms: 0, ..TIMES };
         let say = Say { is_alone: true, ..comes("a") };
@@ -248,6 +252,30 @@ mod tests {
         one.settle(&room, &comes("b"), TIMES).await.unwrap();
         two.forget(&room, &lapsed[0].1).await.unwrap();
         assert_eq!(two.read().await.unwrap().len(), 1, "it was occupied again");
+        assert!(two.lapsed(9).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn rooms_of_all_servers_of_a_cluster_are_read() {
+        let cluster = infrawatch_servers::RedisCluster::start();
+        let [one, two] = ledgers(&cluster.url());
+        for n in 0..8 {
+            let room = RoomName::parse(&format!("r{n}")).unwrap();
+            assert_eq!(one.settle(&room, &comes("a"), TIMES).await.unwrap(), (Tell::Occupied, 1));
+        }
+        let found = two.read().await.unwrap();
+        assert!(found.len() == 8 && found.iter().all(|(_, members)| members.len() == 1), "{found:?}");
+        assert!(two.lapsed(9).await.unwrap().is_empty());
+        let long_ago = Say { is_alone: true, ..comes("b") };
+        let short = Times { believed_ms: 0, ..TIMES };
+        one.settle(&found[0].0, &long_ago, short).await.unwrap();
+        let lapsed = loop {
+            let mut lapsed = two.lapsed(9).await.unwrap();
+            if let Some(lapsed) = lapsed.pop() {
+                break lapsed;
+            }
+        };
+        two.forget(&lapsed.0, &lapsed.1).await.unwrap();
         assert!(two.lapsed(9).await.unwrap().is_empty());
     }
 }

@@ -169,6 +169,24 @@ async fn after_a_broken_line_to_redis_nothing_is_missing() {
     assert_eq!(behind.metric("infrawatch_engine_outages_total").await, 0);
 }
 
+/// Nobody says that the line is dead: it is silent, and so is left.
+#[tokio::test]
+async fn a_line_that_was_forgotten_on_its_way_is_made_again() {
+    let redis = Redis::start();
+    let proxy = Proxy::before(redis.port());
+    let (behind, beside) = (node(&format!("redis://127.0.0.1:{}", proxy.port())), node(&redis.url()));
+    let mut reader = subscriber(&behind, "reader").await;
+    let mut writer = Client::open_as(&beside, "writer", "admin").await;
+    publish(&mut writer, json!(1)).await;
+    assert_eq!(heard(&mut reader).await, (1, json!(1)));
+    proxy.forget();
+    publish(&mut writer, json!(2)).await;
+    assert_eq!(heard(&mut reader).await.1, 2);
+    engine_is(&behind, "healthy").await;
+    publish(&mut writer, json!(3)).await;
+    assert_eq!(heard(&mut reader).await.1, 3);
+}
+
 /// Redis goes and comes back; meanwhile and afterwards all goes on, and no place is given twice. The epochs before and after.
 async fn outage(
     mut redis: Redis,

@@ -31,6 +31,8 @@ mod cluster_model;
 mod cluster_owner;
 /// People and machines of several hub nodes: whoever asks, at whichever node, gets the same answer.
 mod cluster_people;
+/// Hub nodes on a Redis Cluster: topics of all its servers, one that fails, slots that move.
+mod cluster_sharded;
 /// Shared state over hub nodes: a document comes out the same at each, and every write that was applied is told.
 mod cluster_sync;
 /// A hub that is told to stop says so, sends its clients away in good order, and goes.

@@ -1,15 +1,15 @@
 -- Gives messages their offsets, remembers and publishes them.
--- ARGV: epoch if one begins, head's ttl, class, messages kept, ttl of messages (0: none), channel, token of the batch,
--- ttl of the token, then key and message in turn. A batch that is sent again is answered as before.
+-- ARGV: epoch if one begins, head's ttl, class, messages kept, ttl of messages (0: none), command that publishes, channel,
+-- token of the batch, ttl of the token, then key and message in turn. A batch that is sent again is answered as before.
 local epoch, offset = standing(ARGV[1], ARGV[2])
 local last = redis.call('HMGET', KEYS[4], 'token', 'epoch', 'first')
-if last[1] and last[2] == epoch and tonumber(ARGV[7]) <= tonumber(last[1]) then
+if last[1] and last[2] == epoch and tonumber(ARGV[8]) <= tonumber(last[1]) then
   -- A try that was given up and came behind the batch after it is done, too: nobody waits for its answer.
   return {epoch, tonumber(last[3])}
 end
 local is_latest, kept = ARGV[3] == 'latest', tonumber(ARGV[4])
 local first, lengths, bodies = offset + 1, {}, {}
-for i = 9, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   local key, body = ARGV[i], ARGV[i + 1]
   offset = offset + 1
   local text = string.format('%.0f', offset)
@@ -30,7 +30,7 @@ if ARGV[5] ~= '0' then
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
 end
 local from = string.format('%.0f', first)
-redis.call('HSET', KEYS[4], 'token', ARGV[7], 'epoch', epoch, 'first', from)
-redis.call('PEXPIRE', KEYS[4], ARGV[8])
-redis.call('PUBLISH', ARGV[6], epoch .. ' ' .. from .. ' ' .. table.concat(lengths, ',') .. '\n' .. table.concat(bodies))
+redis.call('HSET', KEYS[4], 'token', ARGV[8], 'epoch', epoch, 'first', from)
+redis.call('PEXPIRE', KEYS[4], ARGV[9])
+redis.call(ARGV[6], ARGV[7], epoch .. ' ' .. from .. ' ' .. table.concat(lengths, ',') .. '\n' .. table.concat(bodies))
 return {epoch, first}

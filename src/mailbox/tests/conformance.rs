@@ -21,6 +21,12 @@ macro_rules! suite {
             use super::*;
             $(#[tokio::test] async fn $case() { super::$case(Case::in_redis($bounds)).await; })*
         }
+        /// One after the other: a cluster takes seconds to start.
+        #[tokio::test]
+        async fn redis_cluster() {
+            let cluster = infrawatch_servers::RedisCluster::start();
+            $($case(Case::in_cluster($bounds, &cluster, stringify!($case))).await;)*
+        }
     };
 }
 

@@ -64,6 +64,14 @@ impl Case {
         Self { mailbox: Arc::new(mailbox), hand, _server: Some(server) }
     }
 
+    /// Everything of a mailbox is at one server of the cluster, which `instance` chooses.
+    fn in_cluster(bounds: Bounds, cluster: &infrawatch_servers::RedisCluster, instance: &str) -> Self {
+        let (clock, hand) = Clock::manual(NOW_MS);
+        let redis = crate::engine::Redis::new(&cluster.url(), &EngineSection::default()).unwrap();
+        let mailbox = super::RedisMailbox::new(&TEST, instance, bounds, redis).timed_by(clock);
+        Self { mailbox: Arc::new(mailbox), hand, _server: None }
+    }
+
     async fn take(&self, limit: usize) -> Vec<Leased> {
         self.mailbox.take(limit, 1_000).await.unwrap()
     }

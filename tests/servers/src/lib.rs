@@ -1,16 +1,19 @@
 //! Real servers for tests: each on a free port of loopback, over a directory of its own, stopped on drop.
 //!
 //! - [`Redis`]: `redis-server`, with or without an append-only file
+//! - [`RedisCluster`]: several of them that share their slots
 //! - [`Postgres`]: a PostgreSQL of its own, copied from a prepared directory
 //! - [`Proxy`]: stands between a client and a server, and stalls, resets or half-closes what goes through
 //!
 //! A server that is not installed is a failed test that says what to install.
 
+mod cluster;
 mod postgres;
 mod process;
 mod proxy;
 mod redis;
 
+pub use cluster::RedisCluster;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Way};
 pub use redis::{Persistence, Redis};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -27,23 +27,36 @@ const LOOK: Duration = Duration::from_millis(20);
 const CHUNK_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
+struct State {
+    way: Way,
+    is_gone: bool,
+    /// Connections that are older are forgotten.
+    generation: u64,
+}
+
+#[derive(Debug)]
 struct Shared {
-    way: Mutex<(Way, bool)>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Shared {
-    fn way(&self) -> Option<Way> {
-        let state = self.way.lock().expect("no panic while it is held");
-        (!state.1).then_some(state.0)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while it is held")
     }
 
-    /// Waits while the way is to stall; `None` when the proxy is gone.
-    fn open_way(&self) -> Option<Way> {
-        let state = self.way.lock().expect("no panic while it is held");
-        let state = self.changed.wait_while(state, |(way, gone)| *way == Way::Stall && !*gone);
-        let state = state.expect("no panic while it is held");
-        (!state.1).then_some(state.0)
+    /// The way of a new connection, and its generation; `None` when the proxy is gone.
+    fn way(&self) -> Option<(Way, u64)> {
+        let state = self.state();
+        (!state.is_gone).then_some((state.way, state.generation))
+    }
+
+    /// Waits while nothing is to pass; `None` when the proxy is gone.
+    fn open_way(&self, generation: u64) -> Option<Way> {
+        let is_shut =
+            |state: &mut State| !state.is_gone && (state.way == Way::Stall || state.generation != generation);
+        let state = self.changed.wait_while(self.state(), is_shut).expect("no panic while it is held");
+        (!state.is_gone).then_some(state.way)
     }
 }
 
@@ -59,7 +72,10 @@ impl Proxy {
     pub fn before(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let shared = Arc::new(Shared { way: Mutex::new((Way::Pass, false)), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { way: Way::Pass, is_gone: false, generation: 0 }),
+            changed: Condvar::new(),
+        });
         let accepting = shared.clone();
         thread::spawn(move || accept(&listener, loopback(target), &accepting));
         Self { port, shared }
@@ -72,14 +88,19 @@ impl Proxy {
 
     /// From now on it does this, to what is open too.
     pub fn set(&self, way: Way) {
-        self.shared.way.lock().expect("no panic while it is held").0 = way;
+        self.shared.state().way = way;
         self.shared.changed.notify_all();
+    }
+
+    /// What is open stays open and nothing passes on it ever again, as when a firewall forgot it; new connections pass.
+    pub fn forget(&self) {
+        self.shared.state().generation += 1;
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.way.lock().expect("no panic while it is held").1 = true;
+        self.shared.state().is_gone = true;
         self.shared.changed.notify_all();
         // Wakes the thread that accepts.
         let _woken = TcpStream::connect(loopback(self.port));
@@ -90,8 +111,8 @@ fn accept(listener: &TcpListener, target: SocketAddr, shared: &Arc<Shared>) {
     for client in listener.incoming().map_while(Result::ok) {
         match shared.way() {
             None => return,
-            Some(Way::Reset) => reset(&client),
-            Some(_) => {
+            Some((Way::Reset, _)) => reset(&client),
+            Some((_, generation)) => {
                 let Ok(server) = TcpStream::connect(target) else {
                     reset(&client);
                     continue;
@@ -100,7 +121,7 @@ fn accept(listener: &TcpListener, target: SocketAddr, shared: &Arc<Shared>) {
                 for (from, to, from_server) in pairs {
                     let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
                     let shared = shared.clone();
-                    thread::spawn(move || drop(carry(from, &to, from_server, &shared)));
+                    thread::spawn(move || drop(carry(from, &to, from_server, (&shared, generation))));
                 }
             }
         }
@@ -108,7 +129,12 @@ fn accept(listener: &TcpListener, target: SocketAddr, shared: &Arc<Shared>) {
 }
 
 /// Carries bytes one way until an end.
-fn carry(mut from: TcpStream, to: &TcpStream, from_server: bool, shared: &Shared) -> io::Result<()> {
+fn carry(
+    mut from: TcpStream,
+    to: &TcpStream,
+    from_server: bool,
+    (shared, generation): (&Shared, u64),
+) -> io::Result<()> {
     from.set_read_timeout(Some(LOOK))?;
     to.set_nodelay(true)?;
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -117,7 +143,7 @@ fn carry(mut from: TcpStream, to: &TcpStream, from_server: bool, shared: &Shared
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => None,
             read => Some(read),
         };
-        match shared.open_way() {
+        match shared.open_way(generation) {
             Some(Way::Pass | Way::Stall) => {}
             Some(Way::HalfClose) if !from_server => {}
             Some(Way::HalfClose) => return to.shutdown(Shutdown::Write),
@@ -173,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn it_passes_stalls_half_closes_and_resets() {
+    fn it_passes_stalls_half_closes_resets_and_forgets() {
         let proxy = Proxy::before(echo());
         let connect = || {
             let stream = TcpStream::connect(loopback(proxy.port())).unwrap();
@@ -195,5 +221,11 @@ mod tests {
         proxy.set(Way::Reset);
         let mut fresh = connect();
         assert!(said(&mut fresh, b"lost").is_err());
+        proxy.set(Way::Pass);
+        let mut forgotten = connect();
+        assert_eq!(said(&mut forgotten, b"pass").unwrap(), *b"pass");
+        proxy.forget();
+        assert_eq!(said(&mut forgotten, b"gone").unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(said(&mut connect(), b"pass").unwrap(), *b"pass");
     }
 }

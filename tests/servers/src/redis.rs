@@ -1,7 +1,7 @@
 //! A Redis server.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -21,11 +21,16 @@ pub enum Persistence {
     Always,
 }
 
+/// After how long a server of a cluster counts as gone for the others, in milliseconds.
+const NODE_TIMEOUT_MS: u64 = 1_000;
+
 /// A Redis of this test alone.
 #[derive(Debug)]
 pub struct Redis {
     port: u16,
     persistence: Persistence,
+    /// The port on which it talks with the others of its cluster.
+    bus: Option<u16>,
     process: Option<Process>,
     directory: TempDir,
 }
@@ -38,10 +43,23 @@ impl Redis {
 
     /// Starts one.
     pub fn start_with(persistence: Persistence) -> Self {
+        Self::start_as(persistence, None)
+    }
+
+    /// Starts one of a cluster, which has no slots yet.
+    pub(crate) fn start_in_cluster() -> Self {
+        Self::start_as(Persistence::None, Some(free_port()))
+    }
+
+    fn start_as(persistence: Persistence, bus: Option<u16>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut redis = Self { port: free_port(), persistence, process: None, directory };
+        let mut redis = Self { port: free_port(), persistence, bus, process: None, directory };
         redis.resume();
         redis
+    }
+
+    pub(crate) fn bus(&self) -> u16 {
+        self.bus.expect("a Redis of a cluster")
     }
 
     /// Its port on loopback.
@@ -67,8 +85,14 @@ impl Redis {
         };
         let log = self.directory.path().join("log");
         let port = self.port;
+        let mut command = Command::new(program("redis-server", &[], "redis-server"));
+        if let Some(bus) = self.bus {
+            command
+                .args(["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()])
+                .args(["--cluster-node-timeout", &NODE_TIMEOUT_MS.to_string()]);
+        }
         let process = Process::start(
-            Command::new(program("redis-server", &[], "redis-server"))
+            command
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
                 .args(["--appendonly", append_only[0], "--appendfsync"])
                 .arg(if append_only[0] == "yes" { append_only[1] } else { "no" })
@@ -100,12 +124,26 @@ impl Redis {
 
 /// Whether a server answers there.
 fn ping(port: u16) -> Option<()> {
+    (ask(port, "PING")? == "PONG").then_some(())
+}
+
+/// What a server answers to a command: the text of a line, or of a bulk of lines.
+pub(crate) fn ask(port: u16, command: &str) -> Option<String> {
     let mut stream = TcpStream::connect(loopback(port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
-    stream.write_all(b"PING\r\n").ok()?;
-    let mut answer = [0; 7];
-    stream.read_exact(&mut answer).ok()?;
-    (&answer == b"+PONG\r\n").then_some(())
+    stream.write_all(format!("{command}\r\n").as_bytes()).ok()?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let answer = line.trim_end();
+    match answer.strip_prefix('$') {
+        Some(bytes) => {
+            let mut bulk = vec![0; bytes.parse().ok()?];
+            reader.read_exact(&mut bulk).ok()?;
+            String::from_utf8(bulk).ok()
+        }
+        None => Some(answer.get(1..)?.to_owned()),
+    }
 }
 
 #[cfg(test)]
