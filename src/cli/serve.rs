@@ -47,7 +47,8 @@ pub(super) struct ServeArgs {
     /// Directory of rule files (YAML, also of Prometheus), read again when one changes (docs/rules.md)
     #[arg(long, env = "INFRAWATCH_RULES", value_name = "DIR")]
     rules: Option<std::path::PathBuf>,
-    /// Redis (or Valkey) that hub nodes share: redis://user:password@host:port/database [default: a hub alone]
+    /// Redis (or Valkey) that hub nodes share: redis://user:password@host:port/database, of a cluster
+    /// redis+cluster://user:password@host:port,host:port [default: a hub alone]
     #[arg(long, env = "INFRAWATCH_REDIS_URL", hide_env_values = true, value_name = "URL")]
     redis_url: Option<String>,
     #[command(flatten)]

@@ -4,16 +4,33 @@ use anyhow::bail;
 
 use super::answer;
 use crate::config::EngineSection;
-use crate::engine::Redis;
 use crate::engine::advice::{self, Advice, ServerSettings};
+use crate::engine::{EngineError, Redis};
 
-/// Asks a Redis for its settings and says what to change.
+/// Asks a Redis, or each server of a cluster, for its settings and says what to change.
 pub(super) fn check_redis(url: &str, settings: &EngineSection) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let told = runtime.block_on(async { Redis::new(url, settings)?.settings().await })?;
-    let version = told.get("redis_version").map_or("of an unknown version", String::as_str);
-    let about = if told.len() > 1 { "" } else { " (it hides its settings: check them with its provider)" };
-    report(&format!("Redis {version}{about}"), &advice::of_redis(&told))
+    let told: Result<Vec<_>, EngineError> = runtime.block_on(async {
+        let mut told = Vec::new();
+        for (address, server) in Redis::new(url, settings)?.servers().await? {
+            told.push((address, server.settings().await?));
+        }
+        Ok(told)
+    });
+    let mut checked = Vec::new();
+    for (address, mut told) in told? {
+        let version = told.get("redis_version").map_or("of an unknown version", String::as_str);
+        let about =
+            if told.len() > 1 { "" } else { " (it hides its settings: check them with its provider)" };
+        let server = address.as_ref().map_or(String::new(), |address| format!(" at {address}"));
+        let name = format!("Redis {version}{server}{about}");
+        if address.is_some() {
+            // It was found as a part of its cluster.
+            told.remove("cluster-enabled");
+        }
+        checked.push(report(&name, &advice::of_redis(&told)));
+    }
+    checked.into_iter().collect()
 }
 
 /// Says what to change in a PostgreSQL with these settings.

@@ -41,6 +41,13 @@ pub fn of_redis(settings: &ServerSettings) -> Vec<Advice> {
     {
         found.push(problem(format!("version {version} is too old: {REDIS_MAJOR_MIN}.0 or newer is needed")));
     }
+    if get("cluster-enabled") == Some("yes") {
+        found.push(problem(
+            "cluster-enabled is yes, and the URL names one server: it refuses what belongs to the others. \
+             Write redis+cluster://HOST:PORT,HOST:PORT"
+                .to_owned(),
+        ));
+    }
     match get("maxmemory-policy") {
         Some("noeviction") | None => {}
         Some(policy) => found.push(problem(format!(
@@ -133,8 +140,9 @@ mod tests {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    const GOOD_REDIS: [(&str, &str); 7] = [
+    const GOOD_REDIS: [(&str, &str); 8] = [
         ("redis_version", "7.0.15"),
+        ("cluster-enabled", "no"),
         ("maxmemory-policy", "noeviction"),
         ("maxmemory", "1073741824"),
         ("appendonly", "yes"),
@@ -176,6 +184,7 @@ mod tests {
     fn redis() {
         let bad = [
             ("redis_version", "6.2.14", true),
+            ("cluster-enabled", "yes", true),
             ("maxmemory-policy", "allkeys-lru", true),
             ("maxmemory", "0", false),
             ("appendonly", "no", true),

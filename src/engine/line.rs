@@ -77,9 +77,9 @@ impl Carrier {
 
     /// A connection that has all channels that are wanted.
     async fn connect(&self) -> Result<(Channels, Pushes), EngineError> {
-        let shards = self.0.redis.shards().await?;
+        let slots: Vec<_> = self.0.redis.masters().await?.iter().map(|master| master.slots).collect();
         let (mut sink, pushes) = self.0.redis.subscriber().await?;
-        self.0.probes.renew(probes::channels(&self.0.instance, &shards));
+        self.0.probes.renew(probes::channels(&self.0.instance, &slots));
         let mut channels = self.channels();
         channels.extend(self.0.probes.channels());
         channels.extend(self.notice_channels());

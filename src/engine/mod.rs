@@ -1,6 +1,6 @@
 //! What several hub nodes share beside the store: Redis.
 //!
-//! - [`redis`]: questions to it, each with a deadline; `server` is one server or a cluster of them
+//! - [`redis`]: questions to it, each with a deadline; `server` is one server or a cluster of them (`masters`)
 //! - [`advice`]: which settings of the servers break a promise (pure)
 //! - [`carrier`]: carries messages of topics between nodes; `line` keeps the connection on which Redis
 //!   pushes (`pushes`), and probes the way (`probes`)
@@ -14,6 +14,7 @@ pub mod carried;
 pub mod carrier;
 pub mod error;
 mod line;
+mod masters;
 pub mod notices;
 pub mod order;
 mod probes;

@@ -3,8 +3,7 @@
 use bb8_redis::redis::cluster_routing::Slot;
 use parking_lot::Mutex;
 
-/// A range of slots that one server of a cluster has, both ends included.
-pub(super) type Slots = (u16, u16);
+use super::masters::Slots;
 
 /// A channel of each server, and when a probe came back on it, monotonic milliseconds.
 #[derive(Debug)]
@@ -49,9 +48,9 @@ impl Probes {
 }
 
 /// A channel of this instance in each of these ranges of slots; without any, one.
-pub(super) fn channels(instance: &str, shards: &[Slots]) -> Vec<String> {
+pub(super) fn channels(instance: &str, ranges: &[Slots]) -> Vec<String> {
     let channel = |n: u32| format!("infrawatch:{{probe:{instance}:{n}}}");
-    if shards.is_empty() {
+    if ranges.is_empty() {
         return vec![channel(0)];
     }
     let is_in = |channel: &String, (first, last): &Slots| {
@@ -59,7 +58,7 @@ pub(super) fn channels(instance: &str, shards: &[Slots]) -> Vec<String> {
         (*first..=*last).any(|number| Slot::new(number) == Some(slot))
     };
     let find = |slots: &Slots| (0..).map(channel).find(|channel| is_in(channel, slots));
-    shards.iter().filter_map(find).collect()
+    ranges.iter().filter_map(find).collect()
 }
 
 #[cfg(test)]
@@ -68,9 +67,9 @@ mod tests {
 
     #[test]
     fn each_range_of_slots_has_a_channel_of_its_own() {
-        let shards = [(0, 5_460), (5_461, 10_922), (10_923, 16_382), (16_383, 16_383)];
-        let found = channels("i", &shards);
-        for (channel, (first, last)) in found.iter().zip(shards) {
+        let ranges = [(0, 5_460), (5_461, 10_922), (10_923, 16_382), (16_383, 16_383)];
+        let found = channels("i", &ranges);
+        for (channel, (first, last)) in found.iter().zip(ranges) {
             let slot = Slot::for_key(channel);
             assert!((first..=last).any(|number| Slot::new(number) == Some(slot)), "{channel}");
         }

@@ -48,7 +48,7 @@ pub(super) async fn connect(server: &Server) -> RedisResult<(Channels, Pushes)> 
             let (sink, stream) = client.get_async_pubsub().await?.split();
             Ok((Channels::One(sink), Pushes::One(stream)))
         }
-        Server::Cluster(client) => {
+        Server::Cluster { client, .. } => {
             let (put, came) = mpsc::channel(PUSHES_MAX);
             let missed = Arc::new(AtomicBool::new(false));
             let is_missed = missed.clone();

@@ -7,16 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8_redis::bb8::{ManageConnection, Pool, PooledConnection};
-use bb8_redis::redis::aio::ConnectionLike;
-use bb8_redis::redis::{
-    Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, from_redis_value, pipe,
-};
+use bb8_redis::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, cmd, pipe};
 use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
 use super::EngineError;
 use super::advice::ServerSettings;
-use super::probes::Slots;
+use super::masters::{Master, masters};
 use super::pushes::{self, Channels, Pushes};
 use super::server::{Connection, Server};
 use crate::config::EngineSection;
@@ -30,6 +27,7 @@ const FAULT_LOOK_MS: u64 = 50;
 #[derive(Debug, Clone)]
 pub struct Redis {
     pool: Pool<Lines>,
+    pool_size: u32,
     server: Server,
     call: Duration,
     /// What is to go wrong with it on purpose.
@@ -46,12 +44,8 @@ impl Redis {
     pub fn new(url: &str, settings: &EngineSection) -> Result<Self, EngineError> {
         let call = Duration::from_millis(settings.call_ms_max);
         let server = Server::parse(url, call)?;
-        let pool = Pool::builder()
-            .max_size(settings.connections_max)
-            .connection_timeout(call)
-            .test_on_check_out(false)
-            .build_unchecked(Lines);
-        Ok(Self { pool, server, call, faults: None })
+        let pool_size = settings.connections_max;
+        Ok(Self { pool: pool(pool_size, call), pool_size, server, call, faults: None })
     }
 
     /// The same, which fails when it is to.
@@ -118,23 +112,35 @@ impl Redis {
     pub fn publishing(&self) -> &'static str {
         match self.server {
             Server::One(_) => "PUBLISH",
-            Server::Cluster(_) => "SPUBLISH",
+            Server::Cluster { .. } => "SPUBLISH",
         }
     }
 
-    /// A range of slots of each server that has some; none when it is no cluster.
-    pub(super) async fn shards(&self) -> Result<Vec<Slots>, EngineError> {
+    /// The servers of a cluster that have slots; none when it is no cluster.
+    pub(super) async fn masters(&self) -> Result<Vec<Master>, EngineError> {
         if matches!(self.server, Server::One(_)) {
             return Ok(Vec::new());
         }
-        let ranges: Vec<Vec<Value>> = self
-            .on_a_line(async |connection| {
-                let mut asked = cmd("CLUSTER");
-                asked.arg("SLOTS");
-                from_redis_value(connection.req_packed_command(&asked).await?).map_err(RedisError::from)
-            })
-            .await?;
-        Ok(shards(ranges))
+        let mut asked = cmd("CLUSTER");
+        asked.arg("SLOTS");
+        self.on_a_line(async |connection| asked.query_async(connection).await).await.map(masters)
+    }
+
+    /// Each of its servers by itself: those of a cluster with their addresses.
+    pub async fn servers(&self) -> Result<Vec<(Option<String>, Self)>, EngineError> {
+        let mut servers = Vec::new();
+        for Master { address, .. } in self.masters().await? {
+            let one = Self {
+                pool: pool(self.pool_size, self.call),
+                server: self.server.one(&address)?,
+                ..self.clone()
+            };
+            servers.push((Some(address), one));
+        }
+        if servers.is_empty() {
+            servers.push((None, self.clone()));
+        }
+        Ok(servers)
     }
 
     /// Makes Redis know a script, so that [`Redis::run`] takes one round trip.
@@ -142,7 +148,7 @@ impl Redis {
         self.on_a_line(async |connection| script.load_async(connection).await).await.map(drop)
     }
 
-    /// Its settings and its version, by name. A service that hides its settings tells only the version.
+    /// Settings and version of a server, by name. A service that hides its settings tells only the version.
     pub async fn settings(&self) -> Result<ServerSettings, EngineError> {
         let info: (String,) = self.ask(pipe().cmd("INFO").arg("server")).await?;
         let told: Result<(ServerSettings,), _> = self.ask(pipe().cmd("CONFIG").arg("GET").arg("*")).await;
@@ -204,18 +210,8 @@ impl Redis {
     }
 }
 
-/// The first range of each server in what a cluster tells: of each range the ends, and the server, by address and id.
-fn shards(ranges: Vec<Vec<Value>>) -> Vec<Slots> {
-    let mut found: Vec<(Value, Slots)> = Vec::new();
-    for range in ranges {
-        if let [Value::Int(first), Value::Int(last), server, ..] = &range[..]
-            && let (Ok(first), Ok(last)) = (u16::try_from(*first), u16::try_from(*last))
-            && found.iter().all(|(known, _)| known != server)
-        {
-            found.push((server.clone(), (first, last)));
-        }
-    }
-    found.into_iter().map(|(_, slots)| slots).collect()
+fn pool(size: u32, call: Duration) -> Pool<Lines> {
+    Pool::builder().max_size(size).connection_timeout(call).test_on_check_out(false).build_unchecked(Lines)
 }
 
 /// Makes the places of the pool; each connects when it is first used, and again after it broke.

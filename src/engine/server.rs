@@ -21,7 +21,11 @@ const RETRIES: u32 = 3;
 #[derive(Debug, Clone)]
 pub(super) enum Server {
     One(Client),
-    Cluster(Box<ClusterClient>),
+    Cluster {
+        client: Box<ClusterClient>,
+        /// What stands before the `@`, with it.
+        user: String,
+    },
 }
 
 impl Server {
@@ -47,7 +51,17 @@ impl Server {
             .retries(RETRIES)
             .build()
             .map_err(wrong)?;
-        Ok(Self::Cluster(Box::new(client)))
+        Ok(Self::Cluster { client: Box::new(client), user: user.to_owned() })
+    }
+
+    /// A server of a cluster by itself.
+    pub(super) fn one(&self, address: &str) -> Result<Self, EngineError> {
+        let user = match self {
+            Self::One(_) => "",
+            Self::Cluster { user, .. } => user,
+        };
+        let client = Client::open(format!("redis://{user}{address}"));
+        client.map(Self::One).map_err(|error| EngineError::Url(error.to_string()))
     }
 
     /// Connects for questions.
@@ -59,7 +73,7 @@ impl Server {
                     .set_response_timeout(Some(call));
                 client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::One)
             }
-            Self::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            Self::Cluster { client, .. } => client.get_async_connection().await.map(Connection::Cluster),
         }
     }
 }
@@ -110,7 +124,7 @@ mod tests {
         for url in
             ["redis+cluster://a:7000", "redis+cluster://a:7000,b:7001/", "redis+cluster://me:secret@a:7000,b"]
         {
-            assert!(matches!(parse(url), Ok(Server::Cluster(_))), "{url}");
+            assert!(matches!(parse(url), Ok(Server::Cluster { .. })), "{url}");
         }
         for url in ["redis+cluster://", "redis+cluster://a:x", "http://a", "redis+cluster://a:7000,,"] {
             assert!(matches!(parse(url), Err(EngineError::Url(_))), "{url}");

@@ -18,8 +18,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// Crates whose finer levels print whole requests, tokens included.
-const TALKATIVE: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
+/// Crates, and the finest level that is logged of them.
+const TALKATIVE: [(&str, Level); 3] = [
+    // Finer levels print whole requests, tokens included.
+    ("tungstenite", Level::INFO),
+    ("tokio_tungstenite", Level::INFO),
+    // It warns of each try to connect; the hub says once that Redis is gone.
+    ("redis", Level::ERROR),
+];
 
 /// Starts logging to stderr; stdout belongs to what a command answers. A second call changes nothing.
 pub fn start(format: LogFormat, directives: &str) -> Result<(), String> {
@@ -38,10 +44,11 @@ pub fn start(format: LogFormat, directives: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whatever the directives say, secrets stay out.
+/// Whatever the directives say, secrets and noise stay out.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let root = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::INFO || !TALKATIVE.contains(&root)
+    let capped = TALKATIVE.iter().find(|(name, _)| *name == root);
+    capped.is_none_or(|(_, finest)| metadata.level() <= finest)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use infrawatch::auth::{Role, Tokens};
 use infrawatch::clock::system_unix_ms;
-use infrawatch_servers::{Persistence, Redis};
+use infrawatch_servers::{Persistence, Redis, RedisCluster};
 
 use crate::hub::{Client, Finished, Hub, infrawatch};
 
@@ -186,6 +186,21 @@ fn check_says_what_to_change_in_redis() {
         nobody.status != 0 && nobody.stderr.contains("Redis cannot be reached: Connection refused"),
         "{nobody:?}"
     );
+}
+
+#[test]
+fn check_asks_each_server_of_a_redis_cluster() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut cluster = RedisCluster::start();
+    let check = |url: &str| on(directory.path(), &["check", "--redis-url", url], "");
+    let refused = check(&cluster.url());
+    assert!(refused.status != 0 && !refused.stdout.contains("cluster-enabled"), "{refused:?}");
+    for n in 0..3 {
+        let at = format!("at 127.0.0.1:{}: problem: appendonly is no", cluster.server(n).port());
+        assert!(refused.stdout.contains(&at), "{refused:?}");
+    }
+    let one_of_it = check(&cluster.server(0).url());
+    assert!(one_of_it.stdout.contains("problem: cluster-enabled is yes"), "{one_of_it:?}");
 }
 
 #[test]
