@@ -2,7 +2,7 @@
 
 use super::entity::{Alert, HUB};
 use super::policies::Policies;
-use crate::store::{AlertRecord, Store, StoreError};
+use crate::store::{AlertRecord, Resolver, Store, StoreError};
 
 /// Alerts read from the store at once.
 const PAGE: usize = 1_000;
@@ -42,10 +42,10 @@ pub(super) async fn recall(
         }
     }
     let open = open.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
-    let closed = store.alerts_resolved_by_hand(HUB, closed_since_ms, CLOSED_MAX).await?;
+    let closed = store.alerts_resolved_since(closed_since_ms, Resolver::Other, HUB, CLOSED_MAX).await?;
     let closed = closed.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;
     let over = match over_since_ms {
-        Some(since_ms) => store.alerts_resolved_by(HUB, since_ms, CLOSED_MAX).await?,
+        Some(since_ms) => store.alerts_resolved_since(since_ms, Resolver::Hub, HUB, CLOSED_MAX).await?,
         None => Vec::new(),
     };
     let over = over.into_iter().map(Alert::from_record).collect::<Result<_, _>>()?;

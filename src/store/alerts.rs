@@ -84,6 +84,15 @@ pub(super) const COLUMNS: &str = "id, version, fingerprint, rule_id, rule_name, 
 
 const TRANSITION_COLUMNS: &str = "version, at_ms, from_state, to_state, actor, reason, value, comment";
 
+/// Who resolved alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolver {
+    /// The hub, those of rules: their conditions ended.
+    Hub,
+    /// Anybody else: their conditions may hold on.
+    Other,
+}
+
 impl Store {
     /// Keeps alerts, each with its step, all or nothing. A version that is not newer than what is there is a
     /// [`StoreError::Conflict`]: so no step is kept twice.
@@ -139,37 +148,23 @@ impl Store {
         .await
     }
 
-    /// Alerts that somebody other than `hub` resolved since, the newest first, at most `limit`: their conditions may
-    /// hold on.
-    pub async fn alerts_resolved_by_hand(
+    /// Alerts that the hub, by this name, or somebody else resolved since, the newest first, at most `limit`.
+    pub async fn alerts_resolved_since(
         &self,
-        hub: &str,
         since_ms: u64,
+        resolver: Resolver,
+        hub: &str,
         limit: usize,
     ) -> Result<Vec<AlertRecord>, StoreError> {
         let hub = hub.to_owned();
+        let by = match resolver {
+            Resolver::Hub => "resolved_by = ?2 AND rule_id IS NOT NULL",
+            Resolver::Other => "resolved_by <> ?2",
+        };
         self.read(move |session| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM alerts WHERE state = 'resolved' AND resolved_at_ms >= ?1
-                 AND resolved_by <> ?2 ORDER BY resolved_at_ms DESC LIMIT ?3"
-            );
-            session.query(&sql, params![since_ms, hub, limit], read_alert)
-        })
-        .await
-    }
-
-    /// Alerts of rules that `hub` resolved since, the newest first, at most `limit`.
-    pub async fn alerts_resolved_by(
-        &self,
-        hub: &str,
-        since_ms: u64,
-        limit: usize,
-    ) -> Result<Vec<AlertRecord>, StoreError> {
-        let hub = hub.to_owned();
-        self.read(move |session| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM alerts WHERE state = 'resolved' AND resolved_at_ms >= ?1
-                 AND resolved_by = ?2 AND rule_id IS NOT NULL ORDER BY resolved_at_ms DESC LIMIT ?3"
+                 AND {by} ORDER BY resolved_at_ms DESC LIMIT ?3"
             );
             session.query(&sql, params![since_ms, hub, limit], read_alert)
         })

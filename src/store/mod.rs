@@ -65,7 +65,7 @@ use crate::breaker::Breakers;
 use crate::fault::Faults;
 
 pub use alert_search::{AlertCursor, AlertFilter, AlertHour, AlertSort, AlertStatistics};
-pub use alerts::{AlertChange, AlertRecord, TransitionRecord};
+pub use alerts::{AlertChange, AlertRecord, Resolver, TransitionRecord};
 pub use answers::{Digest, KeptAnswer};
 pub use backup::backup;
 pub use directory::{DataDirectory, DirectoryLock};

@@ -1,7 +1,8 @@
 //! Alerts, their history, the search, the figures.
 
 use super::super::{
-    AlertChange, AlertCursor, AlertFilter, AlertRecord, AlertSort, Store, StoreError, TransitionRecord,
+    AlertChange, AlertCursor, AlertFilter, AlertRecord, AlertSort, Resolver, Store, StoreError,
+    TransitionRecord,
 };
 use super::{Backend, Hold, fixture, on_each};
 
@@ -122,10 +123,12 @@ async fn what_a_crash_left_to_do_is_found_at_the_next_start(backend: Backend) {
     assert_eq!(ids(store.open_alerts(Some("a"), 9).await.unwrap()), ["c"]);
     let left = store.unannounced_transitions(9).await.unwrap();
     assert_eq!(left, [("b".into(), step(1, None, "firing")), ("c".into(), step(2, None, "firing"))]);
-    let by_hand = |since_ms| store.alerts_resolved_by_hand("infrawatch", since_ms, 9);
-    assert_eq!(ids(by_hand(9_000).await.unwrap()), ["b"]);
-    assert_eq!(ids(by_hand(9_001).await.unwrap()), [""; 0]);
-    assert_eq!(ids(store.alerts_resolved_by_hand("hub", 0, 9).await.unwrap()), [""; 0]);
+    let resolved = |since_ms, resolver, hub| store.alerts_resolved_since(since_ms, resolver, hub, 9);
+    assert_eq!(ids(resolved(9_000, Resolver::Other, "infrawatch").await.unwrap()), ["b"]);
+    assert_eq!(ids(resolved(9_001, Resolver::Other, "infrawatch").await.unwrap()), [""; 0]);
+    assert_eq!(ids(resolved(0, Resolver::Other, "hub").await.unwrap()), [""; 0]);
+    assert_eq!(ids(resolved(9_000, Resolver::Hub, "hub").await.unwrap()), ["b"]);
+    assert_eq!(ids(resolved(0, Resolver::Hub, "infrawatch").await.unwrap()), [""; 0]);
     assert_eq!((store.prune_alerts(9_000, 9).await, store.prune_alerts(9_001, 9).await), (Ok(0), Ok(1)));
     assert_eq!(store.alert_history("b").await.unwrap(), [], "its history goes along");
 }
