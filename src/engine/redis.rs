@@ -181,7 +181,7 @@ impl Redis {
             return Err(EngineError::Unreachable(self.late()));
         };
         let answer = match timeout(self.call, ask(connection)).await {
-            Ok(answer) => answer.map_err(|error| EngineError::of_command(&error)),
+            Ok(answer) => answer.map_err(|error| self.failed(&error)),
             Err(_elapsed) => Err(EngineError::NoAnswer(self.late())),
         };
         if answer.as_ref().is_err_and(EngineError::is_outage) {
@@ -203,6 +203,14 @@ impl Redis {
             line.connection = Some(connection);
         }
         Ok(line)
+    }
+
+    fn failed(&self, error: &RedisError) -> EngineError {
+        // One server says this of a cluster that the URL does not name; a cluster of slots that are on their way.
+        if matches!(self.server, Server::Cluster { .. }) && error.is_cluster_error() {
+            return EngineError::Unreachable(error.to_string());
+        }
+        EngineError::of_command(error)
     }
 
     fn late(&self) -> String {
@@ -243,6 +251,7 @@ impl ManageConnection for Lines {
 
 #[cfg(test)]
 mod tests {
+    use bb8_redis::redis::ServerErrorKind;
     use infrawatch_servers::{Proxy, Way};
 
     use super::*;
@@ -276,6 +285,20 @@ mod tests {
         assert!(matches!(late, EngineError::NoAnswer(_)), "{late}");
         proxy.set(Way::Pass);
         redis.ask::<()>(pipe().cmd("PING")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_passes_by_itself_is_an_outage_and_asked_again() {
+        let (one, cluster) = (of("redis://127.0.0.1"), of("redis+cluster://127.0.0.1"));
+        let is_outage = |redis: &Redis, kind| redis.failed(&RedisError::from((kind, "a word"))).is_outage();
+        for kind in [ServerErrorKind::BusyLoading, ServerErrorKind::ClusterDown, ServerErrorKind::ReadOnly] {
+            assert!(is_outage(&one, kind.into()) && is_outage(&cluster, kind.into()), "{kind:?}");
+        }
+        for kind in [ServerErrorKind::Moved, ServerErrorKind::Ask, ServerErrorKind::TryAgain] {
+            assert!(is_outage(&cluster, kind.into()), "{kind:?}");
+        }
+        let moved = one.failed(&RedisError::from((ServerErrorKind::Moved.into(), "a word")));
+        assert!(matches!(moved, EngineError::Refused(_)), "the URL names one server of a cluster: {moved}");
     }
 
     #[test]
