@@ -125,7 +125,7 @@ async fn what_is_refused_is_not_written() {
     let frame = |node: &str| json!({ "node": node, "names": ["memory_percent"], "values": [1] });
     client.request("metrics", frame("n1"), "metrics_ack").await;
     let refused = client.ask("metrics", frame("n2")).await;
-    assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!("limit_reached")));
+    assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!("overloaded")));
     // Committed behind it.
     client.request("metrics", frame("n1"), "metrics_ack").await;
     assert!(!stored_times(&hub, "n1", begun_ms).await.is_empty());

@@ -1,25 +1,49 @@
-//! A real agent beside the load, and what PostgreSQL has.
+//! A real agent beside the load.
 
-use futures_util::TryStreamExt;
-use std::collections::{BTreeMap, HashSet};
-use std::pin::pin;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Moments of the frames in PostgreSQL, by node.
-pub(super) async fn frames_of(url: &str) -> BTreeMap<String, HashSet<u64>> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    let sql = "SELECT name, ts_ms FROM samples JOIN sample_nodes ON sample_nodes.id = node_id";
-    let mut found = BTreeMap::<String, HashSet<u64>>::new();
-    {
-        let rows = client.query_raw::<_, i32, _>(sql, []).await.unwrap();
-        let mut rows = pin!(rows);
-        while let Some(row) = rows.try_next().await.unwrap() {
-            let (node, at_ms): (&str, i64) = (row.get(0), row.get(1));
-            let is_new = found.entry(node.to_owned()).or_default().insert(u64::try_from(at_ms).unwrap());
-            assert!(is_new, "{node} has {at_ms} twice");
-        }
+use crate::hub::{Hub, Running};
+
+const INTERVAL_MS: u64 = 500;
+
+/// Between two samples; more is a gap.
+pub(super) const GAP_MS: u64 = 3 * INTERVAL_MS;
+
+/// The process.
+pub(super) struct Agent {
+    process: Running,
+    spool: PathBuf,
+}
+
+impl Agent {
+    pub(super) fn start(hub: &Hub, node: &str) -> Self {
+        let spool = hub.directory().join(format!("spool of {node}"));
+        let (url, token, interval) = (hub.url(), hub.agent_token(node), INTERVAL_MS.to_string());
+        let place = spool.display().to_string();
+        let arguments = ["agent", "--hub", &url, "--token", &token, "--spool-dir", &place];
+        let further = ["--interval-ms", &interval, "--replay-hz", "100", "--log-format", "json"];
+        let arguments: Vec<String> = arguments.iter().chain(&further).map(ToString::to_string).collect();
+        let process = Running::start(&arguments, &hub.directory().join(format!("{node}.log")));
+        Self { process, spool }
     }
-    drop(client);
-    connection.await.unwrap().unwrap();
-    found
+
+    /// Bytes of its spool.
+    pub(super) fn spooled(&self) -> u64 {
+        let entries = |place: &Path| fs::read_dir(place).into_iter().flatten().map_while(Result::ok);
+        let files = entries(&self.spool).flat_map(|node| entries(&node.path()));
+        files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
+    }
+
+    /// Ends it: what it has not sent by then stays in its spool.
+    pub(super) fn kill(mut self) {
+        self.process.kill();
+    }
+}
+
+/// The longest time between two moments.
+pub(super) fn longest_gap(moments: &[u64]) -> Duration {
+    let gap_ms = moments.windows(2).map(|pair| pair[1] - pair[0]).max();
+    Duration::from_millis(gap_ms.unwrap_or(u64::MAX))
 }

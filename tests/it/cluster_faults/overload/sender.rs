@@ -23,8 +23,8 @@ const WINDOW: u64 = 32;
 /// Between two looks at the schedule.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Written at once; what is due beyond that while the socket is full is held back.
-const PENDING_BYTES_MAX: usize = 256 * 1024;
+/// Without an answer; what is due beyond that is held back. Twice what the hub takes of a connection.
+const UNANSWERED_MAX: u64 = 512;
 
 /// Digits of a frame's number, and of a moment.
 const NUMBER_DIGITS: usize = 8;
@@ -35,7 +35,7 @@ const MOMENT_DIGITS: usize = 13;
 pub(super) struct Tally {
     /// Written to the socket.
     pub(super) sent: u64,
-    /// Due, and not written: the hub did not read.
+    /// Due, and not written: so many have no answer yet.
     pub(super) held_back: u64,
     pub(super) durable: u64,
     /// By code; `not durable` without one.
@@ -45,6 +45,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    pub(super) fn refused_in_all(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.sent += other.sent;
         self.held_back += other.held_back;
@@ -203,7 +207,7 @@ impl<'a> Sender<'a> {
 
     fn push(&mut self, phase: Phase) {
         let tally = &mut self.tallies[phase as usize];
-        if self.pending.len() > PENDING_BYTES_MAX {
+        if self.next - self.answered >= UNANSWERED_MAX {
             tally.held_back += 1;
             return;
         }
@@ -262,6 +266,7 @@ impl<'a> Sender<'a> {
         self.answered += 1;
         if said.payload.durable == Some(true) {
             tally.durable += 1;
+            self.stage.durable.fetch_add(1, Ordering::Relaxed);
             self.ledger.note(number.parse().unwrap());
         } else {
             let code = said.payload.code.map_or_else(|| "not durable".to_owned(), Cow::into_owned);

@@ -26,6 +26,8 @@ pub(super) struct Stage {
     phase: AtomicU8,
     /// Frames in a thousand seconds of one sender.
     pub(super) rate_mhz: AtomicU64,
+    /// Frames that all senders were told are durable.
+    pub(super) durable: AtomicU64,
 }
 
 impl Stage {
