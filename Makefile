@@ -11,7 +11,7 @@ export LISTEN ?= 127.0.0.1:5050
 export DATA_DIR ?= ./data
 export PROFILE ?= dev
 
-.PHONY: help run demo stop status logs clean build test lint fmt bench bench-check outage load fuzz conformance browser hooks \
+.PHONY: help run demo stop status logs clean build test lint fmt bench bench-check outage overload load fuzz conformance browser hooks \
   readme-image
 
 help: ## show this help
@@ -55,7 +55,10 @@ load: ## carry out a plan of loadtest/plans against a hub of its own: make load 
 	@scripts/load-test.sh $(PLAN) $(ARGS)
 
 outage: ## kill Redis, then PostgreSQL, for 30 s each under load (OUTAGE_S), and compare what was acknowledged with what is there
-	OUTAGE_S=$${OUTAGE_S:-30} cargo nextest run --all-features --test it --no-capture -E 'test(cluster_faults::outage)'
+	OUTAGE_S=$${OUTAGE_S:-30} cargo nextest run --cargo-profile release --all-features --test it --no-capture -E 'test(cluster_faults::outage)'
+
+overload: ## five times the samples that the hub keeps up with, 10 min (OVERLOAD_S), half of them with PostgreSQL stopped
+	OVERLOAD_S=$${OVERLOAD_S:-600} cargo nextest run --cargo-profile release --all-features --test it --no-capture -E 'test(cluster_faults::overload)'
 
 bench-check: ## count the instructions of the hot paths; fails when one has grown by more than 5 %
 	@scripts/count-instructions.sh $(ARGS)

@@ -178,7 +178,8 @@ impl ShardActor {
         let (check, ping) = self.wheel.turn();
         let slots = self.shard.slots();
         for seat in check.slots(slots).filter_map(|slot| self.shard.seat_in(slot)) {
-            if seat.socket.awaits_pong.get() {
+            // The pong of one whose messages wait may stand behind them.
+            if seat.socket.awaits_pong.get() && !seat.socket.has_inbound() {
                 self.shard.end(&seat, Close::NoPong);
             }
         }

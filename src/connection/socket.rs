@@ -86,7 +86,7 @@ pub struct Socket {
     pub(super) task: RefCell<Option<Waker>>,
     /// The outbox has moved without the task, which tells the owner.
     hurried: Cell<bool>,
-    /// Set by a ping, cleared by any pong.
+    /// Set by a ping, cleared by whatever the client sends.
     pub awaits_pong: Cell<bool>,
     /// Bytes received.
     pub bytes_in: Cell<u64>,
@@ -320,6 +320,11 @@ impl Socket {
             }
         }
         inbound
+    }
+
+    /// Whether messages wait to be taken: what the client sent after them may not be read yet.
+    pub fn has_inbound(&self) -> bool {
+        !self.inbound.borrow().is_empty()
     }
 
     /// Acts as if the client had sent this.

@@ -171,6 +171,8 @@ impl<O: SocketOwner> SocketTask<O> {
     fn decode(&mut self, socket: &Socket, input: &mut [u8]) {
         socket.bytes_in.set(socket.bytes_in.get() + input.len() as u64);
         Counter::BytesIn.add(input.len() as u64);
+        // Whoever sends is there. The pong may be far behind: the hub itself reads slowly when too much waits.
+        socket.awaits_pong.set(false);
         let mut arrived = 0;
         let mut events = self.decoder.feed(input);
         while let Some(event) = events.next_event() {
@@ -181,10 +183,7 @@ impl<O: SocketOwner> SocketTask<O> {
                     socket.send_control(frame(Opcode::Pong, payload));
                     continue;
                 }
-                Ok(Event::Pong(_)) => {
-                    socket.awaits_pong.set(false);
-                    continue;
-                }
+                Ok(Event::Pong(_)) => continue,
                 Ok(Event::Close(_)) => {
                     tell(&self.owner, &mut arrived);
                     match socket.phase() {

@@ -25,7 +25,7 @@ use crate::breaker::{Breakers, Subsystem};
 use crate::clock::Clock;
 use crate::config::IngestSection;
 use crate::ids::NodeName;
-use crate::node::{Batch, Fleet, FleetError, Report};
+use crate::node::{Batch, Fleet, FleetError};
 use crate::protocol::codes::Code;
 use crate::store::{Reply, Store};
 use crate::telemetry::{Cause, Counter};
@@ -164,25 +164,23 @@ impl Ingest {
         for (reason, count) in &rejected {
             Counter::SamplesRejected.add_for(reason.as_str(), *count);
         }
-        let writes = self.write(node, &report);
+        let batches = report.batches.clone();
+        // Its node first: what that has no room for is refused, and must not take a place of the store's for nothing.
         self.0.fleet.report(node, report, cause)?;
+        let writes = batches.into_iter().map(|batch| self.write_or_wait(node, batch)).collect();
         Counter::SamplesAccepted.add(accepted);
         Ok(Receipt { accepted, rejected, writes, ingest: self.clone() })
     }
 
-    fn write(&self, node: &NodeName, report: &Report) -> Vec<Write> {
-        report.batches.iter().map(|batch| self.write_or_wait(node, batch)).collect()
-    }
-
-    fn write_or_wait(&self, node: &NodeName, batch: &Batch) -> Write {
+    fn write_or_wait(&self, node: &NodeName, batch: Batch) -> Write {
         let Ok(call) = self.0.breakers.enter(Subsystem::Store) else {
-            return self.0.waiting.push(node, batch);
+            return self.0.waiting.push(node, &batch);
         };
         call.sent();
-        let reply = self.0.append(node, batch);
+        let reply = self.0.append(node, &batch);
         match self.0.waiting {
             Waiting::Memory(_) => Write::Sent(reply),
-            Waiting::Disk(_) => Write::Guarded(reply, node.clone(), batch.clone()),
+            Waiting::Disk(_) => Write::Guarded(reply, node.clone(), batch),
         }
     }
 

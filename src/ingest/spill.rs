@@ -144,8 +144,7 @@ impl Spill {
 
 /// What a batch holds in memory, columns included: those of an agent are shared with nobody.
 pub(super) fn weight(batch: &Batch) -> usize {
-    let labels = |column: &Column| column.labels.iter().map(|(k, v)| k.len() + v.len() + 96).sum::<usize>();
-    let columns = batch.columns.iter().map(|column| 64 + column.name.len() + labels(column));
+    let columns = batch.columns.iter().map(Column::weight_bytes);
     256 + batch.values.len() * size_of::<f64>() + columns.sum::<usize>()
 }
 

@@ -19,6 +19,14 @@ pub struct Column {
     pub labels: BTreeMap<String, String>,
 }
 
+impl Column {
+    /// What it holds in memory, about, in bytes.
+    pub fn weight_bytes(&self) -> usize {
+        let labels = self.labels.iter().map(|(name, value)| name.len() + value.len() + 96);
+        64 + self.name.len() + labels.sum::<usize>()
+    }
+}
+
 /// `used_until_ms` of a set is moved ahead by this much at a time, so that it is rarely written.
 const USED_STEP_MS: u64 = 3_600_000;
 

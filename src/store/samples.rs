@@ -55,7 +55,9 @@ impl Store {
             )));
         }
         let (node, data) = (node.to_owned(), encode(values));
-        let weight_bytes = node.len() + data.len();
+        // An agent's columns are shared with nobody, and most of what a frame holds while it waits.
+        let columns_bytes = columns.iter().map(Column::weight_bytes).sum::<usize>();
+        let weight_bytes = node.len() + data.len() + columns_bytes;
         self.write(weight_bytes, move |database| {
             let id = database.sets.find_or_make(&database.session, &node, &columns, ts_ms)?;
             database.frames.put(&database.session, id, ts_ms, data)

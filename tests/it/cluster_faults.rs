@@ -2,5 +2,6 @@
 
 mod journal;
 mod outage;
+mod overload;
 mod redis;
 mod scenarios;

@@ -302,15 +302,27 @@ async fn what_came_before_a_close_is_answered_before_it() {
 async fn a_ping_is_answered_whole_however_little_the_stream_takes() {
     run(async {
         let (mut client, socket, owner) = start(5, &ConnectionSection::default());
-        socket.awaits_pong.set(true);
         client.write_all(&from_client(9, b"0123456789")).await.unwrap();
         let mut read = [0; 12];
         client.read_exact(&mut read).await.unwrap();
         assert_eq!(read, *b"\x8a\x0a0123456789");
-        assert!(socket.awaits_pong.get() && owner.flushed.get() > 0);
+        assert!(owner.flushed.get() > 0);
+        socket.awaits_pong.set(true);
         client.write_all(&from_client(10, b"")).await.unwrap();
         assert_eq!(owner.ended().await, []);
         assert!(!socket.awaits_pong.get(), "a pong came");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sends_is_there_though_the_pong_stands_behind_what_it_sent() {
+    run(async {
+        let (mut client, socket, owner) = start(1 << 10, &ConnectionSection::default());
+        socket.awaits_pong.set(true);
+        client.write_all(&masked("half of it")[..8]).await.unwrap();
+        assert_eq!(owner.ended().await, []);
+        assert!(!socket.awaits_pong.get(), "something came");
     })
     .await;
 }

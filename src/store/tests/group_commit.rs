@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 
 use super::super::value::params;
-use super::super::{StoreError, StoreOptions};
+use super::super::{Column, StoreError, StoreOptions};
 use super::{Backend, Hold, fixture, fixture_with, on_each};
 
 on_each!(
@@ -11,6 +13,7 @@ on_each!(
     a_bad_request_fails_alone_and_leaves_nothing,
     a_full_queue_refuses_at_once,
     the_queue_is_bounded_in_bytes_too,
+    a_frame_weighs_what_its_columns_hold,
     an_answer_that_nobody_waits_for_is_still_written,
     closing_commits_what_waits_and_refuses_what_comes,
 );
@@ -106,6 +109,21 @@ async fn the_queue_is_bounded_in_bytes_too(backend: Backend) {
     hold.end().await;
     alone.await.unwrap();
     f.store.revoke_token("b", 1).await.unwrap();
+    assert_eq!(f.store.stats().queue_bytes, 0);
+}
+
+async fn a_frame_weighs_what_its_columns_hold(backend: Backend) {
+    let f = fixture_with(backend, &StoreOptions { queue_bytes_max: 20_000, ..StoreOptions::default() });
+    let hold = Hold::start(&f.store);
+    let labels = (0..50).map(|n| (format!("label_{n}"), "of some length".to_owned())).collect();
+    let columns: Arc<[Column]> = [Column { name: "load1".to_owned(), labels }].into();
+    let frame = |ts_ms| f.store.append_frame("web-1", ts_ms, columns.clone(), &[1.0]);
+    let waiting = [frame(1), frame(2), frame(3)];
+    assert_eq!(frame(4).now_or_never(), Some(Err(StoreError::Overloaded)), "6 kB each");
+    hold.end().await;
+    for reply in waiting {
+        reply.await.unwrap();
+    }
     assert_eq!(f.store.stats().queue_bytes, 0);
 }
 

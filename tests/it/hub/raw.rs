@@ -201,6 +201,11 @@ impl RawSocket {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// The bare stream, with what was read of it and not yet understood.
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.buffer)
+    }
+
     /// What the hub says next.
     pub(crate) async fn next(&mut self) -> RawEvent {
         within("the next frame", async {

@@ -115,6 +115,23 @@ async fn a_sender_is_told_when_to_slow_down_and_when_it_may_go_on() {
     assert!(!reader.has_waiting("flow"), "who sends no samples has nothing to do with it");
 }
 
+#[tokio::test]
+async fn what_is_refused_is_not_written() {
+    let hub = Inside::with(|options| {
+        options.settings.sampler.enabled = false;
+        options.settings.ingest.nodes_max = 1;
+    });
+    let (mut client, begun_ms) = (hub.client("alice").await, system_unix_ms());
+    let frame = |node: &str| json!({ "node": node, "names": ["memory_percent"], "values": [1] });
+    client.request("metrics", frame("n1"), "metrics_ack").await;
+    let refused = client.ask("metrics", frame("n2")).await;
+    assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!("overloaded")));
+    // Committed behind it.
+    client.request("metrics", frame("n1"), "metrics_ack").await;
+    assert!(!stored_times(&hub, "n1", begun_ms).await.is_empty());
+    assert!(stored_times(&hub, "n2", begun_ms).await.is_empty());
+}
+
 /// Senders that do not obey: what the hub holds for them is bounded, the rest is refused and counted.
 #[tokio::test]
 async fn what_the_hub_holds_while_the_store_is_gone_is_bounded_whoever_goes_on() {

@@ -107,9 +107,12 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        if self.process.is_some() {
+            // It waits for its children, which may be stopped as well.
+            self.go_on();
+        }
         if let Some(process) = &mut self.process {
             // A fast shutdown: children end with it, so that the directory can go.
-            process.signal(Signal::CONT);
             process.signal(Signal::INT);
             let _ended = process.wait();
         }
