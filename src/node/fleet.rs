@@ -8,11 +8,10 @@ use actix::prelude::*;
 use parking_lot::{Mutex, RwLock};
 
 use super::actor::{NodeActor, NodeArgs};
-use super::elsewhere::Newest;
 use super::liveness::State;
 use super::passing::{self, TestOver, is_passing};
+use super::remembered::Remembered;
 use super::report::Report;
-use super::view::{NodeSnapshot, NodeView, Snapshot};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::config::IngestSection;
@@ -23,9 +22,6 @@ use crate::rule::Rules;
 use crate::store::{Store, StoreError};
 use crate::supervision::{Inbox, Restart, Tree, supervised};
 use crate::telemetry::{Cause, Gauge};
-
-/// How long a question to a node may take, in milliseconds.
-const ASK_TIMEOUT_MS: u64 = 2_000;
 
 /// Nodes read from the store at once when the hub starts.
 const RECALL_PAGE: usize = 500;
@@ -143,18 +139,20 @@ pub struct FleetArgs {
 
 /// The directory of nodes. Cheap to clone.
 #[derive(Clone)]
-pub struct Fleet(Arc<Shared>);
+pub struct Fleet(pub(super) Arc<Shared>);
 
-struct Shared {
-    nodes: Arc<Directory>,
+pub(super) struct Shared {
+    pub(super) nodes: Arc<Directory>,
     census: Arc<Census>,
-    args: FleetArgs,
+    pub(super) remembered: Remembered,
+    pub(super) args: FleetArgs,
 }
 
 impl Fleet {
     /// A directory without nodes.
     pub fn new(args: FleetArgs) -> Self {
-        Self(Arc::new(Shared { nodes: Arc::default(), census: Arc::default(), args }))
+        let remembered = Remembered::default();
+        Self(Arc::new(Shared { nodes: Arc::default(), census: Arc::default(), remembered, args }))
     }
 
     /// Hands a report to its node.
@@ -197,69 +195,6 @@ impl Fleet {
 
     pub(super) fn args(&self) -> &FleetArgs {
         &self.0.args
-    }
-
-    /// A node as its actor here knows it; `None` when there is none, or another hub hears it.
-    async fn held(&self, node: &NodeName, cause: &Cause) -> Result<Option<NodeView>, FleetError> {
-        let Some(inbox) = self.0.nodes.read().get(node).cloned() else { return Ok(None) };
-        let asked = inbox.ask(NodeSnapshot, cause, Duration::from_millis(ASK_TIMEOUT_MS)).await;
-        let Snapshot { view, is_held } =
-            asked.map_err(|_silent| FleetError::Silent { node: node.clone() })?;
-        Ok(is_held.then_some(view))
-    }
-
-    /// One node; `None` when it is not known.
-    pub async fn view(&self, node: &NodeName, cause: &Cause) -> Result<Option<NodeView>, FleetError> {
-        let held = self.held(node, cause).await?;
-        if held.is_some() || self.0.args.hub.is_none() {
-            return Ok(held);
-        }
-        let Some(record) = self.0.args.store.node(node.as_str()).await? else { return Ok(None) };
-        let mut newest = Newest::read(&self.0.args.broker, |known| known == node.as_str(), cause).await;
-        Ok(Some(newest.view(record, self.0.args.clock.unix_ms())))
-    }
-
-    /// At most `limit` nodes by name, after `after`. One that does not answer is left out.
-    pub async fn page(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-        cause: &Cause,
-    ) -> Result<Vec<NodeView>, FleetError> {
-        if self.0.args.hub.is_some() {
-            return self.page_of_all(after, limit, cause).await;
-        }
-        let names: Vec<NodeName> = {
-            let nodes = self.0.nodes.read();
-            let names = nodes.keys().filter(|name| after.is_none_or(|after| name.as_str() > after));
-            names.take(limit).cloned().collect()
-        };
-        let mut views = Vec::with_capacity(names.len());
-        for name in names {
-            views.extend(self.held(&name, cause).await.ok().flatten());
-        }
-        Ok(views)
-    }
-
-    /// The same of the nodes of all hub nodes.
-    async fn page_of_all(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-        cause: &Cause,
-    ) -> Result<Vec<NodeView>, FleetError> {
-        let records = self.0.args.store.nodes(after, limit).await?;
-        let is_wanted = |node: &str| records.iter().any(|record| record.name == node);
-        let mut newest = Newest::read(&self.0.args.broker, is_wanted, cause).await;
-        let mut views = Vec::with_capacity(records.len());
-        for record in records {
-            let held = match NodeName::parse(&record.name) {
-                Ok(name) => self.held(&name, cause).await.ok().flatten(),
-                Err(_) => None,
-            };
-            views.push(held.unwrap_or_else(|| newest.view(record, self.0.args.clock.unix_ms())));
-        }
-        Ok(views)
     }
 
     /// A load test is over, whose nodes had this value of the label [`LOAD_TEST`](super::LOAD_TEST): they are gone
@@ -310,6 +245,7 @@ impl FleetActor {
         }
         let fleet = self.fleet.clone();
         let looked = async move {
+            fleet.remember().await?;
             fleet.0.census.read(&fleet.0.args.store.node_states().await?);
             fleet.look_after_orphans().await
         };

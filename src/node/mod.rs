@@ -5,15 +5,18 @@
 //! - [`actor`]: the machine's actor; publishes what changes
 //! - `holding`: which of several hub nodes it is of; `elsewhere`: what others hear; `orphans`: what gone ones heard
 //! - [`passing`]: nodes of a load test, and how they go
-//! - [`fleet`]: all machines: the directory, and the parent of the node actors
+//! - [`fleet`]: all machines: the directory, and the parent of the node actors; `listing`: how they are shown, also while the
+//!   store is gone (`remembered`)
 
 pub mod actor;
 mod elsewhere;
 pub mod fleet;
 mod holding;
+mod listing;
 pub mod liveness;
 mod orphans;
 pub mod passing;
+mod remembered;
 pub mod report;
 pub mod view;
 

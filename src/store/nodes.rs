@@ -8,7 +8,7 @@ use super::value::{Row, params};
 use super::{Store, StoreError};
 
 /// One node as it was last seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeRecord {
     /// Name of the node.
     pub name: String,

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{Cluster, get};
-use crate::hub::{Client, Hub, Running, until};
+use crate::hub::{Client, Hub, RawSocket, Running, until};
 
 const NODE: &str = "web-1";
 
@@ -89,6 +89,42 @@ async fn a_machine_is_the_same_at_every_hub_node() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn machines_are_shown_with_their_age_while_postgresql_is_gone() {
+    let mut cluster = Cluster::start();
+    let one = cluster.node("one", None);
+    let _agent = agent(&cluster, &one);
+    shows(&cluster, &one, "online").await;
+    let two = cluster.node("two", None);
+    let tokens = [&one, &two].map(|hub| cluster.token(hub, &["--role", "viewer"]));
+    let list = async |hub: &Hub, token: &str| {
+        let (status, page) = get(hub, "/api/v1/nodes", token).await;
+        assert_eq!(status, 200, "{page}");
+        page["items"].as_array().unwrap().clone()
+    };
+    // The other has read which there are before it can count them.
+    until("one node is counted", async || {
+        (two.metric("infrawatch_nodes{state=\"online\"}").await == 1).then_some(())
+    })
+    .await;
+    cluster.postgres.kill();
+    until("the store is gone", async || {
+        let report: Value = serde_json::from_str(&RawSocket::get(&two, "/api/health").await.body).unwrap();
+        (report["checks"]["store"]["status"] == "degraded").then_some(())
+    })
+    .await;
+    let node = |nodes: Vec<Value>| {
+        assert_eq!(nodes.len(), 1, "{nodes:?}");
+        nodes[0].clone()
+    };
+    let here = node(list(&one, &tokens[0]).await);
+    assert!(here["age_ms"].as_u64().unwrap() < 5_000, "it goes on reporting: {here}");
+    let there = node(list(&two, &tokens[1]).await);
+    assert_eq!((&there["id"], &there["inventory"]), (&here["id"], &here["inventory"]));
+    assert!(there["age_ms"].is_u64() && there["last_seen"].is_string(), "{there}");
+    shows(&cluster, &two, "online").await;
 }
 
 #[tokio::test]
