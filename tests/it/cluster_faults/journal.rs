@@ -19,11 +19,14 @@ async fn agent(hub: &Hub) -> Client {
     Client::open(hub, "agent", &hub.agent_token(NODE)).await
 }
 
+fn frame(at_ms: u64, values: usize) -> Value {
+    let names: Vec<String> = (0..values).map(|n| format!("metric_{n}")).collect();
+    json!({ "node": NODE, "timestamp": at_ms, "names": names, "values": vec![1.5; values] })
+}
+
 /// One frame at a moment of its own; whether it is durable.
 async fn send(agent: &mut Client, at_ms: u64, values: usize) -> bool {
-    let names: Vec<String> = (0..values).map(|n| format!("metric_{n}")).collect();
-    let frame = json!({ "node": NODE, "timestamp": at_ms, "names": names, "values": vec![1.5; values] });
-    agent.request("metrics", frame, "metrics_ack").await["durable"] == true
+    agent.request("metrics", frame(at_ms, values), "metrics_ack").await["durable"] == true
 }
 
 async fn health(hub: &Hub, check: &str) -> Value {
@@ -110,4 +113,80 @@ async fn a_hub_goes_on_by_itself_when_postgresql_is_back_and_a_full_journal_refu
     assert!(send(&mut sender, at(n), 400).await, "and its sender sends it again");
     assert_eq!(stored(&hub, at(0), at(n) + 1).await, kept + 1);
     assert_eq!(health(&hub, "store").await["status"], "healthy");
+}
+
+/// Posts samples of one moment as a program does; status, `Retry-After`, body.
+async fn post(hub: &Hub, token: &str, at_ms: u64, values: usize) -> (u16, Option<u64>, Value) {
+    let sample = |n| json!({ "node": NODE, "metric_name": format!("metric_{n}"), "value": 1.5, "timestamp": at_ms });
+    let samples: Vec<Value> = (0..values).map(sample).collect();
+    let url = format!("http://{}/api/v1/metrics/ingest", hub.address);
+    let answer = reqwest::Client::new().post(url).bearer_auth(token).json(&samples).send().await.unwrap();
+    let retry_after_s = answer.headers().get("retry-after").map(|s| s.to_str().unwrap().parse().unwrap());
+    (answer.status().as_u16(), retry_after_s, answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn over_http_a_full_journal_is_503_and_what_was_answered_durable_is_there_afterwards() {
+    let mut server = Postgres::start();
+    let hub = hub(&server, 1 << 20);
+    let token = hub.agent_token(NODE);
+    let begun_ms = system_unix_ms() - 600_000;
+    let at = |n: u64| begun_ms + n * 1_000;
+    server.kill();
+    // Large ones until none fits, then small ones: whatever the journal says, nobody is told of a sample that it is
+    // taken when it is not.
+    let (mut durable, mut n, mut refused) = (0, 0, Vec::new());
+    for values in [400, 1] {
+        let problem = loop {
+            let (status, retry_after_s, answer) = post(&hub, &token, at(n), values).await;
+            n += 1;
+            assert!(n < 590, "1 MiB is full some time");
+            if status != 201 {
+                break (status, retry_after_s.is_some(), answer["code"].clone());
+            }
+            assert_eq!(answer["durable"], true, "{answer}");
+            durable += 1;
+        };
+        assert_eq!(problem, (503, true, json!("overloaded")));
+        refused.push((at(n - 1), values));
+    }
+    assert!(durable > 50, "{durable}");
+    server.resume();
+    is_empty(&hub).await;
+    assert_eq!(stored(&hub, at(0), at(n)).await, durable, "what was durable, and nothing that was refused");
+    for (at_ms, values) in refused {
+        assert_eq!(post(&hub, &token, at_ms, values).await.0, 201, "it is sent again");
+    }
+    assert_eq!(stored(&hub, at(0), at(n)).await, durable + 2);
+}
+
+#[tokio::test]
+async fn a_postgresql_that_hangs_is_taken_for_gone_and_nothing_acknowledged_is_lost() {
+    let server = Postgres::start();
+    let hub = hub(&server, 8 << 20);
+    let mut sender = agent(&hub).await;
+    let begun_ms = system_unix_ms() - 120_000;
+    let at = |n: u64| begun_ms + n * 1_000;
+    assert!(send(&mut sender, at(0), 3).await);
+    server.pause();
+    // All at once: the first ones are with the server when it stops to answer.
+    let mut asked = Vec::new();
+    for n in 1..40 {
+        asked.push(sender.send("metrics", frame(at(n), 3)).await);
+    }
+    for id in asked {
+        let answer = sender.answer_to(&id).await;
+        assert_eq!(answer["payload"]["durable"], true, "{answer}");
+    }
+    until("the store is given a rest", async || {
+        (health(&hub, "store").await["status"] == "degraded").then_some(())
+    })
+    .await;
+    for n in 40..50 {
+        assert!(send(&mut sender, at(n), 3).await, "at once, on disk");
+    }
+    assert!(hub.metric("infrawatch_journal_bytes").await > 0);
+    server.go_on();
+    is_empty(&hub).await;
+    assert_eq!(stored(&hub, at(0), at(50)).await, 50, "each once, those in doubt too");
 }
