@@ -1,6 +1,7 @@
 //! Samples while PostgreSQL is gone: acknowledged, on disk, and in the store once when it is back, whatever is killed.
 
 use infrawatch::clock::system_unix_ms;
+use infrawatch::config::Settings;
 use infrawatch_servers::Postgres;
 use serde_json::{Value, json};
 
@@ -9,9 +10,14 @@ use crate::hub::{Client, Hub, RawSocket, until};
 const NODE: &str = "web-1";
 
 fn hub(server: &Postgres, bytes_max: u64) -> Hub {
+    hub_with(server, bytes_max, |_settings| {})
+}
+
+fn hub_with(server: &Postgres, bytes_max: u64, change: impl FnOnce(&mut Settings)) -> Hub {
     Hub::with_arguments(&["--postgres-url", &server.url(), "--limits", "off"], |settings| {
         settings.breaker.open_ms = 300;
         settings.store.journal_bytes_max = bytes_max;
+        change(settings);
     })
 }
 
@@ -34,6 +40,14 @@ async fn health(hub: &Hub, check: &str) -> Value {
     report["checks"][check].clone()
 }
 
+async fn holds_some(hub: &Hub) {
+    until("the journal holds some", async || {
+        (hub.metric("infrawatch_journal_bytes").await > 0).then_some(())
+    })
+    .await;
+}
+
+/// After [`holds_some`]: what is told may be a moment old.
 async fn is_empty(hub: &Hub) {
     until("the journal is empty", async || {
         (hub.metric("infrawatch_journal_bytes").await == 0
@@ -74,7 +88,7 @@ async fn samples_are_acknowledged_while_postgresql_is_gone_and_outlive_the_hub()
         journal["detail"].as_str().unwrap().starts_with("30 frames of samples wait on disk"),
         "{journal}"
     );
-    assert!(hub.metric("infrawatch_journal_bytes").await > 0);
+    holds_some(&hub).await;
     assert_eq!(hub.metric("infrawatch_samples_spilled_total{outcome=\"journaled\"}").await, 90);
 
     // A hub needs its store to begin, so PostgreSQL is back first; the journal is what a kill left of it.
@@ -107,6 +121,7 @@ async fn a_hub_goes_on_by_itself_when_postgresql_is_back_and_a_full_journal_refu
     }
     assert!(!send(&mut sender, at(n), 400).await, "its sender keeps it");
     assert!(hub.metric("infrawatch_samples_spilled_total{outcome=\"refused\"}").await >= 800);
+    holds_some(&hub).await;
     server.resume();
     is_empty(&hub).await;
     assert_eq!(stored(&hub, at(0), at(n)).await, kept);
@@ -117,7 +132,8 @@ async fn a_hub_goes_on_by_itself_when_postgresql_is_back_and_a_full_journal_refu
 
 /// Posts samples of one moment as a program does; status, `Retry-After`, body.
 async fn post(hub: &Hub, token: &str, at_ms: u64, values: usize) -> (u16, Option<u64>, Value) {
-    let sample = |n| json!({ "node": NODE, "metric_name": format!("metric_{n}"), "value": 1.5, "timestamp": at_ms });
+    let sample =
+        |n| json!({ "node": NODE, "metric_name": format!("metric_{n}"), "value": 1.5, "timestamp": at_ms });
     let samples: Vec<Value> = (0..values).map(sample).collect();
     let url = format!("http://{}/api/v1/metrics/ingest", hub.address);
     let answer = reqwest::Client::new().post(url).bearer_auth(token).json(&samples).send().await.unwrap();
@@ -125,10 +141,9 @@ async fn post(hub: &Hub, token: &str, at_ms: u64, values: usize) -> (u16, Option
     (answer.status().as_u16(), retry_after_s, answer.json().await.unwrap())
 }
 
-#[tokio::test]
-async fn over_http_a_full_journal_is_503_and_what_was_answered_durable_is_there_afterwards() {
+async fn over_http(calls_min: u32) {
     let mut server = Postgres::start();
-    let hub = hub(&server, 1 << 20);
+    let hub = hub_with(&server, 1 << 20, |settings| settings.breaker.calls_min = calls_min);
     let token = hub.agent_token(NODE);
     let begun_ms = system_unix_ms() - 600_000;
     let at = |n: u64| begun_ms + n * 1_000;
@@ -151,6 +166,7 @@ async fn over_http_a_full_journal_is_503_and_what_was_answered_durable_is_there_
         refused.push((at(n - 1), values));
     }
     assert!(durable > 50, "{durable}");
+    holds_some(&hub).await;
     server.resume();
     is_empty(&hub).await;
     assert_eq!(stored(&hub, at(0), at(n)).await, durable, "what was durable, and nothing that was refused");
@@ -158,6 +174,45 @@ async fn over_http_a_full_journal_is_503_and_what_was_answered_durable_is_there_
         assert_eq!(post(&hub, &token, at_ms, values).await.0, 201, "it is sent again");
     }
     assert_eq!(stored(&hub, at(0), at(n)).await, durable + 2);
+}
+
+#[tokio::test]
+async fn over_http_a_full_journal_is_503_and_what_was_answered_durable_is_there_afterwards() {
+    over_http(20).await;
+}
+
+/// As where few samples come: nobody knows that the server is gone before it is asked.
+#[tokio::test]
+async fn over_http_a_full_journal_is_503_also_before_the_breaker_is_open() {
+    over_http(1_000_000).await;
+}
+
+#[tokio::test]
+async fn what_is_replayed_when_postgresql_goes_again_is_replayed_again() {
+    let mut server = Postgres::start();
+    // A frame at a time, ten a second.
+    let hub = hub_with(&server, 8 << 20, |settings| settings.store.journal_replay_hz = 10);
+    let mut sender = agent(&hub).await;
+    let begun_ms = system_unix_ms() - 120_000;
+    let at = |n: u64| begun_ms + n * 1_000;
+    server.kill();
+    for n in 0..40 {
+        assert!(send(&mut sender, at(n), 3).await);
+    }
+    server.resume();
+    let replayed = "infrawatch_samples_spilled_total{outcome=\"replayed\"}";
+    until("some are replayed", async || (hub.metric(replayed).await >= 9).then_some(())).await;
+    server.kill();
+    until("it is known to be gone", async || {
+        (health(&hub, "store").await["status"] == "degraded").then_some(())
+    })
+    .await;
+    let before = hub.metric(replayed).await;
+    assert!(before < 120, "{before}: it went in the middle");
+    server.resume();
+    is_empty(&hub).await;
+    assert_eq!(stored(&hub, at(0), at(40)).await, 40, "each once");
+    assert_eq!(hub.metric("infrawatch_samples_spilled_total{outcome=\"lost\"}").await, 0);
 }
 
 #[tokio::test]
@@ -185,7 +240,7 @@ async fn a_postgresql_that_hangs_is_taken_for_gone_and_nothing_acknowledged_is_l
     for n in 40..50 {
         assert!(send(&mut sender, at(n), 3).await, "at once, on disk");
     }
-    assert!(hub.metric("infrawatch_journal_bytes").await > 0);
+    holds_some(&hub).await;
     server.go_on();
     is_empty(&hub).await;
     assert_eq!(stored(&hub, at(0), at(50)).await, 50, "each once, those in doubt too");

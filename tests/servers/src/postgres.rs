@@ -107,9 +107,12 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
+        if self.process.is_some() {
+            // A test that fails may leave it paused, and it waits for its children.
+            self.go_on();
+        }
         if let Some(process) = &mut self.process {
             // A fast shutdown: children end with it, so that the directory can go.
-            process.signal(Signal::CONT);
             process.signal(Signal::INT);
             let _ended = process.wait();
         }
