@@ -17,7 +17,7 @@ use super::trace::Asked;
 use crate::alert::Labels;
 use crate::auth::permission::may_report;
 use crate::ids::NodeName;
-use crate::ingest::{IngestError, Parsed, sample};
+use crate::ingest::{IngestError, Parsed, Receipt, sample};
 use crate::node::{Batch, Report, Source};
 use crate::protocol::codes::Code;
 use crate::store::Column;
@@ -90,8 +90,7 @@ pub async fn ingest(
         .map(|(node, moments)| (node, moments.into_iter().map(|(ms, series)| batch(ms, series)).collect()))
         .collect();
     if !state.services.ingest.has_room(by_node.iter().flat_map(|(_, batches)| batches)) {
-        let detail = "the store is behind, and as many samples wait for it as may";
-        return Err(Problem::new(Code::Overloaded, detail).retry_after_s(RETRY_AFTER_S));
+        return Err(no_room());
     }
     let (mut accepted, mut receipts) = (0, Vec::new());
     for (node, batches) in by_node {
@@ -112,8 +111,17 @@ pub async fn ingest(
     for receipt in &mut receipts {
         durable &= receipt.durable().await;
     }
+    // The store was found to be gone only now, and what waits for it is full.
+    if !receipts.iter().all(Receipt::found_room) {
+        return Err(no_room());
+    }
     let mut answer = if durable { HttpResponse::Created() } else { HttpResponse::Accepted() };
     Ok(answer.json(Ingested { accepted, nodes, durable }))
+}
+
+fn no_room() -> Problem {
+    let detail = "the store is behind, and as many samples wait for it as may";
+    Problem::new(Code::Overloaded, detail).retry_after_s(RETRY_AFTER_S)
 }
 
 impl From<IngestError> for Problem {

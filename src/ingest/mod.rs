@@ -73,6 +73,7 @@ pub struct Receipt {
     /// Samples refused, by reason.
     pub rejected: BTreeMap<Reason, u64>,
     writes: Vec<Write>,
+    found_room: bool,
     ingest: Ingest,
 }
 
@@ -92,15 +93,27 @@ impl Receipt {
     pub async fn durable(&mut self) -> bool {
         let mut durable = true;
         for write in self.writes.drain(..) {
-            durable &= match write {
+            let write = match write {
                 Write::Guarded(reply, node, batch) => match reply.await {
-                    Err(error) if is_outage(&error) => self.ingest.0.waiting.push(&node, &batch).told().await,
-                    written => written.is_ok(),
+                    Err(error) if is_outage(&error) => self.ingest.0.waiting.push(&node, &batch),
+                    written => {
+                        durable &= written.is_ok();
+                        continue;
+                    }
                 },
-                write => write.told().await,
+                write => write,
             };
+            let waits = matches!(write, Write::Waits(_) | Write::Refused);
+            let is_kept = write.told().await;
+            self.found_room &= is_kept || !waits;
+            durable &= is_kept;
         }
         durable
+    }
+
+    /// Whether what was to wait for the store found room, when [`Receipt::durable`] has answered.
+    pub fn found_room(&self) -> bool {
+        self.found_room
     }
 }
 
@@ -169,7 +182,7 @@ impl Ingest {
         self.0.fleet.report(node, report, cause)?;
         let writes = batches.into_iter().map(|batch| self.write_or_wait(node, batch)).collect();
         Counter::SamplesAccepted.add(accepted);
-        Ok(Receipt { accepted, rejected, writes, ingest: self.clone() })
+        Ok(Receipt { accepted, rejected, writes, found_room: true, ingest: self.clone() })
     }
 
     fn write_or_wait(&self, node: &NodeName, batch: Batch) -> Write {

@@ -190,3 +190,21 @@ pub(super) fn is_outage(error: &StoreError) -> bool {
 fn is_for_good(error: &StoreError) -> bool {
     matches!(error, StoreError::Invalid(_) | StoreError::Sql(_) | StoreError::Conflict(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_doubt_is_journaled_and_only_what_is_never_taken_is_given_up() {
+        let text = || "x".to_owned();
+        for gone in [StoreError::Unavailable(text()), StoreError::WriterFailed(text())] {
+            assert!(is_outage(&gone) && !is_for_good(&gone), "{gone}");
+        }
+        for passing in [StoreError::Busy, StoreError::DiskFull, StoreError::ReadOnly, StoreError::Io(text())]
+        {
+            assert!(!is_for_good(&passing), "{passing}");
+        }
+        assert!(is_for_good(&StoreError::Invalid(text())) && !is_outage(&StoreError::Overloaded));
+    }
+}

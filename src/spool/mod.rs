@@ -162,7 +162,8 @@ impl Spool {
             }
         }
         self.settled_unsaved += 1;
-        if self.free_settled() || self.settled_unsaved >= SETTLED_SAVE_EVERY {
+        self.free_settled();
+        if self.settled_unsaved >= SETTLED_SAVE_EVERY {
             self.save_settled();
         }
     }
@@ -241,8 +242,13 @@ impl Spool {
         self.segments.restart_reading();
     }
 
-    fn free_settled(&mut self) -> bool {
-        self.segments.delete_below(self.settled_seq())
+    /// The position is saved first: when all segments are gone nothing else tells which numbers were given.
+    fn free_settled(&mut self) {
+        let seq = self.settled_seq();
+        if self.segments.are_below(seq) {
+            self.save_settled();
+            self.segments.delete_below(seq);
+        }
     }
 
     fn save_settled(&mut self) {

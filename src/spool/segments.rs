@@ -214,13 +214,16 @@ impl Segments {
         self.reader = None;
     }
 
-    /// Deletes the segments whose records all come before `seq`. True when there was one.
-    pub(super) fn delete_below(&mut self, seq: u64) -> bool {
-        let before = self.segments.len();
-        while self.segments.front().is_some_and(|oldest| oldest.last_seq < seq) {
+    /// Whether there is a segment whose records all come before `seq`.
+    pub(super) fn are_below(&self, seq: u64) -> bool {
+        self.segments.front().is_some_and(|oldest| oldest.last_seq < seq)
+    }
+
+    /// Deletes the segments whose records all come before `seq`.
+    pub(super) fn delete_below(&mut self, seq: u64) {
+        while self.are_below(seq) {
             self.delete_oldest();
         }
-        self.segments.len() < before
     }
 
     /// First and last sequence number of the oldest segment, when it must go for a payload of that size to fit.

@@ -77,4 +77,20 @@ async fn a_full_journal_refuses_and_counts_and_keeps_what_it_has() {
     journal.give_up(&all[0]);
     assert_eq!(journal.take(1).await.len(), 0);
     assert_eq!(journal.depth().dropped, 1);
+    journal.rewind();
+    assert_eq!(moments(&journal.take(1_000).await), kept[1..], "what is given up does not come again");
+}
+
+#[tokio::test]
+async fn what_is_on_disk_waits_for_the_disk_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path(), 64 << 20);
+    let column = Column { name: "load1".to_owned(), labels: Default::default() };
+    let large = Batch { unix_ms: 1, columns: vec![column; 6_000].into(), values: vec![1.0; 6_000] };
+    let mut bytes = 0;
+    while bytes <= 2 * WAITING_BYTES_MAX {
+        journal.push(&node(), &large).unwrap().await.unwrap();
+        bytes = journal.depth().bytes;
+    }
+    assert_eq!(journal.depth().overflowed, 0);
 }

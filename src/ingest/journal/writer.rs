@@ -169,3 +169,39 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::*;
+    use crate::spool::WhenFull;
+
+    #[test]
+    fn nothing_is_answered_before_it_is_synced_nor_what_could_not_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_commands, queue) = sync_channel(1);
+        let spool = Spool::open(directory.path(), 1 << 20, WhenFull::Refuse).unwrap();
+        let mut writer = Writer::new(spool, queue, Arc::default());
+        let append = |writer: &mut Writer| {
+            let (done, is_done) = oneshot::channel();
+            writer.figures.waiting_bytes.fetch_add(1, Relaxed);
+            writer.carry_out(Command::Append { payload: vec![7], samples: 1, done });
+            is_done
+        };
+        let mut first = append(&mut writer);
+        // The name of its file cannot be synced.
+        std::fs::remove_dir_all(directory.path()).unwrap();
+        assert_eq!(first.try_recv(), Err(TryRecvError::Empty));
+        writer.sync();
+        assert_eq!(first.try_recv(), Err(TryRecvError::Closed));
+        assert_eq!(writer.figures.overflowed.load(Relaxed), 1);
+        std::fs::create_dir(directory.path()).unwrap();
+        let mut second = append(&mut writer);
+        assert_eq!(second.try_recv(), Err(TryRecvError::Empty));
+        writer.sync();
+        assert_eq!(second.try_recv(), Ok(()));
+    }
+}
