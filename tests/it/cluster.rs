@@ -16,24 +16,6 @@ fn node(url: &str) -> Hub {
     })
 }
 
-async fn subscriber(hub: &Hub, client_id: &str) -> Client {
-    let mut client = Client::open_as(hub, client_id, "admin").await;
-    client.subscribe(TOPIC).await;
-    client
-}
-
-/// The next message of the topic: its frame's metadata and payload.
-async fn heard(client: &mut Client) -> (u64, Value) {
-    let message = client.message().await;
-    assert_eq!(message.topic, TOPIC);
-    (message.offset, message.payload)
-}
-
-async fn publish(client: &mut Client, data: Value) -> (String, u64) {
-    let payload = client.publish(TOPIC, data).await;
-    (payload["epoch"].as_str().unwrap().to_owned(), payload["offset"].as_u64().unwrap())
-}
-
 async fn engine_is(hub: &Hub, status: &str) {
     until(&format!("engine is {status}"), async || {
         let report: Value = serde_json::from_str(&RawSocket::get(hub, "/api/health").await.body).unwrap();
@@ -48,7 +30,7 @@ async fn a_message_reaches_the_subscribers_of_all_nodes_once_and_as_the_same_fra
     let nodes = [node(&redis.url()), node(&redis.url()), node(&redis.url())];
     let mut clients = Vec::new();
     for (number, hub) in nodes.iter().enumerate() {
-        clients.push(subscriber(hub, &format!("c{number}")).await);
+        clients.push(Client::subscriber(hub, &format!("c{number}"), TOPIC).await);
     }
     for number in 1..=6u64 {
         let from = (number % 3) as usize;
@@ -72,14 +54,14 @@ async fn ten_thousand_messages_of_three_nodes_come_in_the_same_order_everywhere(
     let nodes = [node(&redis.url()), node(&redis.url()), node(&redis.url())];
     let (mut subscribers, mut readers, mut writers) = (Vec::new(), Vec::new(), Vec::new());
     for (number, hub) in nodes.iter().enumerate() {
-        subscribers.push(subscriber(hub, &format!("r{number}")).await);
+        subscribers.push(Client::subscriber(hub, &format!("r{number}"), TOPIC).await);
     }
     for ((number, hub), mut reader) in nodes.iter().enumerate().zip(subscribers) {
         let mut writer = Client::open_as(hub, &format!("w{number}"), "admin").await;
         readers.push(tokio::spawn(async move {
             let mut all = Vec::new();
             while (all.len() as u64) < EACH * 3 {
-                all.push(heard(&mut reader).await);
+                all.push(reader.heard(TOPIC).await);
             }
             all
         }));
@@ -119,31 +101,31 @@ async fn ten_thousand_messages_of_three_nodes_come_in_the_same_order_everywhere(
 async fn a_client_of_a_killed_node_goes_on_at_another() {
     let redis = Redis::start();
     let (mut first, second) = (node(&redis.url()), node(&redis.url()));
-    let mut reader = subscriber(&first, "reader").await;
+    let mut reader = Client::subscriber(&first, "reader", TOPIC).await;
     let mut writer = Client::open_as(&second, "writer", "admin").await;
     let mut epoch = String::new();
     for n in 1..=5u64 {
-        epoch = publish(&mut writer, json!(n)).await.0;
-        assert_eq!(heard(&mut reader).await, (n, json!(n)));
+        epoch = writer.place(TOPIC, json!(n)).await.0;
+        assert_eq!(reader.heard(TOPIC).await, (n, json!(n)));
     }
     first.process.kill();
     for n in 6..=9u64 {
-        publish(&mut writer, json!(n)).await;
+        writer.place(TOPIC, json!(n)).await;
     }
     let mut reader = Client::open_as(&second, "reader", "admin").await;
     let recover = json!({"topics": [{"topic": TOPIC, "recover": {"epoch": epoch, "offset": 5}}]});
     let answer = reader.ask("subscribe", recover).await;
     assert_eq!(answer["type"], "subscribed", "{answer}");
     assert!(answer.to_string().contains("\"recovered\":true"), "{answer}");
-    publish(&mut writer, json!(10)).await;
+    writer.place(TOPIC, json!(10)).await;
     for n in 6..=10u64 {
-        assert_eq!(heard(&mut reader).await, (n, json!(n)));
+        assert_eq!(reader.heard(TOPIC).await, (n, json!(n)));
     }
     first.start_again();
     let mut reader = Client::open_as(&first, "reader-2", "admin").await;
     let recover = json!({"topics": [{"topic": TOPIC, "recover": {"epoch": epoch, "offset": 8}}]});
     assert!(reader.ask("subscribe", recover).await.to_string().contains("\"recovered\":true"));
-    assert_eq!(heard(&mut reader).await, (9, json!(9)));
+    assert_eq!(reader.heard(TOPIC).await, (9, json!(9)));
 }
 
 #[tokio::test]
@@ -151,19 +133,19 @@ async fn after_a_broken_line_to_redis_nothing_is_missing() {
     let redis = Redis::start();
     let proxy = Proxy::before(redis.port());
     let (behind, beside) = (node(&format!("redis://127.0.0.1:{}", proxy.port())), node(&redis.url()));
-    let mut reader = subscriber(&behind, "reader").await;
+    let mut reader = Client::subscriber(&behind, "reader", TOPIC).await;
     let mut writer = Client::open_as(&beside, "writer", "admin").await;
     for n in 1..=30u64 {
         if n % 10 == 5 {
             proxy.set(Way::Reset);
         }
-        publish(&mut writer, json!(n)).await;
+        writer.place(TOPIC, json!(n)).await;
         if n % 10 == 7 {
             proxy.set(Way::Pass);
         }
     }
     for n in 1..=30u64 {
-        assert_eq!(heard(&mut reader).await, (n, json!(n)), "without another epoch");
+        assert_eq!(reader.heard(TOPIC).await, (n, json!(n)), "without another epoch");
     }
     assert!(behind.metric("infrawatch_engine_reconnects_total").await >= 1);
     assert_eq!(behind.metric("infrawatch_engine_outages_total").await, 0);
@@ -196,17 +178,18 @@ async fn outage(
     let nodes = [node(&redis.url()), node(&redis.url())];
     let mut watcher = Client::open_as(&nodes[0], "watcher", "admin").await;
     watcher.subscribe("system").await;
-    let mut clients = [subscriber(&nodes[0], "a").await, subscriber(&nodes[1], "b").await];
+    let mut clients =
+        [Client::subscriber(&nodes[0], "a", TOPIC).await, Client::subscriber(&nodes[1], "b", TOPIC).await];
     let mut places = HashSet::new();
-    let shared = publish(&mut clients[0], json!("shared")).await;
+    let shared = clients[0].place(TOPIC, json!("shared")).await;
     for client in &mut clients {
-        assert_eq!(heard(client).await.1, json!("shared"));
+        assert_eq!(client.heard(TOPIC).await.1, json!("shared"));
     }
     go(&mut redis);
     // One that meets the outage, before anybody knows.
-    let own = publish(&mut clients[0], json!("own")).await;
+    let own = clients[0].place(TOPIC, json!("own")).await;
     assert_ne!(own.0, shared.0, "continuity is not faked");
-    assert_eq!(heard(&mut clients[0]).await, (own.1, json!("own")));
+    assert_eq!(clients[0].heard(TOPIC).await, (own.1, json!("own")));
     let told = watcher.message().await;
     assert_eq!((&told.payload["event"], &told.payload["subsystem"]), (&json!("degraded"), &json!("engine")));
     engine_is(&nodes[0], "degraded").await;
@@ -214,12 +197,12 @@ async fn outage(
     come(&mut redis);
     engine_is(&nodes[0], "healthy").await;
     engine_is(&nodes[1], "healthy").await;
-    let back = publish(&mut clients[1], json!("back")).await;
+    let back = clients[1].place(TOPIC, json!("back")).await;
     assert_ne!(back.0, own.0);
     for client in &mut clients {
         let last = within("the message after the outage", async {
             loop {
-                let (offset, data) = heard(client).await;
+                let (offset, data) = client.heard(TOPIC).await;
                 if data == json!("back") {
                     break offset;
                 }
@@ -272,7 +255,7 @@ async fn the_newest_values_of_a_node_are_everywhere() {
 async fn what_is_answered_while_redis_hangs_is_delivered_where_the_answer_says() {
     let redis = Redis::start();
     let hub = node(&redis.url());
-    let mut client = subscriber(&hub, "client").await;
+    let mut client = Client::subscriber(&hub, "client", TOPIC).await;
     client.whole_batches = false;
     redis.pause();
     let mut asked = Vec::new();
@@ -286,7 +269,7 @@ async fn what_is_answered_while_redis_hangs_is_delivered_where_the_answer_says()
         answered.push(answer["payload"]["offset"].as_u64().unwrap());
     }
     for (n, offset) in answered.into_iter().enumerate() {
-        assert_eq!(heard(&mut client).await, (offset, json!(n)));
+        assert_eq!(client.heard(TOPIC).await, (offset, json!(n)));
     }
     engine_is(&hub, "degraded").await;
     redis.go_on();

@@ -19,23 +19,6 @@ fn node(redis: &str, postgres: &str) -> Hub {
     })
 }
 
-async fn subscriber(hub: &Hub, client_id: &str) -> Client {
-    let mut client = Client::open_as(hub, client_id, "admin").await;
-    client.subscribe(TOPIC).await;
-    client
-}
-
-async fn heard(client: &mut Client) -> (u64, Value) {
-    let message = client.message().await;
-    assert_eq!(message.topic, TOPIC);
-    (message.offset, message.payload)
-}
-
-async fn publish(client: &mut Client, data: Value) -> (String, u64) {
-    let payload = client.publish(TOPIC, data).await;
-    (payload["epoch"].as_str().unwrap().to_owned(), payload["offset"].as_u64().unwrap())
-}
-
 #[tokio::test]
 async fn messages_of_three_nodes_come_in_the_same_order_everywhere() {
     const EACH: u64 = 300;
@@ -43,7 +26,7 @@ async fn messages_of_three_nodes_come_in_the_same_order_everywhere() {
     let nodes: [Hub; 3] = std::array::from_fn(|_| node(&redis.url(), &postgres.url()));
     let (mut subscribers, mut tasks) = (Vec::new(), Vec::new());
     for (number, hub) in nodes.iter().enumerate() {
-        subscribers.push(subscriber(hub, &format!("r{number}")).await);
+        subscribers.push(Client::subscriber(hub, &format!("r{number}"), TOPIC).await);
     }
     for (number, hub) in nodes.iter().enumerate() {
         let mut writer = Client::open_as(hub, &format!("w{number}"), "admin").await;
@@ -67,7 +50,7 @@ async fn messages_of_three_nodes_come_in_the_same_order_everywhere() {
     for reader in &mut subscribers {
         let mut order = Vec::new();
         while (order.len() as u64) < EACH * 3 {
-            order.push(heard(reader).await);
+            order.push(reader.heard(TOPIC).await);
         }
         orders.push(order);
     }
@@ -88,13 +71,13 @@ async fn messages_of_three_nodes_come_in_the_same_order_everywhere() {
 async fn a_client_of_a_killed_node_goes_on_at_another_in_the_same_epoch() {
     let (redis, postgres) = (Redis::start(), Postgres::start());
     let [mut first, second]: [Hub; 2] = std::array::from_fn(|_| node(&redis.url(), &postgres.url()));
-    let mut reader = subscriber(&first, "reader").await;
+    let mut reader = Client::subscriber(&first, "reader", TOPIC).await;
     let mut writer = Client::open_as(&second, "writer", "admin").await;
-    let (epoch, _) = publish(&mut writer, json!(1)).await;
-    assert_eq!(heard(&mut reader).await, (1, json!(1)));
+    let (epoch, _) = writer.place(TOPIC, json!(1)).await;
+    assert_eq!(reader.heard(TOPIC).await, (1, json!(1)));
     first.process.kill();
     for n in 2..=4u64 {
-        assert_eq!(publish(&mut writer, json!(n)).await, (epoch.clone(), n));
+        assert_eq!(writer.place(TOPIC, json!(n)).await, (epoch.clone(), n));
     }
     let recover =
         |offset: u64| json!({"topics": [{"topic": TOPIC, "recover": {"epoch": epoch, "offset": offset}}]});
@@ -102,15 +85,15 @@ async fn a_client_of_a_killed_node_goes_on_at_another_in_the_same_epoch() {
     let answer = reader.ask("subscribe", recover(1)).await;
     assert!(answer.to_string().contains("\"recovered\":true"), "{answer}");
     for n in 2..=4u64 {
-        assert_eq!(heard(&mut reader).await, (n, json!(n)));
+        assert_eq!(reader.heard(TOPIC).await, (n, json!(n)));
     }
     first.start_again();
     let mut again = Client::open_as(&first, "reader-2", "admin").await;
     let answer = again.ask("subscribe", recover(3)).await;
     assert!(answer.to_string().contains("\"recovered\":true"), "{answer}");
-    assert_eq!(heard(&mut again).await, (4, json!(4)));
-    assert_eq!(publish(&mut again, json!(5)).await, (epoch.clone(), 5));
-    assert_eq!(heard(&mut reader).await, (5, json!(5)));
+    assert_eq!(again.heard(TOPIC).await, (4, json!(4)));
+    assert_eq!(again.place(TOPIC, json!(5)).await, (epoch.clone(), 5));
+    assert_eq!(reader.heard(TOPIC).await, (5, json!(5)));
 }
 
 /// The push is lost, as if the node had died behind its commit.
@@ -120,37 +103,38 @@ async fn what_was_committed_and_not_pushed_is_found_in_the_store() {
     let proxy = Proxy::before(redis.port());
     let silent = node(&format!("redis://127.0.0.1:{}", proxy.port()), &postgres.url());
     let other = node(&redis.url(), &postgres.url());
-    let mut reader = subscriber(&other, "reader").await;
-    let mut writer = subscriber(&silent, "writer").await;
-    let (epoch, _) = publish(&mut writer, json!(1)).await;
-    assert_eq!(heard(&mut reader).await, (1, json!(1)));
+    let mut reader = Client::subscriber(&other, "reader", TOPIC).await;
+    let mut writer = Client::subscriber(&silent, "writer", TOPIC).await;
+    let (epoch, _) = writer.place(TOPIC, json!(1)).await;
+    assert_eq!(reader.heard(TOPIC).await, (1, json!(1)));
     proxy.set(Way::Stall);
     for n in 2..=3u64 {
-        assert_eq!(publish(&mut writer, json!(n)).await, (epoch.clone(), n));
-        assert_eq!(heard(&mut reader).await, (n, json!(n)));
+        assert_eq!(writer.place(TOPIC, json!(n)).await, (epoch.clone(), n));
+        assert_eq!(reader.heard(TOPIC).await, (n, json!(n)));
     }
     let mut second_writer = Client::open_as(&other, "writer-2", "admin").await;
-    publish(&mut second_writer, json!(4)).await;
+    second_writer.place(TOPIC, json!(4)).await;
     for n in 1..=4u64 {
-        assert_eq!(heard(&mut writer).await, (n, json!(n)), "both ways");
+        assert_eq!(writer.heard(TOPIC).await, (n, json!(n)), "both ways");
     }
     proxy.set(Way::Pass);
-    publish(&mut second_writer, json!(5)).await;
-    assert_eq!(heard(&mut writer).await, (5, json!(5)));
+    second_writer.place(TOPIC, json!(5)).await;
+    assert_eq!(writer.heard(TOPIC).await, (5, json!(5)));
 }
 
 #[tokio::test]
 async fn topics_in_the_store_go_on_in_their_epoch_while_redis_is_gone() {
     let (mut redis, postgres) = (Redis::start(), Postgres::start());
     let nodes: [Hub; 2] = std::array::from_fn(|_| node(&redis.url(), &postgres.url()));
-    let mut clients = [subscriber(&nodes[0], "a").await, subscriber(&nodes[1], "b").await];
-    let (epoch, _) = publish(&mut clients[0], json!(1)).await;
+    let mut clients =
+        [Client::subscriber(&nodes[0], "a", TOPIC).await, Client::subscriber(&nodes[1], "b", TOPIC).await];
+    let (epoch, _) = clients[0].place(TOPIC, json!(1)).await;
     redis.kill();
     for n in 2..=5u64 {
         let from = (n % 2) as usize;
-        assert_eq!(publish(&mut clients[from], json!(n)).await, (epoch.clone(), n));
+        assert_eq!(clients[from].place(TOPIC, json!(n)).await, (epoch.clone(), n));
     }
-    let mut late = subscriber(&nodes[0], "late").await;
+    let mut late = Client::subscriber(&nodes[0], "late", TOPIC).await;
     redis.resume();
     until("both nodes are back", async || {
         let up =
@@ -158,16 +142,16 @@ async fn topics_in_the_store_go_on_in_their_epoch_while_redis_is_gone() {
         (up == [1, 1]).then_some(())
     })
     .await;
-    assert_eq!(publish(&mut clients[1], json!(6)).await, (epoch.clone(), 6));
+    assert_eq!(clients[1].place(TOPIC, json!(6)).await, (epoch.clone(), 6));
     for client in &mut clients {
         for n in 1..=6u64 {
-            assert_eq!(heard(client).await, (n, json!(n)));
+            assert_eq!(client.heard(TOPIC).await, (n, json!(n)));
         }
     }
     // It came between two messages that its node heard of, maybe late.
-    let mut heard_late = vec![heard(&mut late).await.0];
+    let mut heard_late = vec![late.heard(TOPIC).await.0];
     while heard_late.last() != Some(&6) {
-        heard_late.push(heard(&mut late).await.0);
+        heard_late.push(late.heard(TOPIC).await.0);
     }
     assert!(heard_late.is_sorted_by(|one, next| one + 1 == *next), "{heard_late:?}");
 }
@@ -176,9 +160,10 @@ async fn topics_in_the_store_go_on_in_their_epoch_while_redis_is_gone() {
 async fn while_the_store_is_gone_nothing_is_acknowledged_and_afterwards_no_place_is_given_twice() {
     let (redis, mut postgres) = (Redis::start(), Postgres::start());
     let nodes: [Hub; 2] = std::array::from_fn(|_| node(&redis.url(), &postgres.url()));
-    let mut clients = [subscriber(&nodes[0], "a").await, subscriber(&nodes[1], "b").await];
-    let (epoch, _) = publish(&mut clients[0], json!(1)).await;
-    assert_eq!(heard(&mut clients[1]).await, (1, json!(1)));
+    let mut clients =
+        [Client::subscriber(&nodes[0], "a", TOPIC).await, Client::subscriber(&nodes[1], "b", TOPIC).await];
+    let (epoch, _) = clients[0].place(TOPIC, json!(1)).await;
+    assert_eq!(clients[1].heard(TOPIC).await, (1, json!(1)));
     postgres.kill();
     let answer = clients[0].ask("publish", json!({"topic": TOPIC, "data": "lost"})).await;
     assert_eq!(answer["payload"]["code"], "store_unavailable", "{answer}");
@@ -191,9 +176,9 @@ async fn while_the_store_is_gone_nothing_is_acknowledged_and_afterwards_no_place
         .await;
         assert_eq!((&at["payload"]["epoch"], &at["payload"]["offset"]), (&json!(epoch), &json!(next)));
     }
-    assert_eq!(heard(&mut clients[0]).await.0, 1);
+    assert_eq!(clients[0].heard(TOPIC).await.0, 1);
     for client in &mut clients {
-        assert_eq!(heard(client).await, (2, json!("back")));
-        assert_eq!(heard(client).await, (3, json!("back")));
+        assert_eq!(client.heard(TOPIC).await, (2, json!("back")));
+        assert_eq!(client.heard(TOPIC).await, (3, json!("back")));
     }
 }

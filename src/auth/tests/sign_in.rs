@@ -1,3 +1,10 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use futures_util::FutureExt;
+use rusqlite::Connection;
+
 use crate::auth::*;
 use crate::store::{Store, StoreOptions};
 
@@ -148,4 +155,25 @@ async fn a_store_that_fails_is_no_way_in() {
     f.store.close().await;
     let error = f.auth.login("alice", PASSWORD, NOW_MS).await.unwrap_err();
     assert_eq!(error.code(), Code::StoreUnavailable);
+}
+
+#[tokio::test]
+async fn others_are_told_of_what_is_taken_back_when_they_can_read_it() {
+    let f = fixture().await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let counts = told.clone();
+    f.auth.tell(Box::new(move || drop(counts.fetch_add(1, Relaxed))));
+    let new =
+        NewToken { subject: "alice".into(), role: Role::Viewer, node: None, topics: None, ttl_ms: 1_000 };
+    let (_, claims) = f.auth.issue(new, NOW_MS).unwrap();
+    let lock = Connection::open(f.directory.path().join("infrawatch.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut one = pin!(f.auth.revoke(&claims, NOW_MS));
+    let mut all = pin!(f.auth.revoke_subject("alice", NOW_MS));
+    assert!(one.as_mut().now_or_never().is_none() && all.as_mut().now_or_never().is_none());
+    assert_eq!(told.load(Relaxed), 0, "it is not in the store");
+    drop(lock);
+    one.await.unwrap();
+    all.await.unwrap();
+    assert_eq!(told.load(Relaxed), 2);
 }

@@ -27,6 +27,20 @@ fn who_comes_back_in_time_never_left() {
 }
 
 #[test]
+fn who_came_last_is_shown_whatever_clock_another_node_has() {
+    let (mut here, mut there) = (Membership::default(), Membership::default());
+    for room in [&mut here, &mut there] {
+        room.set_other(&"ahead".into(), member(1, Some(1)), 1_000);
+    }
+    assert_eq!(here.join(member(1, Some(2)), seated(1), 500).0, Joined::Changed);
+    let (own, at_ms) = here.own_of("1").map(|(member, at_ms)| (member.clone(), at_ms)).unwrap();
+    there.set_other(&"here".into(), own, at_ms);
+    for room in [&here, &there] {
+        assert_eq!(shown(room)["1"].as_deref(), Some("2"));
+    }
+}
+
+#[test]
 fn answers_list_no_more_than_they_may() {
     let mut room = Membership::default();
     for id in 0..5 {

@@ -1,11 +1,15 @@
 //! The fault scenarios of what hub nodes stand on: each is enabled on one of two nodes, and what it promises is looked at.
 
 use std::collections::HashSet;
+use std::path::Path;
 
+use infrawatch::auth::{KEY_FILE, Tokens};
 use infrawatch::clock::system_unix_ms;
+use infrawatch::ownership::Unit;
 use infrawatch::store::{Place, SampleQuery};
 use infrawatch_servers::{Postgres, Redis};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::time::{Duration, Instant};
 
 use crate::hub::{Client, Inside, until};
@@ -20,10 +24,12 @@ struct Scene {
     here: Inside,
     there: Inside,
     _servers: (Redis, Postgres),
+    _keys: TempDir,
 }
 
-fn node(name: &str, redis: &Redis, postgres: &Postgres) -> Inside {
+fn node(name: &str, (redis, postgres): &(Redis, Postgres), keys: &Path) -> Inside {
     Inside::with(|options| {
+        options.signing_key = Some(keys.join(KEY_FILE));
         options.redis_url = Some(redis.url());
         options.store = Some(Place::postgres(&postgres.url()).unwrap());
         options.settings.sampler.enabled = false;
@@ -35,8 +41,11 @@ fn node(name: &str, redis: &Redis, postgres: &Postgres) -> Inside {
 impl Scene {
     fn start() -> Self {
         let servers = (Redis::start(), Postgres::start());
-        let (here, there) = (node("here", &servers.0, &servers.1), node("there", &servers.0, &servers.1));
-        Self { here, there, _servers: servers }
+        let keys = tempfile::tempdir().unwrap();
+        drop(Tokens::open(keys.path()).unwrap());
+        let node = |name| node(name, &servers, keys.path());
+        let (here, there) = (node("here"), node("there"));
+        Self { here, there, _servers: servers, _keys: keys }
     }
 }
 
@@ -48,12 +57,6 @@ async fn enable(hub: &Inside, name: &str) {
 async fn disable(hub: &Inside, name: &str) {
     let (status, _, run) = hub.post("/api/sim/disable", &json!({ "name": name })).await;
     assert_eq!((status, &run["ended_by"]), (200, &json!("disabled")), "{run}");
-}
-
-/// The place of a message.
-async fn publish(client: &mut Client, topic: &str, data: Value) -> (String, u64) {
-    let payload = client.publish(topic, data).await;
-    (payload["epoch"].as_str().unwrap().to_owned(), payload["offset"].as_u64().unwrap())
 }
 
 /// Reads until this message of the topic comes; its offset.
@@ -89,7 +92,7 @@ async fn without_redis(name: &str) {
         client.subscribe(KEPT).await;
     }
     let mut places = HashSet::new();
-    let shared = publish(&mut here, LIVE, json!("shared")).await;
+    let shared = here.place(LIVE, json!("shared")).await;
     assert_eq!(hears(&mut there, LIVE, &json!("shared")).await, shared.1);
     assert!(places.insert(shared.clone()));
 
@@ -97,23 +100,23 @@ async fn without_redis(name: &str) {
     is_told(&mut watcher, "degraded").await;
     let (_, _, report) = scene.here.get("/api/health").await;
     assert_eq!(report["checks"]["store"]["status"], "healthy", "{report}");
-    let own = publish(&mut here, LIVE, json!("own")).await;
+    let own = here.place(LIVE, json!("own")).await;
     assert_ne!(own.0, shared.0, "continuity is not faked");
     assert_eq!(hears(&mut here, LIVE, &json!("own")).await, own.1);
     assert!(places.insert(own));
-    let meanwhile = publish(&mut there, LIVE, json!("meanwhile")).await;
+    let meanwhile = there.place(LIVE, json!("meanwhile")).await;
     assert_eq!(meanwhile.0, shared.0, "the other node goes on as before");
     assert!(places.insert(meanwhile));
     // Kept ones go on both ways: the store has them.
-    let from_there = publish(&mut there, KEPT, json!("from there")).await;
+    let from_there = there.place(KEPT, json!("from there")).await;
     assert_eq!(hears(&mut here, KEPT, &json!("from there")).await, from_there.1);
-    let from_here = publish(&mut here, KEPT, json!("from here")).await;
+    let from_here = here.place(KEPT, json!("from here")).await;
     assert_eq!(hears(&mut there, KEPT, &json!("from here")).await, from_here.1);
     assert_eq!((from_here.0, from_here.1), (from_there.0, from_there.1 + 1));
 
     disable(&scene.here, name).await;
     is_told(&mut watcher, "recovered").await;
-    let back = publish(&mut there, LIVE, json!("back")).await;
+    let back = there.place(LIVE, json!("back")).await;
     assert_eq!(hears(&mut here, LIVE, &json!("back")).await, back.1);
     assert!(places.insert(back), "no place is given twice");
 }
@@ -126,6 +129,24 @@ async fn without_redis_each_node_goes_on_alone_and_comes_back() {
 #[tokio::test]
 async fn a_node_that_is_cut_off_goes_on_alone_and_comes_back() {
     without_redis("partition").await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_cut_off_does_not_reach_the_owner_of_alerts_either() {
+    let scene = Scene::start();
+    let other = until("one node has another answer", async || {
+        let owner = |hub: &Inside| hub.state.services.ownership.owner(Unit::Alerts);
+        [&scene.here, &scene.there].into_iter().find(|hub| owner(hub).is_some())
+    })
+    .await;
+    let answers = async || (other.get("/api/v1/rules").await.0 == 200).then_some(());
+    until("the owner answers", answers).await;
+    enable(other, "partition").await;
+    let (status, retry_after_s, problem) = other.get("/api/v1/rules").await;
+    assert_eq!((status, &problem["code"]), (503, &json!("no_owner")), "{problem}");
+    assert!(retry_after_s.is_some());
+    disable(other, "partition").await;
+    until("the owner answers again", answers).await;
 }
 
 async fn stored(hub: &Inside, since_ms: u64) -> usize {
@@ -145,7 +166,7 @@ async fn without_postgresql_samples_are_kept_the_rest_is_refused_and_the_hub_com
     let scene = Scene::start();
     let mut client = scene.here.client("here").await;
     let begun_ms = system_unix_ms() - 300_000;
-    let before = publish(&mut client, KEPT, json!("before")).await;
+    let before = client.place(KEPT, json!("before")).await;
     enable(&scene.here, "postgres_gone").await;
     for n in 0..60 {
         let frame =

@@ -133,6 +133,26 @@ impl Client {
         self.request("publish", json!({ "topic": topic, "data": data }), "published").await
     }
 
+    /// An admin that is subscribed to a topic.
+    pub(crate) async fn subscriber(hub: &Hub, client_id: &str, topic: &str) -> Self {
+        let mut client = Self::open_as(hub, client_id, "admin").await;
+        client.subscribe(topic).await;
+        client
+    }
+
+    /// Publishes to a topic; the place that it was given.
+    pub(crate) async fn place(&mut self, topic: &str, data: Value) -> (String, u64) {
+        let payload = self.publish(topic, data).await;
+        (payload["epoch"].as_str().unwrap().to_owned(), payload["offset"].as_u64().unwrap())
+    }
+
+    /// The next message, which is of that topic: its offset and payload.
+    pub(crate) async fn heard(&mut self, topic: &str) -> (u64, Value) {
+        let message = self.message().await;
+        assert_eq!(message.topic, topic);
+        (message.offset, message.payload)
+    }
+
     /// The answer to a request that was sent.
     pub(crate) async fn answer_to(&mut self, id: &str) -> Value {
         self.first(&format!("the answer to {id}"), |frame| frame["metadata"]["reply_to"] == *id).await
