@@ -5,6 +5,7 @@
 
 mod agent;
 mod memory;
+mod outcome;
 mod poster;
 mod sender;
 mod stage;
@@ -21,8 +22,9 @@ use tokio::time::{Instant, interval, sleep};
 use crate::hub::{Hub, until};
 use agent::{Agent, GAP_MS, longest_gap};
 use memory::watch;
+use outcome::Outcome;
 use poster::post;
-use sender::{SAMPLES, Sender, Tally};
+use sender::{SAMPLES, Sender};
 use stage::{Phase, Stage};
 use stored::Stored;
 
@@ -114,11 +116,7 @@ async fn sustained(hub: &Hub, stage: &Stage) -> u64 {
     let (begun, before) = (Instant::now(), stage.durable.load(Ordering::Relaxed));
     sleep(SUSTAINED).await;
     let durable = stage.durable.load(Ordering::Relaxed) - before;
-    assert!(
-        durable > 0,
-        "nothing is durable: {} samples taken",
-        hub.metric("infrawatch_samples_accepted_total").await
-    );
+    assert!(durable > 0, "{} samples were taken", hub.metric("infrawatch_samples_accepted_total").await);
     durable * 1_000 / begun.elapsed().as_millis() as u64
 }
 
@@ -129,12 +127,6 @@ async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
         assert!(begun.elapsed() < DELIVERED_WITHIN, "{what}: not within {DELIVERED_WITHIN:?}");
         sleep(Duration::from_millis(100)).await;
     }
-}
-
-fn tally(senders: &[Sender<'_>], phase: Phase) -> Tally {
-    let mut all = Tally::default();
-    senders.iter().for_each(|sender| all.add(&sender.tallies[phase as usize]));
-    all
 }
 
 #[tokio::test]
@@ -158,52 +150,21 @@ async fn memory_is_level_and_nothing_acknowledged_is_lost_under_five_times_the_l
     agent.kill();
 
     let there = Stored::connect(&postgres.url()).await.all().await;
-    let (mut durable, mut lost) = (0, Vec::new());
-    for sender in &senders {
-        let stored = &there[&sender.node];
-        durable += sender.ledger.count();
-        let is_lost = |n: &u64| sender.ledger.has(*n) && !stored.contains(&(begun_ms + n));
-        lost.extend((0..sender.ledger.len()).filter(is_lost).map(|n| (&sender.node, n)));
-    }
-    let stored: usize = there.values().map(|moments| moments.len()).sum();
-    let (overload, stopped, after) =
-        (tally(&senders, Phase::Overload), tally(&senders, Phase::Stopped), tally(&senders, Phase::Over));
-    let [_, in_overload, while_stopped, _] = memory;
-    let Course { sustained_hz, journal_bytes, stopped_for, delivered_after, agent_after } = course;
-    let hz = |count: u64| count / phase.as_secs();
+    let outcome = Outcome::of(&senders, &there, begun_ms, memory);
     eprintln!(
-        "sustained: {sustained_hz} frames/s of {SAMPLES} samples\n\
-         PostgreSQL at work for {phase:?}: {}/s due, {}/s sent, {}/s durable; {overload:?}; memory {in_overload}\n\
-         PostgreSQL stopped for {stopped_for:?}: {}/s sent, {}/s durable; {stopped:?}; memory {while_stopped}; journal {journal_bytes} bytes\n\
-         after it: {after:?}; journal empty after {delivered_after:?}, the agent's spool after {agent_after:?}\n\
-         {durable} frames durable, {} lost, {stored} there; posted: {statuses:?}; memory {} MiB at start, {} MiB in the end",
-        hz(overload.sent + overload.held_back),
-        hz(overload.sent),
-        hz(overload.durable),
-        stopped.sent / stopped_for.as_secs(),
-        stopped.durable / stopped_for.as_secs(),
-        lost.len(),
+        "{} frames/s of {SAMPLES} samples sustained; {phase:?} of overload, {:?} with PostgreSQL stopped\n{outcome}\n\
+         journal {} KiB, empty after {:?}, the agent's spool after {:?}; posted: {statuses:?}; memory {} MiB at start, {} MiB in the end",
+        course.sustained_hz,
+        course.stopped_for,
+        course.journal_bytes >> 10,
+        course.delivered_after,
+        course.agent_after,
         memory_at_start >> 20,
         hub.resident_bytes() >> 20,
     );
-    assert!(
-        lost.is_empty(),
-        "{} of {durable} acknowledged frames are lost: {:?}",
-        lost.len(),
-        &lost[..10.min(lost.len())]
-    );
+    outcome.check();
     let lost: Vec<_> = posted.iter().filter(|at_ms| !there[poster::NODE].contains(at_ms)).collect();
-    assert!(lost.is_empty(), "{} of {} posted and acknowledged are lost", lost.len(), posted.len());
-    assert!(in_overload.is_level(), "PostgreSQL at work: {in_overload}");
-    assert!(while_stopped.is_level(), "PostgreSQL stopped: {while_stopped}");
-    assert!(overload.durable > 0 && overload.refused_in_all() + overload.held_back > 0, "{overload:?}");
-    assert!(stopped.durable > 0, "what is in the journal is durable: {stopped:?}");
-    assert!(
-        stopped.refused.contains_key("not durable"),
-        "what the full journal does not take is refused: {stopped:?}"
-    );
-    assert!(stopped.flows > 0 && posted.len() > 10, "{stopped:?} {statuses:?}");
-    assert!(hub.metric(REFUSED).await > 0);
+    assert!(lost.is_empty() && posted.len() > 10, "{} of {} posted ones are lost", lost.len(), posted.len());
     assert_eq!(hub.metric("infrawatch_samples_spilled_total{outcome=\"lost\"}").await, 0);
 }
 

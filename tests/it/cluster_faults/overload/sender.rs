@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -45,8 +46,9 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn refused_in_all(&self) -> u64 {
-        self.refused.values().sum()
+    /// Whether not all of it was taken.
+    pub(super) fn is_turned_away(&self) -> bool {
+        self.held_back > 0 || !self.refused.is_empty()
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -57,6 +59,17 @@ impl Tally {
         for (code, count) in &other.refused {
             *self.refused.entry(code.clone()).or_default() += count;
         }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, held_back, durable, refused, flows } = self;
+        let due = sent + held_back;
+        write!(
+            to,
+            "{due} frames due, {sent} sent, {durable} durable, refused {refused:?}, {flows} times flow"
+        )
     }
 }
 
@@ -79,7 +92,7 @@ impl Ledger {
     }
 
     /// Above every number that it has.
-    pub(super) fn len(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         64 * self.0.len() as u64
     }
 
