@@ -15,7 +15,7 @@ pub(super) struct Master {
 }
 
 /// Each server once. `ranges` have first and last slot, the server that has them, and those that stand by.
-pub(super) fn masters(ranges: Vec<Vec<Value>>) -> Vec<Master> {
+pub(super) fn masters(ranges: &[Vec<Value>]) -> Vec<Master> {
     let mut found: Vec<Master> = Vec::new();
     for master in ranges.iter().filter_map(|range| master(range)) {
         if found.iter().all(|known| known.address != master.address) {
@@ -51,6 +51,6 @@ mod tests {
             vec![Value::Nil],
         ];
         let master = |port: u16, slots| Master { address: format!("10.0.0.1:{port}"), slots };
-        assert_eq!(masters(told), [master(7_000, (0, 99)), master(7_001, (100, 16_000))]);
+        assert_eq!(masters(&told), [master(7_000, (0, 99)), master(7_001, (100, 16_000))]);
     }
 }

@@ -123,7 +123,8 @@ impl Redis {
         }
         let mut asked = cmd("CLUSTER");
         asked.arg("SLOTS");
-        self.on_a_line(async |connection| asked.query_async(connection).await).await.map(masters)
+        let ranges: Vec<_> = self.on_a_line(async |connection| asked.query_async(connection).await).await?;
+        Ok(masters(&ranges))
     }
 
     /// Each of its servers by itself: those of a cluster with their addresses.
