@@ -359,6 +359,8 @@ impl Hub {
             // Before its connections are closed, which it would take for a fault.
             state.load_tests.drain().await;
             draining::drain_connections(&state).await;
+            // With the threads that are about to end goes what connects them to Redis.
+            state.services.rooms.end().await;
             handle.stop(false).await;
             if !serving.is_finished() {
                 drop(serving.await);
@@ -377,7 +379,6 @@ impl Hub {
             }
             Err(_elapsed) => tracing::warn!(limit_ms = limit.as_millis(), "not drained in time"),
         }
-        state.services.rooms.end().await;
         sessions::write(&state).await;
         owning::leave(&state).await;
         state.store.close().await;

@@ -9,6 +9,8 @@ const LOOK_MS_MAX: u64 = 5_000;
 #[derive(Debug)]
 struct Peer {
     until_ms: u64,
+    /// It said so: what it says after that makes it believed no longer.
+    ends: bool,
     members: usize,
 }
 
@@ -23,14 +25,17 @@ pub(super) struct Peers {
 impl Peers {
     /// A node is believed until then at least.
     pub(super) fn believe(&mut self, instance: &Arc<str>, until_ms: u64) {
-        let peer = self.known.entry(instance.clone()).or_insert(Peer { until_ms, members: 0 });
-        peer.until_ms = peer.until_ms.max(until_ms);
+        let peer = self.known.entry(instance.clone()).or_insert(Peer { until_ms, ends: false, members: 0 });
+        if !peer.ends {
+            peer.until_ms = peer.until_ms.max(until_ms);
+        }
     }
 
     /// A node that is known ends, and is believed no longer than until then.
     pub(super) fn end(&mut self, instance: &str, until_ms: u64) {
         if let Some(peer) = self.known.get_mut(instance) {
             peer.until_ms = peer.until_ms.min(until_ms);
+            peer.ends = true;
         }
     }
 
@@ -103,6 +108,7 @@ mod tests {
         peers.forget("other");
         peers.end("one", 3_500);
         peers.end("nobody", 9_000);
+        peers.believe(&one, 9_000);
         assert_eq!((peers.look(3_499), peers.look(3_500)), (vec![], vec![one]));
         peers.forget("one");
         assert_eq!((peers.members(), peers.look(9_999).len()), (0, 0));

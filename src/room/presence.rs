@@ -381,6 +381,7 @@ impl Presence {
         }
         let times = Times { believed_ms: grace_ms, ..self.times() };
         self.refresh(rooms, &mut told, times).await?;
+        told.refreshed_ms = Some(u64::MAX);
         let from = self.0.instance.to_string();
         let word = Word { from, ends_in_ms: Some(grace_ms), ..Word::default() }.text();
         let others = self.peers().instances();

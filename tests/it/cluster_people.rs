@@ -41,14 +41,18 @@ impl Cluster {
     }
 
     fn node(&self, name: &str, receiver: Option<&Receiver>) -> Hub {
-        let (redis, postgres, key) =
-            (self.redis.url(), self.postgres.url(), self.key().display().to_string());
+        self.node_at(&self.redis.url(), PRESENCE_TTL_MS, name, receiver)
+    }
+
+    /// One that comes to Redis by that way, and whose members are believed for so long.
+    fn node_at(&self, redis: &str, ttl_ms: u64, name: &str, receiver: Option<&Receiver>) -> Hub {
+        let (postgres, key) = (self.postgres.url(), self.key().display().to_string());
         let arguments =
-            ["--redis-url", &redis, "--postgres-url", &postgres, "--limits", "off", "--signing-key", &key];
+            ["--redis-url", redis, "--postgres-url", &postgres, "--limits", "off", "--signing-key", &key];
         Hub::with_arguments(&arguments, |settings| {
             settings.engine.probe_ms = 500;
             settings.engine.call_ms_max = 500;
-            settings.room.presence_ttl_ms = PRESENCE_TTL_MS;
+            settings.room.presence_ttl_ms = ttl_ms;
             settings.room.grace_ms = 200;
             settings.ingest.node_ttl_ms = 8_000;
             settings.sampler.node = name.to_owned();

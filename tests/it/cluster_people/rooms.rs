@@ -1,11 +1,15 @@
 //! Rooms over several hub nodes.
 
+use infrawatch_servers::{Proxy, Way};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::Cluster;
 use crate::hub::{Client, RawSocket, until};
 use crate::webhooks::Receiver;
+
+/// Nobody waits in a test until what is believed for so long is over.
+const LONG_TTL_MS: u64 = 60_000;
 
 async fn join(client: &mut Client, room: &str) -> Vec<String> {
     ids(&client.request("join_room", json!({ "room": room }), "room_joined").await)
@@ -139,11 +143,13 @@ async fn a_node_that_stood_still_is_out_and_comes_back() {
 #[tokio::test]
 async fn while_redis_is_gone_a_node_shows_its_own_members_and_all_when_it_is_back() {
     let mut cluster = Cluster::start();
-    let [one, two] = ["one", "two"].map(|name| cluster.node(name, None));
+    let mut receiver = Receiver::start(&[]).await;
+    let [one, two] = ["one", "two"].map(|name| cluster.node(name, Some(&receiver)));
     let mut ann = cluster.client(&one, "ann").await;
     let mut bob = cluster.client(&two, "bob").await;
     let mut eve = cluster.client(&two, "eve").await;
     join(&mut ann, "ops").await;
+    assert_eq!(receiver.events(1).await, ["room_occupied"]);
     sees(&mut bob, "ops", &["ann"]).await;
     join(&mut bob, "ops").await;
     join(&mut eve, "ops").await;
@@ -157,12 +163,43 @@ async fn while_redis_is_gone_a_node_shows_its_own_members_and_all_when_it_is_bac
     assert_eq!(told(&mut ann).await, came("bob", 2));
     sees(&mut bob, "ops", &["ann", "bob"]).await;
     sees(&mut ann, "ops", &["ann", "bob"]).await;
+    for client in [&mut ann, &mut bob] {
+        client.request("leave_room", json!({ "room": "ops" }), "room_left").await;
+    }
+    assert_eq!(receiver.events(1).await, ["room_vacated"], "that somebody is in is not told again");
+}
+
+/// Its line was lost for a moment, as the word that somebody went was.
+#[tokio::test]
+async fn who_went_while_a_node_could_not_hear_is_out_there_too() {
+    let cluster = Cluster::start();
+    let proxy = Proxy::before(cluster.redis.port());
+    let behind = format!("redis://127.0.0.1:{}", proxy.port());
+    let one = cluster.node_at(&behind, LONG_TTL_MS, "one", None);
+    let url = cluster.redis.url();
+    let [two, three] = ["two", "three"].map(|name| cluster.node_at(&url, LONG_TTL_MS, name, None));
+    let mut ann = cluster.client(&one, "ann").await;
+    let mut eve = cluster.client(&two, "eve").await;
+    let mut bob = cluster.client(&three, "bob").await;
+    join(&mut eve, "ops").await;
+    sees(&mut ann, "ops", &["eve"]).await;
+    join(&mut ann, "ops").await;
+    assert_eq!(told(&mut eve).await, came("ann", 2));
+    sees(&mut bob, "ops", &["ann", "eve"]).await;
+    proxy.set(Way::Reset);
+    eve.request("leave_room", json!({ "room": "ops" }), "room_left").await;
+    // The word is out.
+    sees(&mut bob, "ops", &["ann"]).await;
+    proxy.set(Way::Pass);
+    assert_eq!(told(&mut ann).await, went("eve", 1));
+    sees(&mut ann, "ops", &["ann"]).await;
 }
 
 #[tokio::test]
 async fn who_was_at_a_node_that_stops_leaves_after_the_grace() {
     let cluster = Cluster::start();
-    let [one, two] = ["one", "two"].map(|name| cluster.node(name, None));
+    let url = cluster.redis.url();
+    let [one, two] = ["one", "two"].map(|name| cluster.node_at(&url, LONG_TTL_MS, name, None));
     let mut ann = cluster.client(&one, "ann").await;
     let mut bob = cluster.client(&two, "bob").await;
     join(&mut bob, "ops").await;
