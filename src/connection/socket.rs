@@ -316,6 +316,8 @@ impl Socket {
             Some(inbound) => self.inbound_bytes.set(self.inbound_bytes.get() - inbound.bytes()),
             None => {
                 *self.inbound.borrow_mut() = VecDeque::new();
+                // What came behind them, a pong perhaps, is read only now.
+                self.awaits_pong.set(false);
                 self.wake();
             }
         }

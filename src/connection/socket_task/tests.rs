@@ -323,6 +323,13 @@ async fn who_sends_is_there_though_the_pong_stands_behind_what_it_sent() {
         client.write_all(&masked("half of it")[..8]).await.unwrap();
         assert_eq!(owner.ended().await, []);
         assert!(!socket.awaits_pong.get(), "something came");
+        socket.push_inbound(Inbound::Text("waits".into()));
+        socket.awaits_pong.set(true);
+        assert!(socket.take_inbound().is_some() && socket.awaits_pong.get());
+        assert!(
+            socket.take_inbound().is_none() && !socket.awaits_pong.get(),
+            "what is behind it is read now"
+        );
     })
     .await;
 }

@@ -31,15 +31,20 @@ impl Agent {
 
     /// Bytes of its spool.
     pub(super) fn spooled(&self) -> u64 {
-        let entries = |place: &Path| fs::read_dir(place).into_iter().flatten().map_while(Result::ok);
-        let files = entries(&self.spool).flat_map(|node| entries(&node.path()));
-        files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
+        let nodes = fs::read_dir(&self.spool).into_iter().flatten().map_while(Result::ok);
+        nodes.map(|node| bytes_in(&node.path())).sum()
     }
 
     /// Ends it: what it has not sent by then stays in its spool.
     pub(super) fn kill(mut self) {
         self.process.kill();
     }
+}
+
+/// Bytes of the files of a directory.
+pub(super) fn bytes_in(directory: &Path) -> u64 {
+    let files = fs::read_dir(directory).into_iter().flatten().map_while(Result::ok);
+    files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
 }
 
 /// The longest time between two moments.

@@ -282,6 +282,7 @@ impl<'a> Sender<'a> {
             self.stage.durable.fetch_add(1, Ordering::Relaxed);
             self.ledger.note(number.parse().unwrap());
         } else {
+            self.stage.refused.fetch_add(u64::from(said.payload.code.is_none()), Ordering::Relaxed);
             let code = said.payload.code.map_or_else(|| "not durable".to_owned(), Cow::into_owned);
             *tally.refused.entry(code).or_default() += 1;
         }

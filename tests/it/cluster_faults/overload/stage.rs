@@ -28,6 +28,8 @@ pub(super) struct Stage {
     pub(super) rate_mhz: AtomicU64,
     /// Frames that all senders were told are durable.
     pub(super) durable: AtomicU64,
+    /// Frames that were taken, and found no place in the store or its journal.
+    pub(super) refused: AtomicU64,
 }
 
 impl Stage {
