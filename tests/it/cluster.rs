@@ -157,16 +157,16 @@ async fn a_line_that_was_forgotten_on_its_way_is_made_again() {
     let redis = Redis::start();
     let proxy = Proxy::before(redis.port());
     let (behind, beside) = (node(&format!("redis://127.0.0.1:{}", proxy.port())), node(&redis.url()));
-    let mut reader = subscriber(&behind, "reader").await;
+    let mut reader = Client::subscriber(&behind, "reader", TOPIC).await;
     let mut writer = Client::open_as(&beside, "writer", "admin").await;
-    publish(&mut writer, json!(1)).await;
-    assert_eq!(heard(&mut reader).await, (1, json!(1)));
+    writer.place(TOPIC, json!(1)).await;
+    assert_eq!(reader.heard(TOPIC).await, (1, json!(1)));
     proxy.forget();
-    publish(&mut writer, json!(2)).await;
-    assert_eq!(heard(&mut reader).await.1, 2);
+    writer.place(TOPIC, json!(2)).await;
+    assert_eq!(reader.heard(TOPIC).await.1, 2);
     engine_is(&behind, "healthy").await;
-    publish(&mut writer, json!(3)).await;
-    assert_eq!(heard(&mut reader).await.1, 3);
+    writer.place(TOPIC, json!(3)).await;
+    assert_eq!(reader.heard(TOPIC).await.1, 3);
 }
 
 /// Redis goes and comes back; meanwhile and afterwards all goes on, and no place is given twice. The epochs before and after.
