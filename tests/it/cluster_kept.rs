@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use infrawatch_servers::{Postgres, Proxy, Redis, Way};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::hub::{Client, Hub, until};
 

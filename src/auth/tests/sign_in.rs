@@ -162,7 +162,7 @@ async fn others_are_told_of_what_is_taken_back_when_they_can_read_it() {
     let f = fixture().await;
     let told = Arc::new(AtomicUsize::new(0));
     let counts = told.clone();
-    f.auth.tell(Box::new(move || drop(counts.fetch_add(1, Relaxed))));
+    f.auth.tell(Box::new(move || _ = counts.fetch_add(1, Relaxed)));
     let new =
         NewToken { subject: "alice".into(), role: Role::Viewer, node: None, topics: None, ttl_ms: 1_000 };
     let (_, claims) = f.auth.issue(new, NOW_MS).unwrap();
