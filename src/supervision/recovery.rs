@@ -144,10 +144,11 @@ impl<A: Restart> Supervisor<A> {
     /// Drops the actor, outside any unwind, then tells who has to know.
     pub(super) fn end(&mut self, end: End, reason: &str) -> Step {
         let Some(core) = self.place.as_ref().map(|place| place.core().clone()) else { return Step::End };
-        self.dispose();
         if end == End::GivenUp {
+            // Who waits for it is answered when it is dropped, and may ask how often that happened.
             core.kind().count_given_up();
         }
+        self.dispose();
         if end != End::Finished
             && let Some(tell) = self.on_give_up.take()
             && let Err(crash) = guarded(&core, tell)

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use infrawatch_servers::{Postgres, RedisCluster};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::hub::{Client, Hub, until};
 
@@ -34,10 +34,6 @@ fn topic_below(cluster: &RedisCluster, slot: u16) -> String {
 
 async fn up(hub: &Hub, is_up: u64) {
     until("the engine", async || (hub.metric("infrawatch_engine_up").await == is_up).then_some(())).await;
-}
-
-fn place(published: &Value) -> (String, u64) {
-    (published["epoch"].as_str().unwrap().to_owned(), published["offset"].as_u64().unwrap())
 }
 
 /// A number of a line of `INFO`.
@@ -86,7 +82,7 @@ async fn a_server_that_fails_is_replaced_and_the_hub_goes_on_by_itself_in_a_new_
     let mut places = HashSet::new();
     let (mut before, mut heard) = (String::new(), Vec::new());
     for n in 1..=5 {
-        let place = place(&writer.publish(&topic, json!(n)).await);
+        let place = writer.place(&topic, json!(n)).await;
         before.clone_from(&place.0);
         assert!(places.insert(place));
         heard.push(reader.message().await.payload);
@@ -95,13 +91,13 @@ async fn a_server_that_fails_is_replaced_and_the_hub_goes_on_by_itself_in_a_new_
     cluster.server(0).kill();
     up(&one, 0).await;
     up(&two, 0).await;
-    let alone = place(&writer.publish(&topic, json!("alone")).await);
+    let alone = writer.place(&topic, json!("alone")).await;
     assert!(alone.0 != before && places.insert(alone), "its own node's, in an epoch of its own");
     up(&one, 1).await;
     up(&two, 1).await;
     // A message may come before both have found the topic again: the first that the reader hears ends the wait.
     let again = until("a message of the other node", async || {
-        let place = place(&writer.publish(&topic, json!("again")).await);
+        let place = writer.place(&topic, json!("again")).await;
         assert!(places.insert(place.clone()), "{place:?} is given twice");
         let is_heard = async { while reader.message().await.payload != "again" {} };
         tokio::time::timeout(std::time::Duration::from_millis(500), is_heard).await.is_ok().then_some(place)
