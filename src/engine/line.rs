@@ -1,7 +1,7 @@
 //! The one connection on which Redis pushes, and the probe of the way there and back.
 //!
-//! A connection that breaks is made again, with back-off; what was published meanwhile is read by the topics. Redis
-//! counts as gone when no probe came back for two intervals, and as back with the next that does.
+//! A connection that breaks, or is silent, is made again, with back-off; what was published meanwhile is read by the topics.
+//! Redis counts as gone when no probe came back from one of its servers for two intervals, and as back when all do.
 
 use std::pin::pin;
 use std::time::Duration;

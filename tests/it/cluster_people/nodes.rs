@@ -125,6 +125,11 @@ async fn machines_are_shown_with_their_age_while_postgresql_is_gone() {
     assert_eq!((&there["id"], &there["inventory"]), (&here["id"], &here["inventory"]));
     assert!(there["age_ms"].is_u64() && there["last_seen"].is_string(), "{there}");
     shows(&cluster, &two, "online").await;
+    // What only the store has is refused instead.
+    for path in ["alerts", "alerts/statistics", "streaming/metrics/history?node=web-1&metric=load1"] {
+        let (status, problem) = get(&two, &format!("/api/v1/{path}"), &tokens[1]).await;
+        assert_eq!((status, &problem["code"]), (503, &json!("store_unavailable")), "{path}: {problem}");
+    }
 }
 
 #[tokio::test]
