@@ -125,6 +125,8 @@ async fn machines_are_shown_with_their_age_while_postgresql_is_gone() {
     assert_eq!((&there["id"], &there["inventory"]), (&here["id"], &here["inventory"]));
     assert!(there["age_ms"].is_u64() && there["last_seen"].is_string(), "{there}");
     shows(&cluster, &two, "online").await;
+    let rules = get(&two, "/api/v1/rules", &tokens[1]).await;
+    assert_eq!(rules.0, 200, "every node has them in memory: {}", rules.1);
     // What only the store has is refused instead.
     for path in ["alerts", "alerts/statistics", "streaming/metrics/history?node=web-1&metric=load1"] {
         let (status, problem) = get(&two, &format!("/api/v1/{path}"), &tokens[1]).await;
